@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/bound/bound.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "accel/engines/timing.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+using models::OperatorKind;
+
+// Ideal cycles of an operator on the engine that runs it: elements over lanes, nothing lost to tiles or
+// pipelines.
+struct Work {
+    EngineKind engine = EngineKind::vector;
+    double cycles = 0;
+};
+
+Work ideal_work(const Design& design, const models::Operator& op) {
+    const auto elements = static_cast<double>(op.elements());
+    const auto vector_lanes = static_cast<double>(design.vector.lanes);
+    const bool shared = design.mapping.unroll == Unroll::none;
+    const auto ssm_engine = shared ? EngineKind::vector : EngineKind::ssm;
+    const auto ssm_lanes = shared ? vector_lanes : static_cast<double>(design.ssm.lanes());
+    const double accesses = design.buffer(Buffer::state).ports == 1 ? 2 : 1;
+    const bool fused = design.mapping.fusion == Fusion::fine_grained;
+    switch (op.kind) {
+        case OperatorKind::linear:
+        case OperatorKind::matrix_product:
+            return {EngineKind::matrix, elements / static_cast<double>(design.matrix.macs_per_cycle())};
+        case OperatorKind::discretize:
+            return {ssm_engine, elements / ssm_lanes};
+        // Fused operators run side by side, so that one of them sets the pace.
+        case OperatorKind::outer_product:
+            return {ssm_engine, accesses * elements / ssm_lanes};
+        case OperatorKind::decay_state:
+        case OperatorKind::update_state:
+        case OperatorKind::contract_state:
+            return {ssm_engine, fused ? 0 : accesses * elements / ssm_lanes};
+        case OperatorKind::skip:
+            return {ssm_engine, 0};
+        case OperatorKind::hadamard: {
+            if (shared) return {EngineKind::matrix, 0};
+            const auto passes = hadamard_factors(op.n).core > 1 ? 2.0 : 1.0;
+            return {EngineKind::hadamard, passes * elements / design.hadamard.points_per_cycle};
+        }
+        case OperatorKind::rms_norm:
+            return {EngineKind::vector, vector_passes(Opcode::norm) * elements / vector_lanes};
+        case OperatorKind::convolution:
+            return {EngineKind::vector, static_cast<double>(op.m * op.n) / vector_lanes};
+        case OperatorKind::silu:
+            return {EngineKind::vector, 0};  // in the same pass as the convolution
+        default:
+            return {EngineKind::vector, elements / vector_lanes};
+    }
+}
+
+// Operators that everything behind them waits for: a norm needs all channels, a linear layer all of the norm.
+bool on_the_chain(OperatorKind kind) {
+    return kind == OperatorKind::linear || kind == OperatorKind::rms_norm || kind == OperatorKind::hadamard;
+}
+
+bool runs_here(const Design& design, const models::Operator& op) {
+    return op.layer >= 0 || design.workload.lm_head;
+}
+
+// Bytes that must cross a port at least once.
+double least_bytes(const Design& design, const models::OperatorGraph& graph, Stream stream) {
+    double bytes = 0;
+    for (const auto& tensor : graph.tensors) {
+        const auto elements = tensor.elements();
+        switch (tensor.tensor_class) {
+            case models::TensorClass::linear_weight: {
+                const bool block = tensor.name.find(".layers.") != std::string::npos;
+                if (stream == Stream::weights && (block || design.workload.lm_head)) {
+                    bytes += static_cast<double>(models::stored_bytes(design.recipe.weights, elements));
+                }
+                break;
+            }
+            case models::TensorClass::ssm_state:
+                if (stream == Stream::state) {
+                    bytes += 2.0 * static_cast<double>(models::stored_bytes(design.recipe.state, elements));
+                }
+                break;
+            case models::TensorClass::convolution_weight:
+            case models::TensorClass::convolution_state:
+                if (stream == Stream::convolution) {
+                    const double times =
+                        tensor.tensor_class == models::TensorClass::convolution_state ? 2 : 1;
+                    bytes += times *
+                             static_cast<double>(models::stored_bytes(design.recipe.convolution, elements));
+                }
+                break;
+            default:
+                break;
+        }
+    }
+    return bytes;
+}
+
+}  // namespace
+
+Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
+    Bound bound;
+    std::map<EngineKind, double> cycles;
+    double chain = 0;
+    for (const auto& op : graph.operators) {
+        if (!runs_here(design, op)) continue;
+        const auto work = ideal_work(design, op);
+        cycles[work.engine] += work.cycles;
+        if (on_the_chain(op.kind)) chain += work.cycles;
+    }
+    for (const auto& [engine, count] : cycles) {
+        const auto seconds = count / design.clock_hz;
+        bound.limits_s.emplace_back(std::string(to_string(engine)) + " unit", seconds);
+        bound.energy.busy_s[to_string(engine)] = seconds;
+    }
+    bound.limits_s.emplace_back("dependency chain", chain / design.clock_hz);
+    std::map<std::string, double> memory_bytes;
+    std::map<std::string, double> memory_rate;
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        double bytes = 0;
+        for (const auto stream : port.carries) bytes += least_bytes(design, graph, stream);
+        const auto rate = design.port_specification(port).bytes_per_s() * port.channels;
+        bound.limits_s.emplace_back("memory port " + port.name, bytes / rate);
+        bound.energy.busy_s["port " + port.name] = bytes / rate;
+        const auto& dram = design.device.memories.at(port.memory).dram;
+        const auto channel =
+            std::min(dram.channel_bytes_per_s(), design.device.interconnect.link_bytes_per_s());
+        memory_bytes[port.memory] += bytes;
+        memory_rate[port.memory] = std::min(memory_rate[port.memory] + channel * port.channels,
+                                            channel * dram.organization.channels);
+    }
+    for (const auto& [name, bytes] : memory_bytes) {
+        bound.limits_s.emplace_back("memory " + name, bytes / memory_rate[name]);
+        bound.energy.memories[name].bytes = bytes;
+    }
+    const auto largest = std::max_element(bound.limits_s.begin(), bound.limits_s.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
+    bound.latency_s = largest->second;
+    bound.binds = largest->first;
+    bound.energy.duration_s = bound.latency_s;
+    return bound;
+}
+
+}  // namespace tilewright::accel

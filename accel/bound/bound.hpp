@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Closed-form lower bounds on the time and the energy of a step. No simulation of the same design can be
+// below them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "accel/cost/energy.hpp"
+#include "accel/design/design.hpp"
+#include "models/graph/operator_graph.hpp"
+
+namespace tilewright::accel {
+
+struct Bound {
+    // Seconds that each limit alone would take: every engine's work over its width, every port's and memory's
+    // bytes over its rate, and the longest chain of operators that must follow each other.
+    std::vector<std::pair<std::string, double>> limits_s;
+    double latency_s = 0;  // the largest of them
+    std::string binds;     // its name
+    EnergyInput energy;    // the least activity that any schedule causes
+};
+
+Bound lower_bound(const Design& design, const models::OperatorGraph& graph);
+
+}  // namespace tilewright::accel

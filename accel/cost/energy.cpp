@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/cost/energy.hpp"
+
+#include <algorithm>
+
+namespace tilewright::accel {
+
+namespace {
+
+// Primitives that one access of a buffer wakes: as many as its word is wide.
+double access_j(const Design& design, const memory::ScratchpadSpecification& buffer) {
+    const auto words = static_cast<double>((buffer.word_bits + 71) / 72);
+    const auto& power = design.device.power;
+    return words * (buffer.kind == memory::RamKind::uram ? power.uram_j_per_access : power.bram_j_per_access);
+}
+
+}  // namespace
+
+EnergyUse energy(const Design& design, const ResourceUse& resources, const EnergyInput& input) {
+    EnergyUse use;
+    const auto& power = design.device.power;
+    const auto add = [&](const std::string& name, double joules, bool above_idle) {
+        use.components_j.emplace_back(name, joules);
+        use.total_j += joules;
+        if (above_idle) use.above_idle_j += joules;
+    };
+    for (const auto& [name, fabric] : resources.components) {
+        if (name.starts_with("buffer")) continue;
+        const auto found = input.busy_s.find(name);
+        const auto busy = found == input.busy_s.end() ? 0.0 : found->second;
+        const auto idle = std::max(0.0, input.duration_s - busy);
+        const auto per_cycle = static_cast<double>(fabric.dsp) * power.dsp_j_per_cycle +
+                               static_cast<double>(fabric.ff) * power.ff_j_per_cycle;
+        add(name, per_cycle * design.clock_hz * (busy + power.idle_activity * idle), true);
+    }
+    double buffers = 0;
+    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
+        buffers += input.buffer_words[static_cast<std::size_t>(which)] *
+                   access_j(design, buffer_specification(design, which, 1));
+    }
+    add("buffers", buffers, true);
+    double bytes = 0;
+    for (const auto& [name, memory] : input.memories) {
+        const auto& model = design.device.memories.at(name).energy;
+        add("memory " + name,
+            memory.bytes * 8 * model.access_j_per_bit + memory.row_activations * model.activate_j, true);
+        bytes += memory.bytes;
+    }
+    add("interconnect", bytes * design.device.interconnect_j_per_byte, true);
+    double standby = 0;
+    for (const auto& [name, memory] : design.device.memories) standby += memory.energy.standby_w;
+    add("memory standby", standby * input.duration_s, false);
+    add("device static", power.static_w * input.duration_s, false);
+    return use;
+}
+
+}  // namespace tilewright::accel

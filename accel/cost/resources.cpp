@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/cost/resources.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "accel/engines/timing.hpp"
+#include "accel/schedule/weight_stream.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+    return (a + b - 1) / b;
+}
+std::int64_t round_up(double value) {
+    return static_cast<std::int64_t>(std::ceil(value));
+}
+
+double multiplier_lut(const CostConstants& constants, int bits) {
+    if (bits <= 4) return constants.int4_multiplier_lut;
+    if (bits <= 8) return constants.int8_multiplier_lut;
+    return constants.int16_multiplier_lut;
+}
+
+bool floating(const models::Quantization& quantization) {
+    return quantization.format.family == models::FormatFamily::floating_point;
+}
+
+}  // namespace
+
+int adder_tree_bits(std::int64_t leaves, int bits) {
+    while (leaves > 1) {
+        leaves = divide_up(leaves, 2);
+        ++bits;
+    }
+    return bits;
+}
+
+std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits) {
+    double lut = 0;
+    while (leaves > 1) {
+        lut += static_cast<double>(leaves / 2 * bits) * constants.adder_lut_per_bit;
+        leaves = divide_up(leaves, 2);
+        ++bits;
+    }
+    return round_up(lut);
+}
+
+FabricResources matrix_resources(const Design& design, const CostConstants& constants) {
+    const auto& engine = design.matrix;
+    const auto& recipe = design.recipe;
+    const auto multipliers = engine.macs_per_cycle();
+    const int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
+    FabricResources use;
+    double lut = 0;
+    if (engine.multiplier == MultiplierKind::dsp) {
+        use.dsp = divide_up(multipliers, engine.products_per_dsp);
+        lut += static_cast<double>(multipliers - use.dsp) * constants.packing_correction_lut;
+    } else {
+        lut += static_cast<double>(multipliers) * multiplier_lut(constants, recipe.weights.format.bits);
+    }
+    // A tree per output and an accumulator behind it.
+    const auto tree = adder_tree_lut(constants, engine.inputs, product_bits);
+    lut += static_cast<double>(engine.outputs) *
+           (static_cast<double>(tree) + engine.accumulator_bits * constants.adder_lut_per_bit);
+    // Group scales: a product in a DSP block, or shifts for a sum of two powers of two.
+    if (recipe.weights.scale_kind == models::ScaleKind::floating_point) use.dsp += engine.outputs;
+    if (recipe.weights.scale_kind == models::ScaleKind::sum_of_two_powers) {
+        lut += engine.outputs * constants.shift_scale_lut;
+    }
+    use.lut = round_up(lut);
+    // Registers behind every product, every adder of the tree, and the accumulator.
+    use.ff = multipliers * product_bits +
+             static_cast<std::int64_t>(engine.outputs) * (tree + engine.accumulator_bits);
+    return use;
+}
+
+FabricResources ssm_resources(const Design& design, const CostConstants& constants) {
+    if (design.mapping.unroll == Unroll::none) return {};
+    const auto lanes = static_cast<double>(design.ssm.lanes());
+    // Units with one multiplier a lane: dt A (with the exponential), dt B, (dt B) x, A h, h C; the sum has
+    // none.
+    FabricResources use;
+    const auto dsp_per_multiply =
+        floating(design.recipe.state) ? 2 : 1;  // DSPFP32 multiply, and one for the sum
+    use.dsp = 5 * dsp_per_multiply * design.ssm.lanes();
+    double lut = 4 * constants.element_multiply_lut + constants.exponential_lut + constants.c_buffer_lut +
+                 constants.adder_lut_per_bit * design.recipe.ssm_intermediate.bits;
+    double ff = 4 * constants.element_multiply_ff + constants.exponential_ff + constants.c_buffer_ff +
+                design.recipe.ssm_intermediate.bits;
+    if (!floating(design.recipe.state)) {
+        // dt B, h along channels, h along the state, y.
+        lut += 4 * constants.quantizer_lut;
+        ff += 4 * constants.quantizer_ff;
+    }
+    use.lut = round_up(lanes * lut);
+    use.ff = round_up(lanes * ff);
+    use.bram = round_up(lanes / 2 * constants.table_bram);
+    return use;
+}
+
+FabricResources hadamard_resources(const Design& design, const CostConstants& constants) {
+    if (design.mapping.unroll == Unroll::none || !design.recipe.online_hadamard) return {};
+    const auto factors = hadamard_factors(design.network.d_inner());
+    const auto points = design.hadamard.points_per_cycle;
+    const int input_bits =
+        8;  // the gated norm's output before quantization, as the SSM's other 8-bit outputs
+    FabricResources use;
+    double lut = 0;
+    for (int stage = 0; stage < factors.stages; ++stage) {
+        lut += static_cast<double>(points) * (input_bits + stage + 1) * constants.adder_lut_per_bit;
+    }
+    const int butterfly_bits = input_bits + factors.stages;
+    if (factors.core > 1) {
+        // Every core output adds up `points` signed inputs a cycle and accumulates.
+        const auto tree = adder_tree_lut(constants, points, butterfly_bits);
+        lut += static_cast<double>(factors.core) * (static_cast<double>(tree) + butterfly_bits + 6);
+    }
+    use.lut = round_up(lut);
+    use.ff = use.lut;  // one register behind every adder bit
+    // Double-buffered points between the two passes.
+    use.bram = divide_up(2 * design.network.d_inner() * butterfly_bits, 36 * 1024);
+    return use;
+}
+
+FabricResources vector_resources(const Design& design, const CostConstants& constants) {
+    const auto lanes = static_cast<double>(design.vector.lanes);
+    // A lane: square and scale (norm), four taps (convolution), gate, and the D x of the skip: 8 multipliers;
+    // tables for SiLU, softplus and the reciprocal root; one quantizer; a 32-bit residual adder.
+    FabricResources use;
+    const auto multipliers = 4 + design.network.convolution_width;
+    use.dsp = design.vector.lanes * multipliers;
+    use.lut = round_up(lanes * (static_cast<double>(multipliers) * constants.element_multiply_lut +
+                                2 * constants.exponential_lut + constants.quantizer_lut +
+                                design.recipe.residual.bits * constants.adder_lut_per_bit));
+    use.ff = round_up(lanes *
+                      (static_cast<double>(multipliers) * constants.element_multiply_ff +
+                       2 * constants.exponential_ff + constants.quantizer_ff + design.recipe.residual.bits));
+    use.bram = round_up(3 * lanes / 2 * constants.table_bram);
+    if (design.mapping.unroll == Unroll::none) {
+        // The lanes also carry the SSM's exponential and its requantization.
+        use.lut += round_up(lanes * (constants.exponential_lut + 3 * constants.quantizer_lut));
+        use.ff += round_up(lanes * (constants.exponential_ff + 3 * constants.quantizer_ff));
+    }
+    return use;
+}
+
+FabricResources port_resources(const MemoryPort& port, const CostConstants& constants) {
+    const auto units = static_cast<double>(port.width_bits) / 256 * port.channels;
+    return {round_up(units * constants.axi_port_lut), round_up(units * constants.axi_port_ff), 0,
+            round_up(units * constants.axi_port_bram), 0};
+}
+
+memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
+                                                     std::int64_t bytes) {
+    memory::ScratchpadSpecification specification;
+    specification.name = to_string(buffer);
+    specification.kind = design.buffer(buffer).ram;
+    specification.capacity_bytes = bytes;
+    specification.ports = design.buffer(buffer).ports;
+    const auto ssm_lanes = design.mapping.unroll == Unroll::none ? design.vector.lanes : design.ssm.lanes();
+    switch (buffer) {
+        case Buffer::weights:
+            specification.word_bits = design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
+            break;
+        case Buffer::activations:
+            specification.word_bits = std::max<std::int64_t>(
+                std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits,
+                std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
+            break;
+        case Buffer::state:
+            specification.word_bits = ssm_lanes * design.recipe.state.format.bits;
+            break;
+        case Buffer::intermediates:
+            // B x, A h, h and h C are written and read by different units at once.
+            specification.banks = 4;
+            specification.word_bits = ssm_lanes * design.recipe.ssm_intermediate.bits;
+            break;
+    }
+    return specification;
+}
+
+bool ResourceUse::fits(const FabricResources& available) const {
+    return overflow(available).empty();
+}
+
+std::string ResourceUse::overflow(const FabricResources& available) const {
+    std::string text;
+    const auto check = [&](const char* name, std::int64_t used, std::int64_t limit) {
+        if (used > limit) {
+            text += (text.empty() ? "" : ", ") + std::to_string(used) + " " + name + " of " +
+                    std::to_string(limit);
+        }
+    };
+    check("LUT", total.lut, available.lut);
+    check("FF", total.ff, available.ff);
+    check("DSP", total.dsp, available.dsp);
+    check("BRAM", total.bram, available.bram);
+    check("URAM", total.uram, available.uram);
+    return text;
+}
+
+ResourceUse design_resources(const Design& design, const std::array<std::int64_t, buffer_count>& buffer_bytes,
+                             const CostConstants& constants) {
+    ResourceUse use;
+    const auto copies = design.mapping.unroll == Unroll::full ? std::int64_t{design.network.layers} : 1;
+    const auto add = [&](const std::string& name, FabricResources one, std::int64_t count) {
+        one.lut = round_up(static_cast<double>(one.lut) * constants.lut_overhead);
+        one.ff = round_up(static_cast<double>(one.ff) * constants.ff_overhead);
+        use.components.emplace_back(name, one * count);
+        use.total += use.components.back().second;
+    };
+    add("matrix", matrix_resources(design, constants), copies);
+    add("ssm", ssm_resources(design, constants), copies);
+    add("hadamard", hadamard_resources(design, constants), copies);
+    add("vector", vector_resources(design, constants), copies);
+    for (const auto& port : design.memory_ports) add("port " + port.name, port_resources(port, constants), 1);
+    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
+        const auto specification =
+            buffer_specification(design, which, buffer_bytes[static_cast<std::size_t>(which)]);
+        FabricResources one;
+        auto& kind = specification.kind == memory::RamKind::bram   ? one.bram
+                     : specification.kind == memory::RamKind::uram ? one.uram
+                                                                   : one.lut;
+        kind = memory::primitives(specification);
+        use.components.emplace_back(std::string("buffer ") + to_string(which), one * copies);
+        use.total += use.components.back().second;
+    }
+    return use;
+}
+
+}  // namespace tilewright::accel

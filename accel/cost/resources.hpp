@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fabric primitives that a design takes, engine by engine, from the structure of each engine.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "accel/cost/cost_constants.hpp"
+#include "accel/design/design.hpp"
+#include "accel/schedule/tile_program.hpp"
+
+namespace tilewright::accel {
+
+// LUTs of a tree that adds `leaves` numbers of `bits` bits: every level adds pairs one bit wider than the
+// last.
+std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits);
+// Bits of the sum of such a tree.
+int adder_tree_bits(std::int64_t leaves, int bits);
+
+FabricResources matrix_resources(const Design& design, const CostConstants& constants);
+FabricResources ssm_resources(const Design& design, const CostConstants& constants);
+FabricResources hadamard_resources(const Design& design, const CostConstants& constants);
+FabricResources vector_resources(const Design& design, const CostConstants& constants);
+FabricResources port_resources(const MemoryPort& port, const CostConstants& constants);
+
+// The scratchpad that holds a buffer of `bytes` bytes: banks and word width follow from who reads it.
+memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer, std::int64_t bytes);
+
+struct ResourceUse {
+    std::vector<std::pair<std::string, FabricResources>> components;
+    FabricResources total;
+
+    bool fits(const FabricResources& available) const;
+    // "2110 DSP of 1968, ..." for everything that does not fit; empty if all does.
+    std::string overflow(const FabricResources& available) const;
+};
+
+// Of the whole design with buffers of the given capacities. Fully unrolled designs have every engine and
+// buffer once per block of the network.
+ResourceUse design_resources(const Design& design, const std::array<std::int64_t, buffer_count>& buffer_bytes,
+                             const CostConstants& constants);
+
+}  // namespace tilewright::accel

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/design/config_files.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <vector>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/parse.hpp"
+#include "accel/design/schema.hpp"
+
+namespace tilewright::accel {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+// Which part of a design may name a file, and the folder in which it is looked for.
+const std::map<std::string, std::string> reference_folders = {
+    {"device", "devices"}, {"network", "networks"}, {"recipe", "recipes"}};
+
+bool is_config_root(const fs::path& folder) {
+    std::error_code ignored;
+    return fs::exists(folder / "schemas" / "design.schema.json", ignored);
+}
+
+std::pair<std::size_t, std::size_t> line_and_column(const std::string& text, std::size_t byte) {
+    const auto end = std::min(byte > 0 ? byte - 1 : 0, text.size());
+    const auto line =
+        1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<long>(end), '\n'));
+    const auto last_break = text.rfind('\n', end == 0 ? 0 : end - 1);
+    return {line, end - (last_break == std::string::npos || last_break >= end ? 0 : last_break + 1) + 1};
+}
+
+// Remembers the keys of every open object, so that a key that stands twice is an error and not a silent
+// override.
+class DuplicateKeys {
+  public:
+    bool operator()(int, json::parse_event_t event, json& parsed) {
+        if (event == json::parse_event_t::object_start) open_.emplace_back();
+        if (event == json::parse_event_t::object_end && !open_.empty()) open_.pop_back();
+        if (event == json::parse_event_t::key && !open_.empty()) {
+            auto name = parsed.get<std::string>();
+            if (!open_.back().insert(name).second && duplicate.empty()) duplicate = name;
+        }
+        return true;
+    }
+    std::string duplicate;
+
+  private:
+    std::vector<std::set<std::string>> open_;
+};
+
+const Schema& schema_for(const std::string& kind) {
+    static std::map<std::string, Schema> schemas;
+    auto found = schemas.find(kind);
+    if (found == schemas.end()) {
+        found = schemas.emplace(kind, Schema(config_root() / "schemas" / (kind + ".schema.json"))).first;
+    }
+    return found->second;
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace
+
+fs::path config_root() {
+    static const fs::path root = [] {
+        if (const char* configured = std::getenv("TILEWRIGHT_CONFIGS"); configured != nullptr) {
+            if (is_config_root(configured)) return fs::path(configured);
+            throw ConfigError(configured, "", "TILEWRIGHT_CONFIGS does not name a configs folder",
+                              "allowed: a folder with schemas/design.schema.json");
+        }
+        std::error_code error;
+        for (auto at = fs::read_symlink("/proc/self/exe", error).parent_path(); !at.empty();
+             at = at.parent_path()) {
+            for (const auto* below : {"configs", "share/tilewright/configs"}) {
+                if (is_config_root(at / below)) return at / below;
+            }
+            if (at == at.root_path()) break;
+        }
+        throw ConfigError("configs", "", "the configs folder was not found beside the program",
+                          "set TILEWRIGHT_CONFIGS to it");
+    }();
+    return root;
+}
+
+json read_json_file(const fs::path& path) {
+    std::error_code error;
+    if (fs::is_directory(path, error))
+        throw ConfigError(path.string(), "", "is a folder", "allowed: a JSON file");
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream)
+        throw ConfigError(path.string(), "", "the file cannot be read", "allowed: a readable JSON file");
+    std::stringstream buffer;
+    buffer << stream.rdbuf();
+    const auto text = buffer.str();
+    DuplicateKeys keys;
+    try {
+        auto document =
+            json::parse(text, [&](int d, json::parse_event_t e, json& p) { return keys(d, e, p); });
+        if (!keys.duplicate.empty()) {
+            throw ConfigError(path.string(), "",
+                              "the key \"" + keys.duplicate + "\" stands twice in one object",
+                              "allowed: once");
+        }
+        return document;
+    } catch (const json::parse_error& problem) {
+        const auto [line, column] = line_and_column(text, problem.byte);
+        throw ConfigError(
+            path.string(), "",
+            "not valid JSON at line " + std::to_string(line) + ", column " + std::to_string(column),
+            "look for a missing comma, quote or bracket just before");
+    } catch (const json::exception&) {
+        throw ConfigError(path.string(), "", "not valid JSON: a number or text in it cannot be represented",
+                          "");
+    }
+}
+
+DesignDocument DesignDocument::load(const fs::path& path) {
+    DesignDocument result;
+    result.file_ = path.string();
+    result.folder_ = path.parent_path();
+    result.document_ = read_json_file(path);
+    schema_for("design").validate(result.document_, result.file_);
+    for (const auto& [key, folder] : reference_folders) result.resolve(key);
+    return result;
+}
+
+void DesignDocument::resolve(const std::string& key) {
+    auto& value = document_.at(key);
+    if (!value.is_string()) return;
+    const auto name = value.get<std::string>();
+    const auto& folder = reference_folders.at(key);
+    std::vector<fs::path> candidates;
+    if (fs::path(name).extension() == ".json") {
+        candidates = {folder_ / name, fs::path(name)};
+    } else {
+        candidates = {folder_ / ".." / folder / (name + ".json"), config_root() / folder / (name + ".json")};
+    }
+    for (const auto& candidate : candidates) {
+        std::error_code error;
+        if (!fs::exists(candidate, error)) continue;
+        auto loaded = read_json_file(candidate);
+        schema_for(key).validate(loaded, candidate.lexically_normal().string());
+        value = std::move(loaded);
+        return;
+    }
+    const auto known = names_in(config_root() / folder);
+    std::string list;
+    for (const auto& other : known) list += (list.empty() ? "" : ", ") + other;
+    const auto near = nearest_spelling(name, known);
+    throw ConfigError(
+        file_, "/" + key,
+        "there is no " + key + " \"" + name + "\"" + (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
+        "allowed: " + list + ", or the path of a .json file");
+}
+
+void DesignDocument::set(const std::string& pointer, const json& value) {
+    json::json_pointer parsed;
+    try {
+        parsed = json::json_pointer(pointer);
+    } catch (const json::exception&) {
+        throw ConfigError(file_, "", "\"" + pointer + "\" is not a JSON pointer",
+                          "allowed: / before every key, such as /mapping/tile/outputs");
+    }
+    if (parsed.empty())
+        throw ConfigError(file_, "", "the whole design cannot be set", "allowed: a pointer below it");
+    const auto parent = parsed.parent_pointer();
+    if (!document_.contains(parent) || !(document_.at(parent).is_object() || document_.contains(parsed))) {
+        std::vector<std::string> known;
+        if (document_.is_object()) {
+            for (const auto& [key, member] : document_.items()) known.push_back(key);
+        }
+        std::string list;
+        for (const auto& name : known) list += (list.empty() ? "/" : ", /") + name;
+        throw ConfigError(file_, pointer, "nothing stands there to be set", "the design has " + list);
+    }
+    document_[parsed] = value;
+    const auto key = parsed.back();
+    if (parent.empty() && reference_folders.contains(key)) resolve(key);
+}
+
+void DesignDocument::assign(const std::string& assignment) {
+    const auto equals = assignment.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        throw ConfigError("--set", "", "\"" + assignment + "\" is not an assignment",
+                          "allowed: /json/pointer=VALUE");
+    }
+    const auto text = assignment.substr(equals + 1);
+    auto value = json::parse(text, nullptr, false);
+    if (value.is_discarded()) value = text;
+    set(assignment.substr(0, equals), value);
+}
+
+Design DesignDocument::parse() const {
+    schema_for("design").validate(document_, file_);
+    for (const auto& [key, folder] : reference_folders) {
+        schema_for(key).validate(document_.at(key), file_, "/" + key);
+    }
+    return parse_design(document_, file_);
+}
+
+nlohmann::json DesignDocument::canonical() const {
+    auto result = document_;
+    result.erase("description");
+    result.erase("fitted");
+    for (const auto& [key, folder] : reference_folders) result.at(key).erase("description");
+    return result;
+}
+
+std::string content_hash(const std::string& text) {
+    std::uint64_t hash =
+        14695981039346656037ULL;  // FNV-1a, 64 bit: offset basis and prime of the published algorithm
+    for (const unsigned char byte : text) {
+        hash ^= byte;
+        hash *= 1099511628211ULL;
+    }
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string hex(16, '0');
+    for (int i = 15; i >= 0; --i, hash >>= 4) hex[static_cast<std::size_t>(i)] = digits[hash & 15];
+    return hex;
+}
+
+}  // namespace tilewright::accel

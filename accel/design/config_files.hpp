@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading configuration files: where they are, how references between them are resolved, how --set changes
+// them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "accel/design/design.hpp"
+
+namespace tilewright::accel {
+
+// The folder that holds devices/, networks/, recipes/, cost/ and schemas/: TILEWRIGHT_CONFIGS if set, else
+// configs/ beside or above the executable, else the installed one. Throws ConfigError if there is none.
+std::filesystem::path config_root();
+
+// Parses one JSON file. Throws ConfigError for a missing or unreadable file, bad syntax (with line and
+// column) and duplicate keys.
+nlohmann::json read_json_file(const std::filesystem::path& path);
+
+// A design with its references (device, network, recipe) replaced by what they name. Value semantics: a sweep
+// copies it and sets a few pointers.
+class DesignDocument {
+  public:
+    // Reads and validates the design and the files that it names.
+    static DesignDocument load(const std::filesystem::path& path);
+
+    // Replaces the value at a JSON pointer; a string for /device, /network or /recipe names a file again.
+    void set(const std::string& pointer, const nlohmann::json& value);
+
+    // "POINTER=VALUE" as on the command line; VALUE is JSON, or else a string.
+    void assign(const std::string& assignment);
+
+    // Validates the whole document and turns it into typed values. Throws ConfigError.
+    Design parse() const;
+
+    // The resolved document without descriptions: what the result depends on, keys sorted.
+    nlohmann::json canonical() const;
+
+    const nlohmann::json& document() const { return document_; }
+    const std::string& file() const { return file_; }
+
+  private:
+    void resolve(const std::string& key);
+
+    std::string file_;
+    std::filesystem::path folder_;
+    nlohmann::json document_;
+};
+
+// 64-bit FNV-1a of a text, as 16 hexadecimal digits. Identifies configurations; not a cryptographic hash.
+std::string content_hash(const std::string& text);
+
+}  // namespace tilewright::accel

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// An accelerator design as typed values: which engines, how wide, at which clock, with which buffers and
+// memory ports, and how the network is mapped onto them. Cycles are cycles of the accelerator clock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accel/design/device.hpp"
+#include "memory/scratchpad/scratchpad.hpp"
+#include "models/networks/mamba.hpp"
+#include "models/recipes/recipe.hpp"
+
+namespace tilewright::accel {
+
+enum class MultiplierKind { dsp, lut };
+
+// Multiplies [m, k] activations by [k, n] weights with `inputs` x `outputs` multipliers, one step a cycle.
+struct MatrixEngine {
+    int inputs = 0;
+    int outputs = 0;
+    MultiplierKind multiplier = MultiplierKind::dsp;
+    int products_per_dsp = 1;
+    int accumulator_bits = 32;
+    // Cycles from the last operand of a tile to the first operand of the next: adder tree, accumulator, scale
+    // and requantization are emptied before the loop starts again.
+    int tile_drain_cycles = 0;
+
+    std::int64_t macs_per_cycle() const { return static_cast<std::int64_t>(inputs) * outputs; }
+};
+
+// One element-wise unit for every operator of the SSM, each with head_unroll x head_dim_unroll x state_unroll
+// lanes.
+struct SsmEngine {
+    int head_unroll = 1;
+    int head_dim_unroll = 1;
+    int state_unroll = 1;
+    int pipeline_cycles = 0;  // depth of one operator's pipeline
+
+    std::int64_t channel_lanes() const { return static_cast<std::int64_t>(head_unroll) * head_dim_unroll; }
+    std::int64_t lanes() const { return channel_lanes() * state_unroll; }
+};
+
+// Fast Hadamard transform of K * 2^m points: butterflies for 2^m, a small fixed +-1 matrix for K.
+struct HadamardEngine {
+    int points_per_cycle = 0;  // 0: there is no Hadamard unit
+    int pipeline_cycles = 0;
+};
+
+// Norms, convolution, SiLU, softplus, gates, residual additions, quantization.
+struct VectorEngine {
+    int lanes = 1;
+    int pipeline_cycles = 0;
+};
+
+struct BufferDesign {
+    memory::RamKind ram = memory::RamKind::bram;
+    std::optional<std::int64_t> bytes;  // absent: as large as the schedule needs
+    int ports = 2;
+};
+
+// The on-chip buffers, by what they hold.
+enum class Buffer { weights, activations, state, intermediates };
+inline constexpr int buffer_count = 4;
+const char* to_string(Buffer buffer);
+
+// What a memory port carries.
+enum class Stream { weights, state, convolution };
+inline constexpr int stream_count = 3;
+const char* to_string(Stream stream);
+
+// An AXI port, or several equal ones (`channels`) over which every transfer is striped.
+struct MemoryPort {
+    std::string name;
+    std::string memory;
+    int width_bits = 256;
+    int burst_beats = 256;
+    int outstanding = 1;  // transfers in flight
+    int first_channel = 0;
+    int channels = 1;
+    bool scales_inside_burst =
+        true;  // false: weights fill whole bursts and their scales follow in bursts of their own
+    std::vector<Stream> carries;
+};
+
+enum class Unroll { none, partial, full };
+enum class OperatorOrder { naive, reordered, released_rtl };
+enum class Fusion { none, fine_grained };
+enum class StateTransfer { per_layer, per_group };
+
+struct Tile {
+    std::optional<std::int64_t> tokens;  // absent: all tokens of the step
+    std::int64_t outputs = 1;            // rows of a weight tile
+    std::optional<std::int64_t> inputs;  // columns of a weight tile; absent: the whole input
+    std::int64_t channels = 64;          // d_inner channels that the SSM takes in one instruction
+    std::int64_t state = 128;            // state elements of a fused SSM tile
+};
+
+struct Mapping {
+    Tile tile;
+    std::string loop_order = "mnk";  // outermost first; m tokens, n outputs, k inputs
+    Unroll unroll = Unroll::partial;
+    OperatorOrder operator_order = OperatorOrder::naive;
+    Fusion fusion = Fusion::none;
+    StateTransfer state_transfer = StateTransfer::per_layer;
+    bool double_buffer = true;
+};
+
+struct Workload {
+    models::Phase phase = models::Phase::decode;
+    std::int64_t tokens = 1;
+    bool lm_head = true;  // false: embedding, final norm and lm_head run elsewhere
+};
+
+struct Design {
+    std::string name;
+    Device device;
+    models::MambaConfig network;
+    models::Recipe recipe;
+    Workload workload;
+    double clock_hz = 0;
+    MatrixEngine matrix;
+    SsmEngine ssm;
+    HadamardEngine hadamard;
+    VectorEngine vector;
+    BufferDesign buffers[buffer_count];
+    std::vector<MemoryPort> memory_ports;
+    Mapping mapping;
+
+    const BufferDesign& buffer(Buffer which) const { return buffers[static_cast<int>(which)]; }
+    // Index of the port that carries a stream; parsing makes sure that there is exactly one.
+    std::size_t port_of(Stream stream) const;
+    // The fabric side of a port.
+    memory::PortSpecification port_specification(const MemoryPort& port) const {
+        return {port.name, port.width_bits, clock_hz};
+    }
+    models::MambaStep step() const;
+};
+
+}  // namespace tilewright::accel

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/design/parse.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "accel/design/config_error.hpp"
+
+namespace tilewright::accel {
+
+using nlohmann::json;
+
+namespace {
+
+double quantity(const json& object) {
+    return object.at("value").get<double>();
+}
+std::int64_t count(const json& object) {
+    return std::llround(quantity(object));
+}
+
+template <typename T>
+T choice(const json& value, const std::map<std::string, T>& choices) {
+    return choices.at(value.get<std::string>());
+}
+
+memory::DramSpecification parse_dram(const std::string& name, const json& from) {
+    memory::DramSpecification dram;
+    dram.name = name;
+    auto& organization = dram.organization;
+    organization.channels = from.at("channels").get<int>();
+    organization.channel_width_bits = from.at("channel_width_bits").get<int>();
+    organization.channel_bytes = from.at("channel_bytes").get<std::int64_t>();
+    organization.bank_groups = from.at("bank_groups").get<int>();
+    organization.banks_per_group = from.at("banks_per_group").get<int>();
+    organization.row_bytes = from.at("row_bytes").get<std::int64_t>();
+    const auto& clocks = from.at("timing");
+    auto& timing = dram.timing;
+    timing.clock_hz = clocks.at("clock_hz").get<double>();
+    timing.burst_length = clocks.at("burst_length").get<int>();
+    timing.cl = clocks.at("cl").get<int>();
+    timing.cwl = clocks.at("cwl").get<int>();
+    timing.rcd = clocks.at("rcd").get<int>();
+    timing.rp = clocks.at("rp").get<int>();
+    timing.ras = clocks.at("ras").get<int>();
+    timing.rtp = clocks.at("rtp").get<int>();
+    timing.wr = clocks.at("wr").get<int>();
+    timing.wtr = clocks.at("wtr").get<int>();
+    timing.ccd_s = clocks.at("ccd_s").get<int>();
+    timing.rfc = clocks.at("rfc").get<int>();
+    timing.refi = clocks.at("refi").get<int>();
+    return dram;
+}
+
+Device parse_device(const json& from, const std::string& file) {
+    Device device;
+    device.name = from.at("name").get<std::string>();
+    const auto& resources = from.at("resources");
+    device.available = {count(resources.at("lut")), count(resources.at("ff")), count(resources.at("dsp")),
+                        count(resources.at("bram")), count(resources.at("uram"))};
+    const auto& net = from.at("interconnect");
+    device.interconnect.kind = net.at("kind").get<std::string>();
+    device.interconnect.clock_hz = quantity(net.at("clock_hz"));
+    device.interconnect.link_bytes_per_cycle = count(net.at("link_bytes_per_cycle"));
+    device.interconnect.packet_bytes = count(net.at("packet_bytes"));
+    device.interconnect.request_latency_cycles = static_cast<int>(count(net.at("request_latency_cycles")));
+    device.interconnect.response_latency_cycles = static_cast<int>(count(net.at("response_latency_cycles")));
+    device.interconnect_j_per_byte = quantity(net.at("energy_j_per_byte"));
+    for (const auto& [name, description] : from.at("memories").items()) {
+        DeviceMemory entry;
+        entry.dram = parse_dram(name, description);
+        const auto& timing = entry.dram.timing;
+        if (timing.refi <= timing.rfc) {
+            throw ConfigError(
+                file, "/device/memories/" + name + "/timing/refi",
+                std::to_string(timing.refi) + " clocks between refreshes leave no time for data",
+                "allowed: more than rfc = " + std::to_string(timing.rfc));
+        }
+        const auto& energy = description.at("energy");
+        entry.energy = {quantity(energy.at("access_j_per_bit")), quantity(energy.at("activate_j")),
+                        quantity(energy.at("standby_w"))};
+        device.memories.emplace(name, entry);
+    }
+    const auto& power = from.at("power");
+    device.power = {quantity(power.at("static_w")),          quantity(power.at("dsp_j_per_cycle")),
+                    quantity(power.at("ff_j_per_cycle")),    quantity(power.at("bram_j_per_access")),
+                    quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
+                    quantity(power.at("uncertainty"))};
+    return device;
+}
+
+models::Quantization parse_quantization(const json& from, const std::string& file,
+                                        const std::string& pointer) {
+    models::Quantization result;
+    result.format = models::number_format(from.at("format").get<std::string>());
+    const bool grouped = from.contains("group_size");
+    if (grouped != from.contains("scale") || grouped != from.contains("scale_bits")) {
+        throw ConfigError(file, pointer, "group_size, scale and scale_bits belong together",
+                          "allowed: all three, or none for a format without scales");
+    }
+    if (grouped) {
+        result.group_size = from.at("group_size").get<std::int64_t>();
+        result.scale_bits = from.at("scale_bits").get<int>();
+        result.scale_kind = choice<models::ScaleKind>(
+            from.at("scale"), {{"floating_point", models::ScaleKind::floating_point},
+                               {"power_of_two", models::ScaleKind::power_of_two},
+                               {"sum_of_two_powers", models::ScaleKind::sum_of_two_powers}});
+    }
+    return result;
+}
+
+models::Recipe parse_recipe(const json& from, const std::string& file) {
+    models::Recipe recipe;
+    recipe.name = from.at("name").get<std::string>();
+    recipe.weights = parse_quantization(from.at("weights"), file, "/recipe/weights");
+    recipe.activations = parse_quantization(from.at("activations"), file, "/recipe/activations");
+    recipe.convolution = parse_quantization(from.at("convolution"), file, "/recipe/convolution");
+    recipe.state = parse_quantization(from.at("state"), file, "/recipe/state");
+    recipe.ssm_intermediate = models::number_format(from.at("ssm_intermediate").get<std::string>());
+    recipe.residual = models::number_format(from.at("residual").get<std::string>());
+    recipe.online_hadamard = from.at("online_hadamard").get<bool>();
+    return recipe;
+}
+
+models::MambaConfig parse_network(const json& from, const std::string& file) {
+    models::MambaConfig network;
+    network.name = from.at("name").get<std::string>();
+    network.version = choice<models::MambaVersion>(
+        from.at("family"),
+        {{"mamba1", models::MambaVersion::mamba1}, {"mamba2", models::MambaVersion::mamba2}});
+    network.layers = from.at("layers").get<int>();
+    network.d_model = from.at("d_model").get<std::int64_t>();
+    network.d_state = from.at("d_state").get<std::int64_t>();
+    network.expand = from.at("expand").get<std::int64_t>();
+    network.head_dim = from.value("head_dim", std::int64_t{64});
+    network.groups = from.value("groups", std::int64_t{1});
+    network.convolution_width = from.at("convolution_width").get<std::int64_t>();
+    network.vocabulary = from.at("vocabulary").get<std::int64_t>();
+    if (network.version == models::MambaVersion::mamba2 && network.d_inner() % network.head_dim != 0) {
+        throw ConfigError(file, "/network/head_dim",
+                          std::to_string(network.head_dim) +
+                              " does not divide expand * d_model = " + std::to_string(network.d_inner()),
+                          "allowed: a divisor");
+    }
+    return network;
+}
+
+BufferDesign parse_buffer(const json& from) {
+    BufferDesign buffer;
+    buffer.ram = choice<memory::RamKind>(from.at("ram"), {{"bram", memory::RamKind::bram},
+                                                          {"uram", memory::RamKind::uram},
+                                                          {"lutram", memory::RamKind::lutram}});
+    if (from.contains("bytes")) buffer.bytes = from.at("bytes").get<std::int64_t>();
+    buffer.ports = from.value("ports", 2);
+    return buffer;
+}
+
+void parse_engines(const json& from, Design& design) {
+    const auto& matrix = from.at("matrix");
+    design.matrix.inputs = matrix.at("inputs").get<int>();
+    design.matrix.outputs = matrix.at("outputs").get<int>();
+    design.matrix.multiplier =
+        choice<MultiplierKind>(matrix.value("multiplier", json("dsp")),
+                               {{"dsp", MultiplierKind::dsp}, {"lut", MultiplierKind::lut}});
+    design.matrix.products_per_dsp = matrix.value("products_per_dsp", 1);
+    design.matrix.accumulator_bits = matrix.value("accumulator_bits", 32);
+    design.matrix.tile_drain_cycles = matrix.value("tile_drain_cycles", 0);
+    const auto& ssm = from.at("ssm");
+    design.ssm = {ssm.at("head_unroll").get<int>(), ssm.at("head_dim_unroll").get<int>(),
+                  ssm.at("state_unroll").get<int>(), ssm.at("pipeline_cycles").get<int>()};
+    if (from.contains("hadamard")) {
+        design.hadamard = {from.at("hadamard").at("points_per_cycle").get<int>(),
+                           from.at("hadamard").at("pipeline_cycles").get<int>()};
+    }
+    design.vector = {from.at("vector").at("lanes").get<int>(),
+                     from.at("vector").at("pipeline_cycles").get<int>()};
+}
+
+MemoryPort parse_port(const json& from, const Device& device, const std::string& file,
+                      const std::string& pointer) {
+    MemoryPort port;
+    port.name = from.at("name").get<std::string>();
+    port.memory = from.at("memory").get<std::string>();
+    const auto found = device.memories.find(port.memory);
+    if (found == device.memories.end()) {
+        std::string list;
+        for (const auto& [name, ignored] : device.memories) list += (list.empty() ? "" : ", ") + name;
+        throw ConfigError(file, pointer + "/memory", "the device has no memory \"" + port.memory + "\"",
+                          "allowed: " + list);
+    }
+    port.width_bits = from.at("width_bits").get<int>();
+    port.burst_beats = from.at("burst_beats").get<int>();
+    port.outstanding = from.at("outstanding").get<int>();
+    port.first_channel = from.value("first_channel", 0);
+    port.channels = from.value("channels", 1);
+    port.scales_inside_burst = from.value("scales_inside_burst", true);
+    const auto channels = found->second.dram.organization.channels;
+    if (port.first_channel + port.channels > channels) {
+        throw ConfigError(file, pointer + "/channels",
+                          "channels " + std::to_string(port.first_channel) + " to " +
+                              std::to_string(port.first_channel + port.channels - 1) +
+                              " are beyond the memory",
+                          "allowed: " + std::to_string(channels) + " channel(s) in all");
+    }
+    for (const auto& stream : from.at("carries")) {
+        port.carries.push_back(choice<Stream>(
+            stream,
+            {{"weights", Stream::weights}, {"state", Stream::state}, {"convolution", Stream::convolution}}));
+    }
+    return port;
+}
+
+void parse_mapping(const json& from, Mapping& mapping) {
+    const auto& tile = from.at("tile");
+    if (tile.contains("tokens")) mapping.tile.tokens = tile.at("tokens").get<std::int64_t>();
+    if (tile.contains("inputs")) mapping.tile.inputs = tile.at("inputs").get<std::int64_t>();
+    mapping.tile.outputs = tile.at("outputs").get<std::int64_t>();
+    mapping.tile.channels = tile.at("channels").get<std::int64_t>();
+    mapping.tile.state = tile.at("state").get<std::int64_t>();
+    mapping.loop_order = from.at("loop_order").get<std::string>();
+    mapping.unroll = choice<Unroll>(
+        from.at("unroll"), {{"none", Unroll::none}, {"partial", Unroll::partial}, {"full", Unroll::full}});
+    mapping.operator_order =
+        choice<OperatorOrder>(from.at("operator_order"), {{"naive", OperatorOrder::naive},
+                                                          {"reordered", OperatorOrder::reordered},
+                                                          {"released_rtl", OperatorOrder::released_rtl}});
+    mapping.fusion =
+        choice<Fusion>(from.at("fusion"), {{"none", Fusion::none}, {"fine_grained", Fusion::fine_grained}});
+    mapping.state_transfer = choice<StateTransfer>(
+        from.at("state_transfer"),
+        {{"per_layer", StateTransfer::per_layer}, {"per_group", StateTransfer::per_group}});
+    mapping.double_buffer = from.at("double_buffer").get<bool>();
+}
+
+void check_streams(const Design& design, const std::string& file) {
+    for (const auto stream : {Stream::weights, Stream::state, Stream::convolution}) {
+        const auto carriers =
+            std::count_if(design.memory_ports.begin(), design.memory_ports.end(), [&](const auto& p) {
+                return std::find(p.carries.begin(), p.carries.end(), stream) != p.carries.end();
+            });
+        if (carriers != 1) {
+            throw ConfigError(file, "/memory_ports",
+                              std::string("the stream \"") + to_string(stream) + "\" is carried by " +
+                                  std::to_string(carriers) + " ports",
+                              "allowed: exactly one port carries it");
+        }
+    }
+}
+
+// Products that one DSP block can make exactly: four of 4 bits (operand fields 11 bits apart), two of 8 bits
+// that share an operand (AMD WP486), one of anything wider.
+void check_packing(const Design& design, const std::string& file) {
+    if (design.matrix.multiplier != MultiplierKind::dsp) return;
+    const auto& recipe = design.recipe;
+    const int bits = std::max(recipe.weights.format.bits, recipe.activations.format.bits);
+    const int most = bits <= 4 ? 4 : bits <= 8 ? 2 : 1;
+    if (design.matrix.products_per_dsp > most) {
+        throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                          std::to_string(design.matrix.products_per_dsp) + " products of " +
+                              std::to_string(bits) + " bits do not fit one DSP block",
+                          "allowed: at most " + std::to_string(most));
+    }
+}
+
+}  // namespace
+
+Design parse_design(const json& document, const std::string& file) {
+    Design design;
+    design.name = document.at("name").get<std::string>();
+    design.device = parse_device(document.at("device"), file);
+    design.network = parse_network(document.at("network"), file);
+    design.recipe = parse_recipe(document.at("recipe"), file);
+    const auto& workload = document.at("workload");
+    design.workload.phase = choice<models::Phase>(
+        workload.at("phase"), {{"decode", models::Phase::decode}, {"prefill", models::Phase::prefill}});
+    design.workload.tokens = workload.value("tokens", std::int64_t{1});
+    design.workload.lm_head = workload.value("lm_head", true);
+    if (design.workload.phase == models::Phase::decode && design.workload.tokens != 1) {
+        throw ConfigError(file, "/workload/tokens", "a decode step has one token",
+                          "allowed: 1, or phase \"prefill\"");
+    }
+    design.clock_hz = document.at("clock_hz").get<double>();
+    parse_engines(document.at("engines"), design);
+    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
+        design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
+    }
+    const auto& ports = document.at("memory_ports");
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        design.memory_ports.push_back(
+            parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
+    }
+    check_streams(design, file);
+    check_packing(design, file);
+    parse_mapping(document.at("mapping"), design.mapping);
+    const bool shared_array = design.mapping.unroll == Unroll::none;
+    if (design.recipe.online_hadamard && design.hadamard.points_per_cycle == 0 && !shared_array) {
+        throw ConfigError(file, "/engines/hadamard",
+                          "the recipe rotates at run time but there is no Hadamard unit",
+                          "allowed: a hadamard engine, unroll \"none\", or a recipe without online_hadamard");
+    }
+    return design;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one road from a design to its report.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "accel/bound/bound.hpp"
+#include "accel/cost/energy.hpp"
+#include "accel/cost/resources.hpp"
+#include "accel/design/config_files.hpp"
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/activity.hpp"
+#include "accel/trace/observer.hpp"
+#include "models/graph/operator_graph.hpp"
+
+namespace tilewright::accel {
+
+enum class Fidelity {
+    bound,  // closed form
+    timing  // SystemC, every instruction and burst, no data
+};
+const char* to_string(Fidelity fidelity);
+
+// Everything that is known of a design after its evaluation.
+struct Evaluation {
+    Design design;
+    models::OperatorGraph graph;
+    Fidelity fidelity = Fidelity::timing;
+    std::optional<TileProgram> program;  // not at `bound`
+    ResourceUse resources;
+    std::string overflow;  // why it does not fit its device; empty if it does
+    Bound bound;
+    EnergyUse bound_energy;
+    std::optional<Activity> activity;  // absent at `bound` and when the design does not fit
+    EnergyUse energy;                  // of the run, or of the bound
+    double wall_program_s = 0;
+    double wall_simulation_s = 0;
+
+    double latency_s() const;
+    double tokens_per_s() const;
+};
+
+// Makes the observers of a run once its program is known; none are needed.
+using ObserverFactory =
+    std::function<std::vector<std::unique_ptr<Observer>>(const Design&, const TileProgram&)>;
+
+// Throws ConfigError for designs that contradict themselves or whose mapping cannot be carried out, and
+// DeadlockError. A program handed in replaces the one that the schedule would make; it is checked like any
+// other.
+Evaluation evaluate(const DesignDocument& document, Fidelity fidelity,
+                    const ObserverFactory& make_observers = {},
+                    std::optional<TileProgram> program = std::nullopt);
+
+// The report as described in docs/formats.md.
+nlohmann::ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation);
+
+}  // namespace tilewright::accel

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "accel/engines/timing.hpp"
+#include "accel/report/evaluate.hpp"
+
+namespace tilewright::accel {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json resources_json(const Evaluation& evaluation) {
+    const auto& total = evaluation.resources.total;
+    const auto& available = evaluation.design.device.available;
+    const auto entry = [](std::int64_t used, std::int64_t limit) {
+        return ordered_json{
+            {"used", used},
+            {"available", limit},
+            {"fraction", limit > 0 ? static_cast<double>(used) / static_cast<double>(limit) : 0.0}};
+    };
+    ordered_json result{
+        {"fits", evaluation.overflow.empty()},       {"lut", entry(total.lut, available.lut)},
+        {"ff", entry(total.ff, available.ff)},       {"dsp", entry(total.dsp, available.dsp)},
+        {"bram", entry(total.bram, available.bram)}, {"uram", entry(total.uram, available.uram)}};
+    auto& components = result["by_component"];
+    for (const auto& [name, one] : evaluation.resources.components) {
+        components[name] = {
+            {"lut", one.lut}, {"ff", one.ff}, {"dsp", one.dsp}, {"bram", one.bram}, {"uram", one.uram}};
+    }
+    if (!evaluation.overflow.empty()) result["does_not_fit"] = evaluation.overflow;
+    return result;
+}
+
+ordered_json energy_json(const Evaluation& evaluation) {
+    const auto items = static_cast<double>(evaluation.graph.tokens);
+    ordered_json result{{"total_j", evaluation.energy.total_j},
+                        {"per_item_j", evaluation.energy.total_j / items},
+                        {"above_idle_j", evaluation.energy.above_idle_j},
+                        {"items_per_j", items / evaluation.energy.total_j},
+                        {"items_per_j_above_idle", items / evaluation.energy.above_idle_j},
+                        {"uncertainty", evaluation.design.device.power.uncertainty}};
+    auto& components = result["by_component"];
+    for (const auto& [name, joules] : evaluation.energy.components_j) components[name] = joules;
+    return result;
+}
+
+ordered_json utilization_json(const Activity& activity) {
+    ordered_json result = ordered_json::object();
+    const auto duration = static_cast<double>(activity.duration);
+    for (const auto& engine : activity.engines) {
+        ordered_json stalls = ordered_json::object();
+        for (int i = 0; i < stall_cause_count; ++i) {
+            const auto time = engine.stalled[static_cast<std::size_t>(i)];
+            if (time > 0)
+                stalls[to_string(static_cast<StallCause>(i))] = static_cast<double>(time) / duration;
+        }
+        result[engine.name] = {{"busy", static_cast<double>(engine.busy) / duration},
+                               {"stalls", std::move(stalls)},
+                               {"idle", static_cast<double>(engine.idle) / duration},
+                               {"instructions", engine.instructions},
+                               {"macs", engine.macs}};
+    }
+    return result;
+}
+
+ordered_json memory_json(const Activity& activity) {
+    ordered_json result = ordered_json::object();
+    const auto seconds = memory::seconds(activity.duration);
+    for (const auto& [name, statistics] : activity.memories) {
+        result[name] = {{"read_bytes", statistics.read_bytes},
+                        {"write_bytes", statistics.write_bytes},
+                        {"bandwidth_bytes_per_s",
+                         static_cast<double>(statistics.read_bytes + statistics.write_bytes) / seconds},
+                        {"row_hits", statistics.row_hits},
+                        {"row_misses", statistics.row_misses},
+                        {"row_activations", statistics.row_activations},
+                        {"refreshes", statistics.refreshes},
+                        {"turnarounds", statistics.turnarounds}};
+    }
+    auto& ports = result["ports"];
+    for (const auto& port : activity.ports) {
+        ordered_json traffic = ordered_json::object();
+        for (int i = 0; i < traffic_count; ++i) {
+            const auto& one = port.traffic[static_cast<std::size_t>(i)];
+            if (one.read_beats + one.write_beats == 0) continue;
+            traffic[to_string(static_cast<Traffic>(i))] = {{"read_bytes", one.read_bytes},
+                                                           {"write_bytes", one.write_bytes},
+                                                           {"read_beats", one.read_beats},
+                                                           {"write_beats", one.write_beats},
+                                                           {"scale_beats", one.scale_beats}};
+        }
+        ports[port.name] = {{"memory", port.memory},
+                            {"bursts", port.bursts},
+                            {"data_busy_s", memory::seconds(port.data_busy)},
+                            {"traffic", std::move(traffic)}};
+    }
+    auto& buffers = result["buffers"];
+    for (int i = 0; i < buffer_count; ++i) {
+        const auto& one = activity.buffers[static_cast<std::size_t>(i)];
+        buffers[to_string(static_cast<Buffer>(i))] = {{"capacity_bytes", one.capacity_bytes},
+                                                      {"peak_bytes", one.peak_bytes}};
+    }
+    return result;
+}
+
+// Where the cycles of the matrix unit go: multiplying, tile drains, and waiting by cause.
+ordered_json account_json(const Evaluation& evaluation) {
+    const auto& design = evaluation.design;
+    const auto period = memory::period_fs(design.clock_hz);
+    std::int64_t steps = 0;
+    std::int64_t matmuls = 0;
+    for (const auto& section : evaluation.program->sections) {
+        for (std::size_t i = 0; i < section.streams.size(); ++i) {
+            for (const auto& work : section.streams[i]) {
+                if (work.opcode != Opcode::matmul) continue;
+                steps += section.repeat * matmul_steps(design.matrix, work.m, work.n, work.k);
+                matmuls += section.repeat;
+            }
+        }
+    }
+    ordered_json result{{"engine", "matrix"},
+                        {"multiplying", steps},
+                        {"tile_drain", matmuls * design.matrix.tile_drain_cycles}};
+    for (const auto& engine : evaluation.activity->engines) {
+        if (engine.kind != EngineKind::matrix) continue;
+        const auto other = engine.busy / period - steps - matmuls * design.matrix.tile_drain_cycles;
+        if (other > 0) result["other_work"] = other;
+        for (int i = 0; i < stall_cause_count; ++i) {
+            const auto time = engine.stalled[static_cast<std::size_t>(i)];
+            if (time > 0) result[to_string(static_cast<StallCause>(i))] = (time + period / 2) / period;
+        }
+        result["finished_early"] = (engine.idle + period / 2) / period;
+    }
+    return result;
+}
+
+ordered_json bound_json(const Evaluation& evaluation) {
+    ordered_json limits = ordered_json::object();
+    for (const auto& [name, seconds] : evaluation.bound.limits_s) limits[name] = seconds;
+    return {{"latency_s", evaluation.bound.latency_s},
+            {"binds", evaluation.bound.binds},
+            {"limits_s", std::move(limits)},
+            {"simulated_over_bound", evaluation.latency_s() / evaluation.bound.latency_s},
+            {"energy_j", evaluation.bound_energy.total_j},
+            {"simulated_over_bound_energy", evaluation.energy.total_j / evaluation.bound_energy.total_j}};
+}
+
+}  // namespace
+
+ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation) {
+    const auto canonical = document.canonical();
+    const auto& design = evaluation.design;
+    const auto latency = evaluation.latency_s();
+    ordered_json report;
+    report["schema_version"] = 1;
+    report["config"] = {{"hash", content_hash(canonical.dump())}, {"design", canonical}};
+    report["provenance"] = {{"tool", "tilewright"},
+                            {"version", TILEWRIGHT_VERSION},
+                            {"fidelity", to_string(evaluation.fidelity)},
+                            {"simulated", evaluation.activity.has_value()},
+                            {"cost_constants", "configs/cost/fabric.json"}};
+    const auto& fitted = document.document();
+    report["provenance"]["fitted"] =
+        fitted.contains("fitted") ? ordered_json(fitted.at("fitted")) : ordered_json::array();
+    report["throughput"] = {{"value", evaluation.tokens_per_s()}, {"unit", "tokens_per_s"}};
+    report["latency_s"] = latency;
+    const auto period = memory::period_fs(design.clock_hz);
+    report["cycles"] = evaluation.activity ? (evaluation.activity->duration + period - 1) / period
+                                           : static_cast<std::int64_t>(latency * design.clock_hz);
+    report["energy"] = energy_json(evaluation);
+    report["power_w"] = evaluation.energy.total_j / latency;
+    if (evaluation.activity) {
+        report["utilization"] = utilization_json(*evaluation.activity);
+        report["memory"] = memory_json(*evaluation.activity);
+        report["account_cycles"] = account_json(evaluation);
+    }
+    report["resources"] = resources_json(evaluation);
+    report["bound"] = bound_json(evaluation);
+    const auto totals = models::totals(evaluation.graph, design.recipe);
+    report["workload"] = {{"network", design.network.name},
+                          {"tokens", evaluation.graph.tokens},
+                          {"macs", totals.macs},
+                          {"linear_macs", totals.linear_macs},
+                          {"ssm_macs", totals.ssm_macs},
+                          {"convolution_macs", totals.convolution_macs},
+                          {"linear_weight_bytes", totals.linear_weight_bytes},
+                          {"ssm_state_bytes", totals.ssm_state_bytes}};
+    report["wall"] = {{"program_s", evaluation.wall_program_s},
+                      {"simulation_s", evaluation.wall_simulation_s}};
+    return report;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/mamba2_schedule.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace tilewright::accel {
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+    return (a + b - 1) / b;
+}
+
+Instruction work(Opcode opcode, std::uint32_t first, std::uint8_t count, std::uint16_t label) {
+    Instruction instruction;
+    instruction.opcode = opcode;
+    instruction.operator_first = first;
+    instruction.operator_count = count;
+    instruction.label = label;
+    return instruction;
+}
+
+const models::Operator& find_operator(const std::vector<models::Operator>& operators,
+                                      const std::string& name) {
+    const auto found = std::find_if(operators.begin(), operators.end(), [&](const auto& op) {
+        return op.name.size() >= name.size() &&
+               op.name.compare(op.name.size() - name.size(), name.size(), name) == 0;
+    });
+    if (found == operators.end()) throw std::logic_error("the graph has no operator " + name);
+    return *found;
+}
+
+}  // namespace
+
+std::vector<OutputRun> in_proj_order(const Design& design) {
+    const auto inner = design.network.d_inner();
+    const auto heads = design.network.heads();
+    const auto shared = design.network.groups * design.network.d_state;
+    const auto group = Mamba2Schedule::group_channels(design);
+    std::vector<OutputRun> runs;
+    const auto x_and_z = [&](std::int64_t begin, std::int64_t end) {
+        for (auto channel = begin; channel < end; channel += group) {
+            const auto size = std::min(group, end - channel);
+            runs.push_back({"x", channel, size});
+            runs.push_back({"z", channel, size});
+        }
+    };
+    switch (design.mapping.operator_order) {
+        case OperatorOrder::naive:
+            runs = {{"z", 0, inner}, {"x", 0, inner}, {"B", 0, shared}, {"C", 0, shared}, {"dt", 0, heads}};
+            break;
+        case OperatorOrder::reordered:
+            runs = {{"dt", 0, heads}, {"B", 0, shared}, {"C", 0, shared}};
+            x_and_z(0, inner);
+            break;
+        case OperatorOrder::released_rtl: {
+            std::int64_t heads_at_once = 8;  // one tile of dt in the released hardware
+            // Groups that do not divide those heads' channels come after all of dt.
+            if (heads_at_once * design.network.head_dim % group != 0) heads_at_once = heads;
+            runs = {{"B", 0, shared}, {"C", 0, shared}};
+            for (std::int64_t head = 0; head < heads; head += heads_at_once) {
+                const auto size = std::min(heads_at_once, heads - head);
+                runs.push_back({"dt", head, size});
+                x_and_z(head * design.network.head_dim, (head + size) * design.network.head_dim);
+            }
+            break;
+        }
+    }
+    return runs;
+}
+
+std::int64_t Mamba2Schedule::group_channels(const Design& design) {
+    return std::min(design.mapping.tile.channels, design.network.d_inner());
+}
+
+std::int64_t Mamba2Schedule::group_count(const Design& design) {
+    return divide_up(design.network.d_inner(), group_channels(design));
+}
+
+std::int64_t Mamba2Schedule::state_group_bytes(const Design& design) {
+    return models::stored_bytes(design.recipe.state, group_channels(design) * design.network.d_state);
+}
+
+std::int64_t Mamba2Schedule::convolution_bytes(const Design& design) {
+    const auto elements = design.network.convolution_channels() * design.network.convolution_width;
+    return models::stored_bytes(design.recipe.convolution, elements);
+}
+
+Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
+                               const MemoryLayout& layout, std::int64_t weight_slots,
+                               std::int64_t state_slots)
+    : design_(design),
+      builder_(builder),
+      engines_(engines),
+      layout_(layout),
+      operators_(builder.operators()),
+      weights_(design, builder, engines.dma[design.port_of(Stream::weights)], engines.matrix, weight_slots,
+               layout.weights),
+      state_slots_(state_slots),
+      state_loads_(static_cast<std::size_t>(group_count(design))),
+      state_users_(static_cast<std::size_t>(group_count(design))),
+      state_stores_(static_cast<std::size_t>(group_count(design))) {}
+
+std::uint32_t Mamba2Schedule::operator_index(const std::string& name) const {
+    return static_cast<std::uint32_t>(&find_operator(operators_, name) - operators_.data());
+}
+
+std::int64_t Mamba2Schedule::segment_begin(const std::string& name) const {
+    for (const auto& segment : find_operator(operators_, "mixer.in_proj").segments) {
+        if (segment.name == name) return segment.begin;
+    }
+    return 0;
+}
+
+InstructionRef Mamba2Schedule::vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
+                                           std::int64_t n, const std::vector<InstructionRef>& data,
+                                           const char* label) {
+    auto instruction = work(opcode, operator_index(op), ops, builder_.label(label));
+    instruction.m0 = static_cast<std::uint32_t>(m0_);
+    instruction.m = static_cast<std::uint32_t>(tokens_);
+    instruction.n0 = static_cast<std::uint32_t>(n0);
+    instruction.n = static_cast<std::uint32_t>(n);
+    instruction.k = 1;
+    return builder_.emit(engines_.vector, instruction, data);
+}
+
+InstructionRef Mamba2Schedule::transfer(Opcode opcode, Traffic traffic, Stream stream, std::int64_t address,
+                                        std::int64_t stride, std::int64_t elements,
+                                        const models::Quantization& quantization,
+                                        const std::vector<InstructionRef>& data, const char* label) {
+    Instruction instruction;
+    instruction.opcode = opcode;
+    instruction.traffic = traffic;
+    instruction.label = builder_.label(label);
+    instruction.address = address;
+    instruction.address_stride = stride;
+    instruction.value_bytes = divide_up(models::value_bits(quantization, elements), 8);
+    instruction.scale_bytes = divide_up(models::scale_bits(quantization, elements), 8);
+    return builder_.emit(engines_.dma[design_.port_of(stream)], instruction, data);
+}
+
+template <typename Done>
+void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs,
+                            std::vector<InstructionRef> inputs, Done done) {
+    const auto& op = find_operator(operators_, name);
+    const auto& tile = design_.mapping.tile;
+    const auto rows = std::min(tile.outputs, op.n);
+    const auto columns = std::min(tile.inputs.value_or(op.k), op.k);
+    const auto& order = design_.mapping.loop_order;
+    const bool k_outside_n = order.find('k') < order.find('n');
+    const bool m_outermost = order[0] == 'm';
+    const auto m_tile = m_outermost ? tokens_ : std::min(tile.tokens.value_or(tokens_), tokens_);
+    auto instruction = work(Opcode::matmul, operator_index(name), 1, 0);
+    const auto label_prefix = std::string(name).substr(std::string(name).find('.') + 1);
+
+    // One weight tile, applied to all tokens of the pass.
+    const auto weight_tile = [&](const OutputRun& run, std::int64_t n, std::int64_t n_size, std::int64_t k) {
+        const auto k_size = std::min(columns, op.k - k);
+        instruction.label =
+            builder_.label(run.segment.empty() ? label_prefix : label_prefix + " " + run.segment);
+        auto data = inputs;
+        inputs.clear();  // later tiles come after this one on the same engine
+        data.push_back(weights_.require(n_size * k_size, instruction.label));
+        instruction.n0 =
+            static_cast<std::uint32_t>((run.segment.empty() ? 0 : segment_begin(run.segment)) + n);
+        instruction.n = static_cast<std::uint32_t>(n_size);
+        instruction.k0 = static_cast<std::uint32_t>(k);
+        instruction.k = static_cast<std::uint32_t>(k_size);
+        InstructionRef ref;
+        for (std::int64_t m = 0; m < tokens_; m += m_tile) {
+            instruction.m0 = static_cast<std::uint32_t>(m0_ + m);
+            instruction.m = static_cast<std::uint32_t>(std::min(m_tile, tokens_ - m));
+            ref = builder_.emit(engines_.matrix, instruction, data);
+            data.clear();
+        }
+        weights_.used_by(ref);
+        return ref;
+    };
+    const auto run_tiles = [&](const OutputRun& run, std::int64_t k_begin, std::int64_t k_end) {
+        InstructionRef ref;
+        for (auto n = run.begin; n < run.begin + run.size; n += rows) {
+            const auto n_size = std::min(rows, run.begin + run.size - n);
+            for (auto k = k_begin; k < k_end; k += columns) ref = weight_tile(run, n, n_size, k);
+        }
+        return ref;
+    };
+    if (!k_outside_n) {
+        for (const auto& run : runs) done(run, run_tiles(run, 0, op.k));
+        return;
+    }
+    for (std::int64_t k = 0; k < op.k; k += columns) {
+        for (const auto& run : runs) {
+            const auto ref = run_tiles(run, k, std::min(k + columns, op.k));
+            if (k + columns >= op.k) done(run, ref);
+        }
+    }
+}
+
+void Mamba2Schedule::emit() {
+    const auto total = design_.workload.tokens;
+    const bool m_outermost = design_.mapping.loop_order[0] == 'm';
+    const auto pass_tokens =
+        m_outermost ? std::min(design_.mapping.tile.tokens.value_or(total), total) : total;
+    for (std::int64_t m0 = 0; m0 < total; m0 += pass_tokens) {
+        emit_pass(m0, std::min(pass_tokens, total - m0), m0 == 0, m0 + pass_tokens >= total);
+    }
+    weights_.close(true);
+    reuse_state_slots();
+}
+
+// A load may overwrite its slot once the group that used it has been written back: in this repetition, or for
+// the first loads in an earlier one.
+void Mamba2Schedule::reuse_state_slots() {
+    const auto groups = group_count(design_);
+    const auto length = builder_.size(engines_.dma[design_.port_of(Stream::state)]);
+    for (std::int64_t group = 0; group < groups; ++group) {
+        auto before = group - state_slots_;
+        const auto back = before >= 0 ? 0 : divide_up(-before, groups);
+        before += back * groups;
+        auto freed_by = state_stores_[static_cast<std::size_t>(before)];
+        const auto& load = state_loads_[static_cast<std::size_t>(group)];
+        if (back == 0 && freed_by.index >= load.index) continue;  // one transfer for all groups
+        freed_by.index -= static_cast<std::int32_t>(back) * length;
+        builder_.wait_for_space(load, freed_by);
+    }
+}
+
+void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last) {
+    m0_ = m0;
+    tokens_ = tokens;
+    first_pass_ = first;
+    last_pass_ = last;
+    const auto& in_proj = find_operator(operators_, "mixer.in_proj");
+    const auto& out_proj = find_operator(operators_, "mixer.out_proj");
+    weights_.begin_pass(in_proj.n * in_proj.k + out_proj.n * out_proj.k, !first, layout_.weights_stride);
+    const bool early = design_.mapping.operator_order != OperatorOrder::naive;
+    if (first && early) {
+        load_convolution();
+        if (design_.mapping.state_transfer == StateTransfer::per_layer) load_state(0, group_count(design_));
+    }
+    norm_and_in_proj();
+    gated_norm_and_out_proj();
+    if (last) {
+        const auto elements = design_.network.convolution_channels() * design_.network.convolution_width;
+        const auto store = transfer(Opcode::store, Traffic::convolution_state, Stream::convolution,
+                                    layout_.convolution_state, layout_.convolution_state_stride, elements,
+                                    design_.recipe.convolution, {convolved_}, "conv state out");
+        // Weights and state of the convolution stay until the updated state has been written back.
+        for (const auto& load : convolution_loads_) {
+            builder_.hold(Buffer::activations, convolution_bytes(design_), load, store);
+        }
+        convolution_loads_.clear();
+        flush_stores(0);
+    }
+}
+
+void Mamba2Schedule::load_convolution() {
+    const auto elements = design_.network.convolution_channels() * design_.network.convolution_width;
+    const auto& format = design_.recipe.convolution;
+    convolution_loads_ = {
+        transfer(Opcode::load, Traffic::convolution_state, Stream::convolution, layout_.convolution_state,
+                 layout_.convolution_state_stride, elements, format, {}, "conv state in"),
+        transfer(Opcode::load, Traffic::convolution_weights, Stream::convolution, layout_.convolution_weights,
+                 layout_.convolution_weights_stride, elements, format, {}, "conv weights in")};
+}
+
+// Loads the state of `groups` consecutive groups in one transfer.
+void Mamba2Schedule::load_state(std::int64_t group, std::int64_t groups) {
+    const auto channels = group_channels(design_);
+    const auto inner = design_.network.d_inner();
+    const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
+    // Written back two groups later, so that the port does not wait for the SSM; earlier if the buffer is
+    // smaller.
+    constexpr std::int64_t groups_behind = 2;
+    if (groups == 1) flush_stores(static_cast<std::size_t>(std::min(state_slots_ - 1, groups_behind)));
+    const auto load = transfer(Opcode::load, Traffic::ssm_state, Stream::state,
+                               layout_.ssm_state + group * state_group_bytes(design_),
+                               layout_.ssm_state_stride, elements, design_.recipe.state, {}, "state in");
+    for (auto i = group; i < group + groups; ++i) state_loads_[static_cast<std::size_t>(i)] = load;
+}
+
+void Mamba2Schedule::store_state(std::int64_t group, std::int64_t groups) {
+    const auto channels = group_channels(design_);
+    const auto inner = design_.network.d_inner();
+    const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
+    const auto load = state_loads_[static_cast<std::size_t>(group)];
+    const auto store = transfer(Opcode::store, Traffic::ssm_state, Stream::state,
+                                layout_.ssm_state + group * state_group_bytes(design_),
+                                layout_.ssm_state_stride, elements, design_.recipe.state,
+                                {state_users_[static_cast<std::size_t>(group + groups - 1)]}, "state out");
+    builder_.hold(Buffer::state, models::stored_bytes(design_.recipe.state, elements), load, store);
+    for (auto i = group; i < group + groups; ++i) state_stores_[static_cast<std::size_t>(i)] = store;
+}
+
+// Writes back the state of groups that are done, oldest first, until `keep` are left.
+void Mamba2Schedule::flush_stores(std::size_t keep) {
+    if (design_.mapping.state_transfer == StateTransfer::per_layer) {
+        if (keep == 0 && !pending_stores_.empty()) {
+            store_state(0, group_count(design_));
+            pending_stores_.clear();
+        }
+        return;
+    }
+    while (pending_stores_.size() > keep) {
+        store_state(pending_stores_.front(), 1);
+        pending_stores_.erase(pending_stores_.begin());
+    }
+}
+
+void Mamba2Schedule::norm_and_in_proj() {
+    const auto d_model = design_.network.d_model;
+    const auto norm = vector_work(Opcode::norm, "0.norm", 1, 0, d_model, {}, "norm");
+    block_input_ = norm;
+    const auto runs = in_proj_order(design_);
+    runs_left_ = static_cast<std::int64_t>(runs.size());
+    first_in_proj_ = {engines_.matrix, builder_.size(engines_.matrix)};
+    matmul("mixer.in_proj", runs, {norm},
+           [&](const OutputRun& run, InstructionRef ref) { on_outputs(run, ref); });
+    builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, tokens_ * d_model),
+                  norm, builder_.last(engines_.matrix));
+}
+
+void Mamba2Schedule::on_outputs(const OutputRun& run, InstructionRef matmul_ref) {
+    --runs_left_;
+    if (design_.mapping.operator_order == OperatorOrder::naive) {
+        if (runs_left_ == 0) run_ssm_for_all();
+        return;
+    }
+    const auto inner = design_.network.d_inner();
+    const auto shared = design_.network.groups * design_.network.d_state;
+    std::vector<InstructionRef> data = {matmul_ref};
+    if (run.segment == "dt") {
+        const auto dt =
+            vector_work(Opcode::softplus, "dt.softplus", 1, run.begin, run.size, data, "softplus dt");
+        auto instruction =
+            work(Opcode::discretize, operator_index("ssm.discretize"), 1, builder_.label("discretize"));
+        instruction.m0 = static_cast<std::uint32_t>(m0_);
+        instruction.m = static_cast<std::uint32_t>(tokens_);
+        instruction.n0 = static_cast<std::uint32_t>(run.begin);
+        instruction.n = static_cast<std::uint32_t>(run.size);
+        instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
+        // dt B needs B, which the reordered list makes after dt: then the SSM engine takes it up when B is
+        // there.
+        discretized_ = {engines_.ssm, -1};
+        if (design_.mapping.operator_order == OperatorOrder::released_rtl) {
+            discretized_ = builder_.emit(engines_.ssm, instruction, {dt, b_c_ready_});
+        } else {
+            late_discretize_ = instruction;
+        }
+        return;
+    }
+    if (first_pass_) data.insert(data.end(), convolution_loads_.begin(), convolution_loads_.end());
+    if (run.segment == "B") {
+        convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, inner, shared, data, "conv B");
+    } else if (run.segment == "C") {
+        convolved_ =
+            vector_work(Opcode::convolution, "mixer.conv1d", 2, inner + shared, shared, data, "conv C");
+        b_c_ready_ = convolved_;
+        if (late_discretize_) {
+            discretized_ = builder_.emit(engines_.ssm, *late_discretize_, {b_c_ready_});
+            late_discretize_.reset();
+        }
+    } else if (run.segment == "x") {
+        const auto group = run.begin / group_channels(design_);
+        if (first_pass_ && design_.mapping.state_transfer == StateTransfer::per_group) load_state(group, 1);
+        convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, run.begin, run.size, data, "conv x");
+        ssm_group(run.begin, run.size);
+    } else {
+        gate_group(run.begin, run.size, matmul_ref);
+    }
+}
+
+// The naive order: every operator waits until the one before it has finished with all channels.
+void Mamba2Schedule::run_ssm_for_all() {
+    const auto inner = design_.network.d_inner();
+    const auto in_proj = builder_.last(engines_.matrix);
+    if (first_pass_) load_convolution();
+    std::vector<InstructionRef> data = {in_proj};
+    data.insert(data.end(), convolution_loads_.begin(), convolution_loads_.end());
+    convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, 0,
+                             design_.network.convolution_channels(), data, "conv xBC");
+    b_c_ready_ = convolved_;
+    const auto heads = design_.network.heads();
+    const auto dt = vector_work(Opcode::softplus, "dt.softplus", 1, 0, heads, {in_proj}, "softplus dt");
+    auto instruction =
+        work(Opcode::discretize, operator_index("ssm.discretize"), 1, builder_.label("discretize"));
+    instruction.m0 = static_cast<std::uint32_t>(m0_);
+    instruction.m = static_cast<std::uint32_t>(tokens_);
+    instruction.n = static_cast<std::uint32_t>(heads);
+    instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
+    discretized_ = builder_.emit(engines_.ssm, instruction, {dt});
+    if (first_pass_) load_state(0, group_count(design_));
+    ssm_group(0, inner);
+    gate_group(0, inner, in_proj);
+}
+
+void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
+    const auto group = static_cast<std::size_t>(channel / group_channels(design_));
+    auto instruction = work(Opcode::ssm_fused, operator_index("ssm.outer_product"), 5, builder_.label("ssm"));
+    instruction.m0 = static_cast<std::uint32_t>(m0_);
+    instruction.m = static_cast<std::uint32_t>(tokens_);
+    instruction.n0 = static_cast<std::uint32_t>(channel);
+    instruction.n = static_cast<std::uint32_t>(channels);
+    instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
+    std::vector<InstructionRef> data = {convolved_, discretized_};
+    if (first_pass_) data.push_back(state_loads_[group]);
+    const auto value_bytes = divide_up(design_.recipe.ssm_intermediate.bits, 8);
+    if (design_.mapping.fusion == Fusion::fine_grained) {
+        ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
+        // Four FIFOs (B x, A h, h, h C), each with one tile being written and one being read.
+        const auto tile = std::min(design_.mapping.tile.state, design_.network.d_state) *
+                          std::min(channels, group_channels(design_));
+        builder_.hold(Buffer::intermediates, 4 * 2 * tile * value_bytes, ssm_done_, ssm_done_);
+    } else {
+        instruction.opcode = Opcode::ssm_operator;
+        const struct {
+            const char* op;
+            std::uint8_t count;
+            const char* label;
+        } steps[] = {{"ssm.outer_product", 1, "ssm B x"},
+                     {"ssm.decay_state", 1, "ssm A h"},
+                     {"ssm.update_state", 1, "ssm h"},
+                     {"ssm.contract_state", 2, "ssm h C"}};
+        if (channel == 0) first_intermediate_ = {engines_.ssm, builder_.size(engines_.ssm)};
+        for (const auto& step : steps) {
+            instruction.operator_first = operator_index(step.op);
+            instruction.operator_count = step.count;
+            instruction.label = builder_.label(step.label);
+            ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
+            data.clear();
+        }
+        // Each of the four tensors has its place for all channels of the block.
+        if (channel + channels == design_.network.d_inner()) {
+            builder_.hold(Buffer::intermediates,
+                          4 * design_.network.d_inner() * design_.network.d_state * value_bytes,
+                          first_intermediate_, ssm_done_);
+        }
+    }
+    const auto groups = divide_up(channels, group_channels(design_));
+    for (auto i = group; i < group + static_cast<std::size_t>(groups); ++i) {
+        state_users_[i] = ssm_done_;
+        if (last_pass_) pending_stores_.push_back(static_cast<std::int64_t>(i));
+    }
+}
+
+void Mamba2Schedule::gate_group(std::int64_t channel, std::int64_t channels, InstructionRef z) {
+    vector_work(Opcode::gate, "mixer.gate", 1, channel, channels, {ssm_done_, z}, "gate");
+}
+
+void Mamba2Schedule::gated_norm_and_out_proj() {
+    const auto inner = design_.network.d_inner();
+    const auto d_model = design_.network.d_model;
+    const auto last_gate = builder_.last(engines_.vector);
+    // in_proj's outputs are kept until the gates have used them.
+    builder_.hold(
+        Buffer::activations,
+        models::stored_bytes(design_.recipe.convolution, tokens_ * design_.network.in_proj_outputs()),
+        first_in_proj_, last_gate);
+    auto ready = vector_work(Opcode::norm, "mixer.norm", 1, 0, inner, {}, "gated norm");
+    const auto normed = ready;
+    if (design_.recipe.online_hadamard) {
+        auto instruction =
+            work(Opcode::hadamard, operator_index("mixer.hadamard"), 1, builder_.label("hadamard"));
+        instruction.m0 = static_cast<std::uint32_t>(m0_);
+        instruction.m = static_cast<std::uint32_t>(tokens_);
+        instruction.n = static_cast<std::uint32_t>(inner);
+        instruction.k = 1;
+        ready = builder_.emit(engines_.hadamard, instruction, {ready});
+    }
+    // The residual addition follows in pieces, so that most of it hides behind the tiles that are still to
+    // come.
+    constexpr std::int64_t residual_piece = 128;  // one quantization group of the next block's input
+    std::vector<OutputRun> runs;
+    for (std::int64_t n = 0; n < d_model; n += residual_piece) {
+        runs.push_back({"", n, std::min(residual_piece, d_model - n)});
+    }
+    matmul("mixer.out_proj", runs, {ready}, [&](const OutputRun& run, InstructionRef ref) {
+        vector_work(Opcode::residual_add, "residual", 1, run.begin, run.size, {ref}, "residual");
+    });
+    builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, tokens_ * inner),
+                  normed, builder_.last(engines_.matrix));
+    builder_.hold(Buffer::activations, divide_up(tokens_ * d_model * design_.recipe.residual.bits, 8),
+                  block_input_, builder_.last(engines_.vector));
+}
+
+}  // namespace tilewright::accel

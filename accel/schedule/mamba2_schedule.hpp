@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schedule of one Mamba2 block: which tile of which operator runs on which engine, in which order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accel/schedule/program_builder.hpp"
+#include "accel/schedule/weight_stream.hpp"
+
+namespace tilewright::accel {
+
+// Indices of the engines in TileProgram::engines. Without unrolling there is one compute array: the SSM runs
+// on the vector unit and the Hadamard transform on the matrix unit.
+struct EngineIndices {
+    std::uint16_t matrix = 0;
+    std::uint16_t vector = 0;
+    std::uint16_t ssm = 0;
+    std::uint16_t hadamard = 0;
+    std::vector<std::uint16_t> dma;  // by memory port
+};
+
+// Where things lie in memory, in bytes from the start of the port's first channel.
+struct MemoryLayout {
+    std::int64_t weights = 0;         // of the first block
+    std::int64_t weights_stride = 0;  // from block to block
+    std::int64_t convolution_weights = 0;
+    std::int64_t convolution_weights_stride = 0;
+    std::int64_t convolution_state = 0;
+    std::int64_t convolution_state_stride = 0;
+    std::int64_t ssm_state = 0;
+    std::int64_t ssm_state_stride = 0;
+};
+
+// A run of in_proj outputs that the matrix unit makes one after the other; offsets count inside the segment.
+struct OutputRun {
+    std::string segment;
+    std::int64_t begin = 0;
+    std::int64_t size = 0;
+};
+
+// The order in which in_proj's outputs are made: as stored (z, x, B, C, dt); reordered (dt, B, C, then x and
+// z in turns, group by group); or as the released hardware does it (B, C, then 8 heads of dt before their x
+// and z tiles).
+std::vector<OutputRun> in_proj_order(const Design& design);
+
+class Mamba2Schedule {
+  public:
+    Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
+                   const MemoryLayout& layout, std::int64_t weight_slots, std::int64_t state_slots);
+
+    // Emits the block into the section that the builder has open.
+    void emit();
+
+    // Channels of d_inner that one SSM instruction takes, and how many such groups there are.
+    static std::int64_t group_channels(const Design& design);
+    static std::int64_t group_count(const Design& design);
+    static std::int64_t state_group_bytes(const Design& design);
+    static std::int64_t convolution_bytes(const Design& design);
+
+  private:
+    void emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last);
+    void norm_and_in_proj();
+    void on_outputs(const OutputRun& run, InstructionRef matmul);
+    void run_ssm_for_all();
+    void ssm_group(std::int64_t channel, std::int64_t channels);
+    void gate_group(std::int64_t channel, std::int64_t channels, InstructionRef z);
+    void gated_norm_and_out_proj();
+    // Emits the tiles of a linear operator in loop order; calls `done` after the last tile of every run.
+    template <typename Done>
+    void matmul(const char* name, const std::vector<OutputRun>& runs, std::vector<InstructionRef> inputs,
+                Done done);
+
+    InstructionRef vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
+                               std::int64_t n, const std::vector<InstructionRef>& data, const char* label);
+    InstructionRef transfer(Opcode opcode, Traffic traffic, Stream stream, std::int64_t address,
+                            std::int64_t stride, std::int64_t elements,
+                            const models::Quantization& quantization, const std::vector<InstructionRef>& data,
+                            const char* label);
+    void load_convolution();
+    void load_state(std::int64_t group, std::int64_t groups);
+    void store_state(std::int64_t group, std::int64_t groups);
+    void flush_stores(std::size_t keep);
+    void reuse_state_slots();
+    std::uint32_t operator_index(const std::string& name) const;
+    std::int64_t segment_begin(const std::string& name) const;
+
+    const Design& design_;
+    ProgramBuilder& builder_;
+    const EngineIndices engines_;
+    const MemoryLayout layout_;
+    const std::vector<models::Operator>& operators_;
+    WeightStream weights_;
+    std::int64_t state_slots_;
+
+    // State of the pass that is being emitted.
+    std::int64_t m0_ = 0;
+    std::int64_t tokens_ = 1;
+    bool first_pass_ = true;
+    bool last_pass_ = true;
+    std::vector<InstructionRef> convolution_loads_;
+    std::vector<InstructionRef> state_loads_;   // by group
+    std::vector<InstructionRef> state_users_;   // by group: the last SSM instruction on it
+    std::vector<InstructionRef> state_stores_;  // by group
+    std::vector<std::int64_t> pending_stores_;  // groups whose state has not been written back yet
+    InstructionRef b_c_ready_{};
+    InstructionRef discretized_{};
+    InstructionRef convolved_{};
+    InstructionRef ssm_done_{};
+    std::optional<Instruction> late_discretize_;
+    InstructionRef first_intermediate_{};
+    InstructionRef block_input_{};
+    InstructionRef first_in_proj_{};
+    std::int64_t runs_left_ = 0;
+};
+
+}  // namespace tilewright::accel

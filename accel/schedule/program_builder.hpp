@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the instruction lists of one section: keeps waits minimal and gives every instruction its place.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accel/schedule/tile_program.hpp"
+
+namespace tilewright::accel {
+
+class ProgramBuilder {
+  public:
+    explicit ProgramBuilder(TileProgram& program) : program_(program) {}
+
+    // Starts a section. References to its instructions may be negative: then they count back from its start.
+    // `serialize` makes every compute instruction wait for the one before it, on whichever engine.
+    void begin_section(const std::string& name, std::int64_t repeat, std::vector<models::Operator> operators,
+                       bool serialize);
+    void end_section();
+    const std::vector<models::Operator>& operators() const { return program_.sections.back().operators; }
+
+    std::uint16_t label(const std::string& text);
+
+    // Appends an instruction. Of several waits on one engine the latest is kept, since engines run in order;
+    // for the same reason a wait on its own engine is dropped, unless that engine has several instructions in
+    // flight.
+    InstructionRef emit(std::uint16_t engine, const Instruction& instruction,
+                        const std::vector<InstructionRef>& data,
+                        const std::vector<InstructionRef>& space = {});
+
+    // Adds a wait for freed space once the index is known. `index` is relative, as in Wait.
+    void wait_for_space(InstructionRef instruction, InstructionRef freed_by);
+
+    // Space that `holder` takes when it starts and `releaser` gives back when it completes. The releaser must
+    // come after every reader of the space.
+    void hold(Buffer buffer, std::int64_t bytes, InstructionRef holder, InstructionRef releaser);
+
+    Instruction& at(InstructionRef ref) {
+        return section().streams[ref.engine][static_cast<std::size_t>(ref.index)];
+    }
+    std::int32_t size(std::uint16_t engine) const {
+        return static_cast<std::int32_t>(program_.sections.back().streams[engine].size());
+    }
+    // The last instruction of an engine so far, in this section or before it.
+    InstructionRef last(std::uint16_t engine) const { return {engine, size(engine) - 1}; }
+
+  private:
+    struct Pending {
+        std::vector<Wait> waits;
+        std::vector<BufferEffect> acquires;
+        std::vector<BufferEffect> releases;
+    };
+    Section& section() { return program_.sections.back(); }
+    static void add_wait(std::vector<Wait>& waits, Wait wait);
+    static void add_effect(std::vector<BufferEffect>& effects, Buffer buffer, std::int64_t bytes);
+
+    TileProgram& program_;
+    std::vector<std::vector<Pending>> pending_;
+    bool serialize_ = false;
+    std::optional<InstructionRef> previous_;
+};
+
+}  // namespace tilewright::accel

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/tile_program.hpp"
+
+namespace tilewright::accel {
+
+const char* to_string(EngineKind kind) {
+    switch (kind) {
+        case EngineKind::dma:
+            return "dma";
+        case EngineKind::matrix:
+            return "matrix";
+        case EngineKind::ssm:
+            return "ssm";
+        case EngineKind::hadamard:
+            return "hadamard";
+        case EngineKind::vector:
+            return "vector";
+    }
+    return "unknown";
+}
+
+const char* to_string(Opcode opcode) {
+    switch (opcode) {
+        case Opcode::load:
+            return "load";
+        case Opcode::store:
+            return "store";
+        case Opcode::matmul:
+            return "matmul";
+        case Opcode::ssm_fused:
+            return "ssm_fused";
+        case Opcode::ssm_operator:
+            return "ssm_operator";
+        case Opcode::discretize:
+            return "discretize";
+        case Opcode::norm:
+            return "norm";
+        case Opcode::convolution:
+            return "convolution";
+        case Opcode::softplus:
+            return "softplus";
+        case Opcode::gate:
+            return "gate";
+        case Opcode::hadamard:
+            return "hadamard";
+        case Opcode::residual_add:
+            return "residual_add";
+        case Opcode::embedding:
+            return "embedding";
+    }
+    return "unknown";
+}
+
+const char* to_string(Traffic traffic) {
+    switch (traffic) {
+        case Traffic::weights:
+            return "weights";
+        case Traffic::weights_again:
+            return "weights_again";
+        case Traffic::convolution_weights:
+            return "convolution_weights";
+        case Traffic::convolution_state:
+            return "convolution_state";
+        case Traffic::ssm_state:
+            return "ssm_state";
+    }
+    return "unknown";
+}
+
+std::int64_t TileProgram::instructions() const {
+    std::int64_t count = 0;
+    for (const auto& section : sections) {
+        for (const auto& stream : section.streams)
+            count += section.repeat * static_cast<std::int64_t>(stream.size());
+    }
+    return count;
+}
+
+}  // namespace tilewright::accel

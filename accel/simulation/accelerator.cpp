@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/simulation/accelerator.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accel/engines/timing.hpp"
+#include "accel/simulation/engine.hpp"
+#include "accel/simulation/simulation_context.hpp"
+#include "memory/dram/dram_controller.hpp"
+#include "memory/noc/interconnect.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+using memory::TimeFs;
+
+// One memory of the device with the interconnect in front of it.
+struct MemorySystem {
+    std::unique_ptr<memory::Interconnect> interconnect;
+    std::vector<std::unique_ptr<memory::DramController>> controllers;
+};
+
+class Accelerator : public sc_core::sc_module {
+  public:
+    Accelerator(sc_core::sc_module_name name, const Design& design, const TileProgram& program,
+                Observer* observer)
+        : sc_module(name), design_(design), program_(program) {
+        for (int i = 0; i < buffer_count; ++i) {
+            buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
+                                  program.buffer_bytes[static_cast<std::size_t>(i)]);
+        }
+        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, observer};
+        build_engines();
+        build_memories();
+        std::vector<Engine*> all;
+        for (const auto& engine : engines_) all.push_back(engine.get());
+        for (const auto& engine : engines_) engine->connect(all);
+        SC_METHOD(begin);
+    }
+
+    bool finished() const {
+        return std::all_of(engines_.begin(), engines_.end(),
+                           [](const auto& engine) { return engine->finished(); });
+    }
+
+    std::string deadlock() const {
+        std::string text = "the simulation came to a halt: ";
+        for (const auto& engine : engines_) {
+            if (!engine->finished()) text += engine->waiting_for() + "; ";
+        }
+        return text.substr(0, text.size() - 2);
+    }
+
+    Activity activity(TimeFs end) const;
+
+  private:
+    SC_HAS_PROCESS(Accelerator);
+
+    void begin() {
+        for (const auto& engine : engines_) engine->begin();
+    }
+
+    void build_engines() {
+        for (std::uint16_t i = 0; i < program_.engines.size(); ++i) {
+            const auto& description = program_.engines[i];
+            const auto module_name = "engine" + std::to_string(i);
+            if (description.kind == EngineKind::dma) {
+                const auto& port = design_.memory_ports[description.memory_port];
+                const auto& organization = design_.device.memories.at(port.memory).dram.organization;
+                std::vector<std::int64_t> addresses;
+                for (int c = 0; c < port.channels; ++c) {
+                    addresses.push_back((port.first_channel + c) * organization.channel_bytes);
+                }
+                auto dma = std::make_unique<DmaEngine>(module_name.c_str(), i, environment_, port, addresses);
+                dmas_.push_back(dma.get());
+                engines_.push_back(std::move(dma));
+                continue;
+            }
+            std::vector<std::vector<std::int64_t>> cycles;
+            for (const auto& section : program_.sections) {
+                std::vector<std::int64_t> durations;
+                durations.reserve(section.streams[i].size());
+                for (const auto& work : section.streams[i]) {
+                    durations.push_back(instruction_cycles(design_, description.kind, work));
+                }
+                cycles.push_back(std::move(durations));
+            }
+            engines_.push_back(
+                std::make_unique<ComputeEngine>(module_name.c_str(), i, environment_, std::move(cycles)));
+        }
+    }
+
+    void build_memories() {
+        for (const auto& [name, device_memory] : design_.device.memories) {
+            std::vector<memory::PortSpecification> ports;
+            std::vector<memory::DmaChannel*> initiators;
+            for (std::size_t i = 0; i < dmas_.size(); ++i) {
+                const auto& port = design_.memory_ports[i];
+                if (port.memory != name) continue;
+                for (const auto& channel : dmas_[i]->channels) {
+                    ports.push_back(design_.port_specification(port));
+                    initiators.push_back(channel.get());
+                }
+            }
+            if (ports.empty()) continue;
+            const auto& dram = device_memory.dram;
+            MemorySystem system;
+            system.interconnect = std::make_unique<memory::Interconnect>(
+                (name + "_interconnect").c_str(), design_.device.interconnect, ports,
+                dram.organization.channels, dram.organization.channel_bytes);
+            for (std::size_t i = 0; i < initiators.size(); ++i) {
+                initiators[i]->socket.bind(*system.interconnect->port_sockets[i]);
+            }
+            for (int c = 0; c < dram.organization.channels; ++c) {
+                system.controllers.push_back(std::make_unique<memory::DramController>(
+                    (name + std::to_string(c)).c_str(), dram, c * dram.organization.channel_bytes));
+                system.interconnect->channel_sockets[static_cast<std::size_t>(c)]->bind(
+                    system.controllers.back()->socket);
+            }
+            memories_.emplace(name, std::move(system));
+        }
+    }
+
+    const Design& design_;
+    const TileProgram& program_;
+    EngineEnvironment environment_;
+    std::vector<memory::Scratchpad> buffers_;
+    std::vector<std::unique_ptr<Engine>> engines_;
+    std::vector<DmaEngine*> dmas_;
+    std::map<std::string, MemorySystem> memories_;
+};
+
+memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
+    memory::DramStatistics total;
+    for (const auto& controller : controllers) {
+        const auto& one = controller->statistics();
+        total.read_bytes += one.read_bytes;
+        total.write_bytes += one.write_bytes;
+        total.row_hits += one.row_hits;
+        total.row_misses += one.row_misses;
+        total.row_activations += one.row_activations;
+        total.refreshes += one.refreshes;
+        total.turnarounds += one.turnarounds;
+        total.data_busy += one.data_busy;
+        total.refresh_stall += one.refresh_stall;
+    }
+    return total;
+}
+
+Activity Accelerator::activity(TimeFs end) const {
+    Activity result;
+    result.duration = end;
+    result.section_begin.assign(program_.sections.size(), end);
+    for (std::size_t i = 0; i < engines_.size(); ++i) {
+        result.engines.push_back(engines_[i]->activity(end));
+        result.instructions += result.engines.back().instructions;
+        const auto& busy = engines_[i]->busy_by_label();
+        for (std::size_t label = 0; label < busy.size(); ++label) {
+            if (busy[label] == 0) continue;
+            result.operators.push_back({program_.labels[label], program_.engines[i].name, busy[label]});
+        }
+        for (std::size_t s = 0; s < program_.sections.size(); ++s) {
+            const auto begin = engines_[i]->section_begin(s);
+            if (begin >= 0) result.section_begin[s] = std::min(result.section_begin[s], begin);
+        }
+    }
+    std::map<std::string, std::size_t> next_port;
+    for (const auto* dma : dmas_) {
+        auto port = dma->port_activity();
+        const auto& interconnect = *memories_.at(port.memory).interconnect;
+        for (std::size_t c = 0; c < dma->channels.size(); ++c) {
+            port.data_busy += interconnect.port_busy(next_port[port.memory]++);
+        }
+        result.ports.push_back(std::move(port));
+    }
+    for (const auto& [name, system] : memories_) result.memories.emplace_back(name, sum(system.controllers));
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+        result.buffers[i] = {buffers_[i].capacity_bytes(), buffers_[i].peak_bytes()};
+    }
+    return result;
+}
+
+}  // namespace
+
+Activity simulate(const Design& design, const TileProgram& program, Observer* observer) {
+    const SimulationContext context;
+    const Accelerator top("accelerator", design, program, observer);
+    sc_core::sc_start();
+    const auto end = memory::to_fs(sc_core::sc_time_stamp());
+    if (!top.finished()) throw DeadlockError(top.deadlock());
+    if (observer != nullptr) observer->finish(end);
+    return top.activity(end);
+}
+
+}  // namespace tilewright::accel
+
+// The SystemC library refers to sc_main; programs that drive the kernel themselves have none of their own.
+int sc_main(int /*argc*/, char* /*argv*/[]) {
+    return 0;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SystemC top: engines, DMA, interconnect and memory controllers of one design, and the run of one
+// program on it.
+#pragma once
+
+#include <stdexcept>
+
+#include "accel/design/design.hpp"
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/activity.hpp"
+#include "accel/trace/observer.hpp"
+
+namespace tilewright::accel {
+
+// The program came to a halt before its end; the message says who waits for whom.
+class DeadlockError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// Simulates the program from its first instruction to its last at timing fidelity: every instruction and
+// every burst. Builds a SystemC kernel of its own, so that it can be called any number of times, but not from
+// several threads. Throws DeadlockError.
+Activity simulate(const Design& design, const TileProgram& program, Observer* observer = nullptr);
+
+}  // namespace tilewright::accel

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened in a simulation: the raw figures from which reports are made. Times in femtoseconds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "accel/schedule/tile_program.hpp"
+#include "memory/dram/dram_channel.hpp"
+#include "memory/time.hpp"
+
+namespace tilewright::accel {
+
+// Why an engine with work left was not working.
+enum class StallCause : std::uint8_t {
+    waits_for_dma,
+    waits_for_matrix,
+    waits_for_ssm,
+    waits_for_hadamard,
+    waits_for_vector,
+    waits_for_space
+};
+inline constexpr int stall_cause_count = 6;
+const char* to_string(StallCause cause);
+
+struct EngineActivity {
+    std::string name;
+    EngineKind kind = EngineKind::vector;
+    std::int64_t instructions = 0;
+    std::int64_t macs = 0;
+    memory::TimeFs busy = 0;  // for a DMA engine: at least one transfer in flight
+    std::array<memory::TimeFs, stall_cause_count> stalled{};
+    memory::TimeFs idle = 0;  // nothing left to do
+};
+
+// Bytes through one memory port, by what they are; values and scales with the padding of the bus.
+struct TrafficActivity {
+    std::int64_t read_bytes = 0;
+    std::int64_t write_bytes = 0;
+    std::int64_t read_beats = 0;
+    std::int64_t write_beats = 0;
+    std::int64_t scale_beats = 0;  // of the beats above
+};
+
+struct PortActivity {
+    std::string name;
+    std::string memory;
+    std::int64_t bursts = 0;
+    memory::TimeFs data_busy = 0;  // data moving, added up over the channels
+    std::array<TrafficActivity, traffic_count> traffic{};
+};
+
+struct BufferActivity {
+    std::int64_t capacity_bytes = 0;
+    std::int64_t peak_bytes = 0;
+};
+
+struct OperatorTime {
+    std::string label;
+    std::string engine;
+    memory::TimeFs busy = 0;
+};
+
+struct Activity {
+    memory::TimeFs duration = 0;
+    std::vector<EngineActivity> engines;
+    std::vector<PortActivity> ports;
+    std::vector<std::pair<std::string, memory::DramStatistics>> memories;  // added up over channels
+    std::array<BufferActivity, buffer_count> buffers{};
+    std::vector<OperatorTime> operators;        // busy time by label and engine
+    std::vector<memory::TimeFs> section_begin;  // first start of an instruction of each section
+    std::int64_t instructions = 0;
+};
+
+}  // namespace tilewright::accel

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shells that carry a program out: each takes the next instruction of its list, waits for what it must
+// wait for, occupies the engine for the cycles of its timing model, and signals. All they know of the work is
+// its duration.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <systemc>
+#include <vector>
+
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/activity.hpp"
+#include "accel/trace/observer.hpp"
+#include "memory/burst_extension.hpp"
+#include "memory/dma/dma_channel.hpp"
+#include "memory/scratchpad/scratchpad.hpp"
+
+namespace tilewright::accel {
+
+// What all engines of an accelerator share.
+struct EngineEnvironment {
+    const TileProgram* program = nullptr;
+    memory::TimeFs clock_period = 0;
+    std::vector<memory::Scratchpad>* buffers = nullptr;  // by Buffer
+    Observer* observer = nullptr;                        // may be null
+};
+
+class Engine : public sc_core::sc_module {
+  public:
+    Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment);
+
+    // Engines signal each other directly; call once all exist, before the simulation starts.
+    void connect(const std::vector<Engine*>& engines) { engines_ = engines; }
+    // Takes up the first instruction.
+    void begin() { proceed(); }
+
+    bool finished() const { return section_ >= environment_.program->sections.size(); }
+    std::int64_t completed() const { return completed_; }
+    // What an unfinished engine waits for, for a message about a deadlock.
+    std::string waiting_for() const;
+    // Figures so far; the clock must stand at the end of the run.
+    EngineActivity activity(memory::TimeFs end) const;
+    // Busy time by label.
+    const std::vector<memory::TimeFs>& busy_by_label() const { return busy_by_label_; }
+    memory::TimeFs section_begin(std::size_t section) const { return section_begin_[section]; }
+
+  protected:
+    // Tries to take up instructions until one has to wait, the engine is occupied or nothing is left.
+    virtual void proceed() = 0;
+
+    // True when the current instruction may start; otherwise the engine is woken when it may.
+    bool waits_satisfied();
+    // From now on the engine does nothing because of what waits_satisfied() found.
+    void note_stall();
+    void start_current(memory::TimeFs now);
+    void advance();
+    void complete(const Section& section, const Instruction& work, std::size_t section_index,
+                  std::size_t position);
+    memory::TimeFs now() const { return memory::to_fs(sc_core::sc_time_stamp()); }
+    const Section& section() const { return environment_.program->sections[section_]; }
+    const Instruction& current() const { return section().streams[index_][position_]; }
+    void became_idle();
+
+    const std::uint16_t index_;
+    const EngineEnvironment environment_;
+    std::vector<Engine*> engines_;
+    std::size_t section_ = 0;
+    std::int64_t repetition_ = 0;
+    std::size_t position_ = 0;
+    std::int64_t completed_ = 0;
+    EngineActivity activity_;
+    std::vector<memory::TimeFs> busy_by_label_;
+    memory::TimeFs idle_since_ = 0;
+    sc_core::sc_event done_;
+
+  private:
+    struct Sleeper {
+        Engine* engine = nullptr;
+        std::int64_t index = 0;  // wakes when this instruction has completed
+    };
+
+    void enter_section();
+    void skip_empty_sections();
+    void apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire);
+    void wake_sleepers();
+
+    std::vector<std::int64_t> base_;                        // by engine: start of the current repetition
+    std::vector<std::vector<std::int64_t>> section_bases_;  // by section and engine
+    std::vector<std::vector<std::int64_t>> macs_;           // by section and position
+    std::vector<memory::TimeFs> section_begin_;
+    std::vector<Sleeper> sleepers_;
+    std::uint32_t next_wait_ = 0;
+    bool asleep_ = false;  // in the list of the engine that it waits for
+    StallCause wait_cause_ = StallCause::waits_for_dma;
+    bool stalled_ = false;
+    StallCause stall_cause_ = StallCause::waits_for_dma;
+    memory::TimeFs stalled_since_ = 0;
+};
+
+// An engine that computes: one instruction at a time.
+class ComputeEngine : public Engine {
+  public:
+    // `cycles[section][position]` is the duration of every instruction.
+    ComputeEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
+                  std::vector<std::vector<std::int64_t>> cycles);
+
+  private:
+    SC_HAS_PROCESS(ComputeEngine);
+    void on_done();
+    void proceed() override;
+
+    std::vector<std::vector<std::int64_t>> cycles_;
+    bool occupied_ = false;
+    memory::TimeFs started_ = 0;
+};
+
+// An engine that moves data: several transfers in flight, completed in order.
+class DmaEngine : public Engine {
+  public:
+    std::vector<std::unique_ptr<memory::DmaChannel>> channels;
+
+    // `channel_addresses`: where the channels that transfers are striped over begin in the memory's address
+    // space.
+    DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
+              const MemoryPort& port, const std::vector<std::int64_t>& channel_addresses);
+
+    PortActivity port_activity() const;
+
+  private:
+    SC_HAS_PROCESS(DmaEngine);
+    struct Transfer {
+        std::size_t section = 0;
+        std::size_t position = 0;
+        memory::TimeFs done = 0;
+    };
+
+    void on_done();
+    void proceed() override;
+    memory::TimeFs issue(const Instruction& work);
+    void count(const Instruction& work);
+    void show_oldest(memory::TimeFs time);
+
+    const MemoryPort port_;
+    std::vector<std::int64_t> channel_addresses_;
+    std::deque<Transfer> in_flight_;
+    memory::TimeFs busy_since_ = 0;
+    PortActivity port_activity_;
+};
+
+}  // namespace tilewright::accel

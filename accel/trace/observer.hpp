@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a simulation tells whoever watches it. Nothing is called when nobody watches.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/activity.hpp"
+#include "memory/time.hpp"
+
+namespace tilewright::accel {
+
+class Observer {
+  public:
+    virtual ~Observer() = default;
+
+    // Calls come in the order of their `time`, except that `work` is told when the work starts, with its end.
+    virtual void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine, const Instruction& instruction) = 0;
+    // An engine begins to wait; it ends with the engine's next work().
+    virtual void stall(memory::TimeFs time, std::size_t engine, StallCause cause) = 0;
+    // An engine has no instruction left, or none in flight.
+    virtual void idle(memory::TimeFs time, std::size_t engine) = 0;
+    virtual void buffer_fill(memory::TimeFs time, Buffer buffer, std::int64_t bytes) = 0;
+    // A repetition of a section starts on an engine.
+    virtual void section(memory::TimeFs time, std::size_t section, std::int64_t repetition) = 0;
+    virtual void finish(memory::TimeFs time) = 0;
+};
+
+}  // namespace tilewright::accel

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/trace/trace_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <stdexcept>
+
+namespace tilewright::accel {
+
+namespace {
+
+std::runtime_error file_error(const std::string& path, int error) {
+    return std::runtime_error("cannot write " + path + ": " + std::strerror(error));
+}
+
+// 0 or the errno of what went wrong.
+int write_all(int descriptor, const char* data, std::size_t size, std::uint64_t offset) {
+    while (size > 0) {
+        const auto count = ::pwrite(descriptor, data, size, static_cast<off_t>(offset));
+        if (count < 0) {
+            if (errno == EINTR) continue;
+            return errno;
+        }
+        data += count;
+        size -= static_cast<std::size_t>(count);
+        offset += static_cast<std::uint64_t>(count);
+    }
+    return 0;
+}
+
+}  // namespace
+
+TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path_ + ".part") {
+    // A path that can be opened but not renamed to would be noticed only after the simulation.
+    if (path_.empty()) throw file_error("\"\"", ENOENT);
+    if (path_.back() == '/') throw file_error(path_, EISDIR);
+    if (const int directory = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); directory >= 0) {
+        ::close(directory);
+        throw file_error(path_, EISDIR);
+    }
+    descriptor_ = ::open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) throw file_error(path_, errno);
+    storage_.reset(new char[block_bytes * block_count]);  // not zeroed: pages are touched when they are filled
+    block_ = next_ = storage_.get();
+    end_ = block_ + block_bytes;
+}
+
+TraceFile::~TraceFile() {
+    stop_thread();
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    ::unlink(part_path_.c_str());
+}
+
+void TraceFile::append(std::string_view text) {
+    while (!text.empty()) {
+        if (next_ == end_) change_block();
+        const auto size = std::min(text.size(), static_cast<std::size_t>(end_ - next_));
+        std::memcpy(next_, text.data(), size);
+        next_ += size;
+        text.remove_prefix(size);
+    }
+}
+
+void TraceFile::patch(std::uint64_t offset, std::string_view text) {
+    if (offset >= block_offset_) {
+        std::memcpy(block_ + (offset - block_offset_), text.data(), text.size());
+    } else {
+        late_patches_.emplace_back(offset, text);
+    }
+}
+
+void TraceFile::change_block() {
+    // The thread is started with the first full block: small files do without.
+    if (!thread_.joinable()) thread_ = std::thread([this] { write_blocks(); });
+    std::unique_lock lock(mutex_);
+    block_offset_ += static_cast<std::uint64_t>(next_ - block_);
+    sizes_[filled_ % block_count] = static_cast<std::size_t>(next_ - block_);
+    ++filled_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return filled_ - written_ < block_count; });
+    block_ = next_ = storage_.get() + filled_ % block_count * block_bytes;
+    end_ = block_ + block_bytes;
+}
+
+void TraceFile::write_blocks() {
+    std::uint64_t offset = 0;
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [this] { return stopping_ || written_ < filled_; });
+        if (written_ == filled_) return;
+        const auto index = written_ % block_count;
+        const auto size = sizes_[index];
+        // After an error blocks are dropped; finish() tells of it.
+        if (error_ == 0) {
+            lock.unlock();
+            const int error = write_all(descriptor_, storage_.get() + index * block_bytes, size, offset);
+            lock.lock();
+            error_ = error;
+        }
+        offset += size;
+        ++written_;
+        changed_.notify_all();
+    }
+}
+
+void TraceFile::stop_thread() {
+    if (!thread_.joinable()) return;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        changed_.notify_all();
+    }
+    thread_.join();
+}
+
+void TraceFile::fail(int error) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+    ::unlink(part_path_.c_str());
+    throw file_error(path_, error);
+}
+
+void TraceFile::finish() {
+    if (descriptor_ < 0) return;
+    stop_thread();
+    if (error_ != 0) fail(error_);
+    if (const int error = write_all(descriptor_, block_, static_cast<std::size_t>(next_ - block_), block_offset_)) {
+        fail(error);
+    }
+    for (const auto& [offset, text] : late_patches_) {
+        if (const int error = write_all(descriptor_, text.data(), text.size(), offset)) fail(error);
+    }
+    const int closed = ::close(descriptor_);
+    descriptor_ = -1;
+    if (closed != 0) fail(errno);
+    if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail(errno);
+}
+
+std::string json_escaped(std::string_view text) {
+    static constexpr char hex[] = "0123456789abcdef";
+    std::string escaped;
+    for (const char c : text) {
+        const auto code = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            escaped += '\\';
+            escaped += c;
+        } else if (code < 0x20) {
+            escaped += "\\u00";
+            escaped += hex[code >> 4];
+            escaped += hex[code & 15];
+        } else {
+            escaped += c;
+        }
+    }
+    return escaped;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
+#include "accel/report/evaluate.hpp"
+#include "cli/command.hpp"
+#include "cli/figures.hpp"
+#include "sweeps/table.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+using nlohmann::ordered_json;
+
+namespace {
+
+struct Side {
+    std::string file;
+    std::string name;
+    ordered_json design;
+    ordered_json report;
+};
+
+// A design is evaluated; a report that `run --report` wrote is taken as it is.
+Side load_side(const std::string& file) {
+    const auto content = accel::read_json_file(file);
+    Side side;
+    side.file = file;
+    if (content.is_object() && content.contains("provenance") && content.contains("config")) {
+        side.report = content;
+        side.design = content.at("config").at("design");
+        side.name = side.design.value("name", file) + " (report)";
+        return side;
+    }
+    const auto document = accel::DesignDocument::load(file);
+    const auto evaluation = accel::evaluate(document, accel::Fidelity::timing);
+    side.report = accel::make_report(document, evaluation);
+    if (!evaluation.activity) side.report["throughput"] = side.report["latency_s"] = nullptr;
+    side.design = document.canonical();
+    side.name = evaluation.design.name + (evaluation.overflow.empty() ? "" : " (does not fit)");
+    return side;
+}
+
+}  // namespace
+
+int compare_command(const std::vector<std::string>& arguments) {
+    po::options_description options("Options");
+    options.add_options()("json", "print figures and differences as JSON");
+    po::variables_map values;
+    if (!parse_options(arguments, "compare A.json B.json [...]", options, "designs", 2, -1, values))
+        return success;
+    std::vector<Side> sides;
+    for (const auto& file : values["designs"].as<std::vector<std::string>>())
+        sides.push_back(load_side(file));
+
+    sweeps::ResultTable figures;
+    figures.columns = {{"figure", ""}, {"unit", ""}};
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        const auto letter = std::string(1, static_cast<char>('A' + i % 26));
+        figures.columns.push_back({letter, ""});
+        if (i > 0) figures.columns.push_back({letter + "/A", ""});
+    }
+    for (const auto& figure : main_figures()) {
+        sweeps::ResultRow row;
+        row.cells = {figure.name, figure.unit};
+        const auto first = metric(sides.front().report, figure.metric);
+        for (std::size_t i = 0; i < sides.size(); ++i) {
+            const auto value = metric(sides[i].report, figure.metric);
+            row.cells.push_back(value);
+            if (i == 0) continue;
+            const bool comparable = value.is_number() && first.is_number() && first.get<double>() != 0;
+            row.cells.push_back(comparable ? nlohmann::json(value.get<double>() / first.get<double>())
+                                           : nlohmann::json());
+        }
+        figures.rows.push_back(std::move(row));
+    }
+
+    // What differs in the configuration, pointer by pointer.
+    sweeps::ResultTable differences;
+    differences.columns = {{"setting", ""}};
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        differences.columns.push_back({std::string(1, static_cast<char>('A' + i % 26)), ""});
+    }
+    nlohmann::json all = nlohmann::json::object();
+    for (const auto& side : sides) all.merge_patch(nlohmann::json(side.design).flatten());
+    for (const auto& [pointer, ignored] : all.items()) {
+        sweeps::ResultRow row;
+        row.cells = {pointer};
+        bool differs = false;
+        for (const auto& side : sides) {
+            row.cells.push_back(metric(side.design, pointer));
+            differs = differs || row.cells.back() != row.cells[1];
+        }
+        if (differs) differences.rows.push_back(std::move(row));
+    }
+
+    if (values.count("json") > 0) {
+        ordered_json result;
+        for (const auto& side : sides)
+            result["designs"].push_back({{"file", side.file}, {"name", side.name}});
+        result["figures"] = sweeps::table_to_json(figures);
+        result["differences"] = sweeps::table_to_json(differences);
+        std::cout << result.dump(2) << "\n";
+        return success;
+    }
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        std::cout << static_cast<char>('A' + i % 26) << "  " << sides[i].name << "  (" << sides[i].file
+                  << ")\n";
+    }
+    std::cout << "\n" << sweeps::format_table(figures) << "\n" << sweeps::format_table(differences);
+    return success;
+}
+
+}  // namespace tilewright::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/schema.hpp"
+#include "accel/simulation/accelerator.hpp"
+#include "cli/command.hpp"
+
+namespace {
+
+using namespace tilewright::cli;
+
+constexpr Command commands[] = {
+    {"run", "evaluate one design", run_command},
+    {"sweep", "evaluate all points of a study", sweep_command},
+    {"compare", "designs side by side", compare_command},
+    {"reproduce", "published figures beside ours", reproduce_command},
+};
+
+void print_usage(std::ostream& stream) {
+    stream << "tilewright " TILEWRIGHT_VERSION
+              ": simulates and explores accelerators for low-bit networks on AMD devices\n\n"
+              "Usage: tilewright COMMAND [ARGUMENTS]\n\nCommands:\n";
+    for (const auto& command : commands) {
+        stream << "  " << command.name << std::string(12 - std::string(command.name).size(), ' ')
+               << command.summary << "\n";
+    }
+    stream << "\n'tilewright COMMAND --help' tells more.\n";
+}
+
+int dispatch(int count, char** words) {
+    if (count < 2) {
+        print_usage(std::cerr);
+        return usage_error;
+    }
+    const std::string name = words[1];
+    if (name == "--help" || name == "-h" || name == "help") {
+        print_usage(std::cout);
+        return success;
+    }
+    if (name == "--version") {
+        std::cout << "tilewright " TILEWRIGHT_VERSION "\n";
+        return success;
+    }
+    for (const auto& command : commands) {
+        if (name == command.name) return command.run(std::vector<std::string>(words + 2, words + count));
+    }
+    std::vector<std::string> names;
+    std::string list;
+    for (const auto& command : commands) {
+        names.emplace_back(command.name);
+        list += (list.empty() ? "" : ", ") + names.back();
+    }
+    const auto near = tilewright::accel::nearest_spelling(name, names);
+    throw UsageError("there is no command \"" + name + "\"" +
+                     (near.empty() ? "" : ", did you mean \"" + near + "\"?") + "; allowed: " + list);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    try {
+        return dispatch(count, words);
+    } catch (const UsageError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return usage_error;
+    } catch (const tilewright::accel::ConfigError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return usage_error;
+    } catch (const tilewright::accel::DeadlockError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return check_failed;
+    } catch (const std::exception& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return check_failed;
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "accel/design/config_error.hpp"
+#include "accel/report/evaluate.hpp"
+#include "accel/schedule/program_json.hpp"
+#include "accel/schedule/schedule.hpp"
+#include "accel/trace/chrome_trace.hpp"
+#include "accel/trace/vcd_trace.hpp"
+#include "cli/command.hpp"
+#include "cli/figures.hpp"
+#include "sweeps/atomic_file.hpp"
+#include "sweeps/table.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+using nlohmann::ordered_json;
+
+namespace {
+
+accel::Fidelity parse_fidelity(const std::string& name) {
+    if (name == "bound") return accel::Fidelity::bound;
+    if (name == "timing") return accel::Fidelity::timing;
+    throw UsageError("--fidelity \"" + name + "\" is not available; allowed: bound, timing");
+}
+
+// The figures, then where the cycles of the matrix unit go.
+sweeps::ResultTable figure_table(const ordered_json& report) {
+    sweeps::ResultTable table;
+    table.columns = {{"figure", ""}, {"value", ""}, {"unit", ""}};
+    for (const auto& figure : main_figures()) {
+        const auto value = metric(report, figure.metric);
+        if (!value.is_null()) table.rows.push_back({{figure.name, value, figure.unit}, false, "", ""});
+    }
+    return table;
+}
+
+sweeps::ResultTable engine_table(const ordered_json& report) {
+    sweeps::ResultTable table;
+    table.columns = {
+        {"engine", ""}, {"busy", ""}, {"largest stall", ""}, {"stalled", ""}, {"instructions", ""}};
+    for (const auto& [name, engine] : report.at("utilization").items()) {
+        nlohmann::json cause;
+        double most = 0;
+        for (const auto& [stall, fraction] : engine.at("stalls").items()) {
+            if (fraction.get<double>() > most) {
+                most = fraction.get<double>();
+                cause = stall;
+            }
+        }
+        table.rows.push_back(
+            {{name, engine.at("busy"), cause, cause.is_null() ? nlohmann::json() : nlohmann::json(most),
+              engine.at("instructions")},
+             false,
+             "",
+             ""});
+    }
+    return table;
+}
+
+void emit_stage(const accel::DesignDocument& document, const std::string& stage) {
+    const auto design = document.parse();
+    const auto graph = models::build_mamba_graph(design.network, design.step());
+    if (stage == "graph") {
+        std::cout << accel::graph_to_json(graph).dump(2) << "\n";
+        return;
+    }
+    if (stage != "program") throw UsageError("--emit \"" + stage + "\" is unknown; allowed: graph, program");
+    try {
+        std::cout << accel::program_to_json(accel::build_program(design, graph)).dump() << "\n";
+    } catch (const accel::MappingError& error) {
+        throw accel::ConfigError(document.file(), error.pointer(), error.what(),
+                                 "allowed: " + error.allowed());
+    }
+}
+
+// Observers for the traces that were asked for.
+accel::ObserverFactory observers(const std::string& vcd, const std::string& trace) {
+    return [=](const accel::Design& design, const accel::TileProgram& program) {
+        std::vector<std::unique_ptr<accel::Observer>> all;
+        if (!vcd.empty()) {
+            all.push_back(
+                std::make_unique<accel::VcdTrace>(program, memory::period_fs(design.clock_hz), vcd));
+        }
+        if (!trace.empty()) all.push_back(std::make_unique<accel::ChromeTrace>(program, trace));
+        return all;
+    };
+}
+
+void print_result(const accel::Evaluation& evaluation, const ordered_json& report) {
+    std::cout << evaluation.design.name << ": " << evaluation.design.network.name << " on "
+              << evaluation.design.device.name << ", " << accel::to_string(evaluation.fidelity) << "\n\n"
+              << sweeps::format_table(figure_table(report));
+    if (!evaluation.activity) return;
+    std::cout << "\n" << sweeps::format_table(engine_table(report));
+    std::cout << "\nCycles of the matrix unit:";
+    for (const auto& [name, cycles] : report.at("account_cycles").items()) {
+        if (cycles.is_number()) std::cout << "  " << name << " " << cycles;
+    }
+    std::cout << "\n";
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+    po::options_description options("Options");
+    options.add_options()("set", po::value<std::vector<std::string>>()->composing(),
+                          "/json/pointer=VALUE: change the design before it is evaluated; may be repeated")(
+        "fidelity", po::value<std::string>()->default_value("timing"),
+        "bound (closed form) or timing (SystemC)")("report", po::value<std::string>(),
+                                                   "write the report as JSON to this file")(
+        "vcd", po::value<std::string>(), "write a VCD, and a GTKWave save file beside it")(
+        "trace", po::value<std::string>(), "write Chrome/Perfetto trace-event JSON")(
+        "emit", po::value<std::string>(), "print the operator graph or the tile program as JSON and stop")(
+        "program", po::value<std::string>(),
+        "run this tile program instead of the one that the schedule makes")("json",
+                                                                            "print the report as JSON");
+    po::variables_map values;
+    if (!parse_options(arguments, "run DESIGN.json [OPTIONS]", options, "design", 1, 1, values))
+        return success;
+    auto document = accel::DesignDocument::load(values["design"].as<std::vector<std::string>>().front());
+    if (values.count("set") > 0) {
+        for (const auto& assignment : values["set"].as<std::vector<std::string>>())
+            document.assign(assignment);
+    }
+    if (values.count("emit") > 0) {
+        emit_stage(document, values["emit"].as<std::string>());
+        return success;
+    }
+    const auto path = [&](const char* name) {
+        return values.count(name) > 0 ? values[name].as<std::string>() : std::string();
+    };
+    const auto fidelity = parse_fidelity(values["fidelity"].as<std::string>());
+    if (fidelity == accel::Fidelity::bound && (!path("vcd").empty() || !path("trace").empty())) {
+        throw UsageError("--vcd and --trace need a simulation; allowed: --fidelity timing");
+    }
+    std::optional<accel::TileProgram> program;
+    if (values.count("program") > 0) {
+        const auto design = document.parse();
+        const auto graph = models::build_mamba_graph(design.network, design.step());
+        program = accel::program_from_json(accel::read_json_file(path("program")), graph, path("program"));
+    }
+    const auto evaluation =
+        accel::evaluate(document, fidelity, observers(path("vcd"), path("trace")), std::move(program));
+    const auto report = accel::make_report(document, evaluation);
+    if (!path("report").empty()) sweeps::write_file_atomically(path("report"), report.dump(2) + "\n");
+    if (values.count("json") > 0) {
+        std::cout << report.dump(2) << "\n";
+    } else {
+        print_result(evaluation, report);
+    }
+    if (!evaluation.overflow.empty()) {
+        std::cerr << "tilewright: " << document.file() << "#: does not fit " << evaluation.design.device.name
+                  << ": " << evaluation.overflow << "\n";
+        return does_not_fit;
+    }
+    return success;
+}
+
+}  // namespace tilewright::cli

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <thread>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/schema.hpp"
+#include "accel/report/evaluate.hpp"
+#include "cli/command.hpp"
+#include "sweeps/atomic_file.hpp"
+#include "sweeps/driver.hpp"
+#include "sweeps/html_report.hpp"
+#include "sweeps/study.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::atomic<int> stop_requests{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler counts it up");
+
+extern "C" void request_stop(int /*signal*/) {
+    stop_requests.fetch_add(1);
+}
+
+void catch_interrupts() {
+    struct sigaction action = {};
+    action.sa_handler = request_stop;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+struct LoadedStudy {
+    sweeps::Study study;
+    accel::DesignDocument base;
+};
+
+LoadedStudy load_study(const fs::path& path) {
+    const auto document = accel::read_json_file(path);
+    accel::Schema(accel::config_root() / "schemas" / "study.schema.json").validate(document, path.string());
+    try {
+        auto study = sweeps::parse_study(document);
+        const auto base = path.parent_path() / study.base;
+        std::error_code error;
+        if (!fs::exists(base, error)) {
+            throw accel::ConfigError(path.string(), "/base", "there is no file " + base.string(),
+                                     "allowed: the path of a design, from the study's folder");
+        }
+        auto design = accel::DesignDocument::load(base);
+        return {std::move(study), std::move(design)};
+    } catch (const sweeps::StudyError& error) {
+        throw accel::ConfigError(path.string(), error.pointer(), error.what(), "");
+    }
+}
+
+accel::DesignDocument design_of(const accel::DesignDocument& base, const sweeps::Point& point) {
+    auto document = base;
+    for (const auto& assignment : point.assignments) document.set(assignment.pointer, assignment.value);
+    return document;
+}
+
+sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const sweeps::Point& point,
+                                   accel::Fidelity fidelity) {
+    const auto document = design_of(base, point);
+    const auto evaluation = accel::evaluate(document, fidelity);
+    auto report = accel::make_report(document, evaluation);
+    sweeps::PointResult result;
+    result.status = evaluation.overflow.empty() ? sweeps::PointStatus::ok : sweeps::PointStatus::does_not_fit;
+    result.message = evaluation.overflow;
+    if (!evaluation.overflow.empty()) {
+        // What was not simulated has no figures but its resources and bound.
+        report.erase("throughput");
+        report.erase("latency_s");
+        report.erase("energy");
+        report.erase("power_w");
+    }
+    result.report_json = report.dump();
+    return result;
+}
+
+void print_summary(const sweeps::SweepOutcome& outcome) {
+    std::cout << "\n"
+              << outcome.points << " points: " << outcome.computed << " computed now, " << outcome.reused
+              << " from the store, " << outcome.not_fitting << " do not fit, " << outcome.failed
+              << " failed\n";
+    for (const auto& warning : outcome.warnings) std::cerr << "tilewright: " << warning << "\n";
+}
+
+}  // namespace
+
+int sweep_command(const std::vector<std::string>& arguments) {
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    po::options_description options("Options");
+    options.add_options()(",j", po::value<unsigned>()->default_value(cores), "worker processes")(
+        "store", po::value<std::string>(),
+        "SQLite file that keeps results; run again to go on where it stopped")(
+        "shard", po::value<std::string>()->default_value("1/1"),
+        "I/N: only every N-th point, starting with the I-th")(
+        "html", po::value<std::string>(), "write an HTML report")("csv", po::value<std::string>(),
+                                                                  "write a CSV table")(
+        "timeout", po::value<unsigned>()->default_value(300), "seconds after which a point counts as failed")(
+        "json", "print the table as JSON");
+    po::variables_map values;
+    if (!parse_options(arguments, "sweep STUDY.json [OPTIONS]", options, "study", 1, 1, values))
+        return success;
+    if (values["-j"].as<unsigned>() == 0) throw UsageError("-j 0 leaves nobody to work; allowed: 1 or more");
+    const auto [study, base] = load_study(values["study"].as<std::vector<std::string>>().front());
+    const auto fidelity = study.fidelity == "bound" ? accel::Fidelity::bound : accel::Fidelity::timing;
+
+    sweeps::SweepOptions sweep;
+    sweep.workers = values["-j"].as<unsigned>();
+    sweep.point_timeout = std::chrono::seconds(values["timeout"].as<unsigned>());
+    try {
+        sweep.shard = sweeps::parse_shard(values["shard"].as<std::string>());
+    } catch (const sweeps::SpaceError& error) {
+        throw UsageError(std::string("--shard: ") + error.what());
+    }
+    if (values.count("store") > 0) sweep.store = values["store"].as<std::string>();
+    sweep.program_version = build_identity();
+    sweep.stop_requests = &stop_requests;
+    catch_interrupts();
+    const auto outcome = sweeps::run_sweep(
+        study, sweep,
+        [&base = base, fidelity](const auto& point) { return evaluate_point(base, point, fidelity); },
+        [&base = base](const auto& point) { return design_of(base, point).canonical().dump(); });
+
+    const auto table = sweeps::result_table(study, outcome);
+    if (values.count("csv") > 0) {
+        sweeps::write_file_atomically(values["csv"].as<std::string>(), sweeps::format_csv(table));
+    }
+    if (values.count("html") > 0) {
+        const nlohmann::ordered_json provenance = {{"study", study.name},
+                                                   {"base", study.base},
+                                                   {"fidelity", accel::to_string(fidelity)},
+                                                   {"tool", "tilewright " TILEWRIGHT_VERSION},
+                                                   {"build", build_identity()},
+                                                   {"computed now", outcome.computed},
+                                                   {"from the store", outcome.reused}};
+        const auto warning = sweeps::write_html_report(values["html"].as<std::string>(),
+                                                       sweeps::make_html_report(study, outcome, provenance));
+        if (warning) std::cerr << "tilewright: " << *warning << "\n";
+    }
+    if (values.count("json") > 0) {
+        std::cout << sweeps::table_to_json(table).dump(2) << "\n";
+    } else {
+        std::cout << sweeps::format_table(table);
+        print_summary(outcome);
+    }
+    if (outcome.interrupted) {
+        std::cerr << "tilewright: interrupted; "
+                  << (sweep.store ? "run the same command again to go on" : "without --store nothing is kept")
+                  << "\n";
+        return interrupted;
+    }
+    return outcome.failed > 0 ? does_not_fit : success;
+}
+
+}  // namespace tilewright::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rides on a TLM-2.0 generic payload: when the first and the last byte of a burst pass the point where the
+// transaction is now. Lets an interconnect stream data instead of storing and forwarding whole bursts.
+#pragma once
+
+#include <tlm.h>
+
+#include "memory/time.hpp"
+
+namespace tilewright::memory {
+
+struct BurstExtension : tlm::tlm_extension<BurstExtension> {
+    TimeFs first_data = 0;
+    TimeFs last_data = 0;
+
+    tlm::tlm_extension_base* clone() const override { return new BurstExtension(*this); }
+    void copy_from(const tlm::tlm_extension_base& other) override {
+        *this = static_cast<const BurstExtension&>(other);
+    }
+};
+
+// SystemC's own time at the resolution that the simulations set (1 fs).
+inline TimeFs to_fs(const sc_core::sc_time& time) {
+    return static_cast<TimeFs>(time.value());
+}
+inline sc_core::sc_time to_sc_time(TimeFs time) {
+    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(time));
+}
+
+}  // namespace tilewright::memory

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLM-2.0 target in front of one DRAM channel.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+
+#include <tlm.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "memory/dram/dram_channel.hpp"
+
+namespace tilewright::memory {
+
+// Loosely timed: b_transport returns in `delay` when the last data byte has passed the pins, and fills in the
+// payload's BurstExtension. Calls must come in the order of their start times. An access beyond the channel
+// gets TLM_ADDRESS_ERROR_RESPONSE.
+class DramController : public sc_core::sc_module {
+  public:
+    tlm_utils::simple_target_socket<DramController> socket{"socket"};
+
+    // Addresses of this channel start at `base_address`.
+    DramController(sc_core::sc_module_name name, const DramSpecification& specification,
+                   std::int64_t base_address);
+
+    const DramStatistics& statistics() const { return channel_.statistics(); }
+
+  private:
+    void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+    DramChannel channel_;
+    std::int64_t base_address_;
+    std::int64_t channel_bytes_;
+};
+
+}  // namespace tilewright::memory

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network between the fabric's AXI ports and the memory channels: Versal's NoC, or the AXI switch in
+// front of the HBM of a U280.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include <tlm.h>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "memory/noc/interconnect_specification.hpp"
+#include "memory/time.hpp"
+
+namespace tilewright::memory {
+
+// Routes by address: channel i owns [i * channel_bytes, (i + 1) * channel_bytes). Every port moves one beat a
+// cycle of its clock (reads and writes share it) and every channel one link's worth; both serve requests in
+// order.
+class Interconnect : public sc_core::sc_module {
+  public:
+    using PortSocket = tlm_utils::simple_target_socket_tagged<Interconnect>;
+    using ChannelSocket = tlm_utils::simple_initiator_socket_tagged<Interconnect>;
+
+    std::vector<std::unique_ptr<PortSocket>> port_sockets;
+    std::vector<std::unique_ptr<ChannelSocket>> channel_sockets;
+
+    Interconnect(sc_core::sc_module_name name, const InterconnectSpecification& specification,
+                 const std::vector<PortSpecification>& ports, int channels, std::int64_t channel_bytes);
+
+    // Time that data moved through a port.
+    TimeFs port_busy(std::size_t port) const { return ports_[port].busy; }
+
+  private:
+    struct Lane {
+        TimeFs free = 0;
+        TimeFs busy = 0;
+        TimeFs beat_period = 0;
+        std::int64_t beat_bytes = 1;
+    };
+
+    void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+    TimeFs read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload, std::size_t channel);
+    TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
+                 std::size_t channel);
+    TimeFs link_time(std::int64_t bytes) const;
+
+    InterconnectSpecification specification_;
+    std::int64_t channel_bytes_;
+    TimeFs request_latency_;
+    TimeFs response_latency_;
+    TimeFs link_period_;
+    std::vector<Lane> ports_;
+    std::vector<Lane> links_;
+};
+
+}  // namespace tilewright::memory

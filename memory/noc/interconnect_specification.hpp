@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rates and latencies of the network in front of the memory controllers, and of the fabric's ports into it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tilewright::memory {
+
+struct InterconnectSpecification {
+    std::string kind;  // "noc" or "axi_switch"
+    double clock_hz = 0;
+    std::int64_t link_bytes_per_cycle = 16;  // payload width of one link
+    std::int64_t packet_bytes = 256;         // longest packet; every packet has a header of one link cycle
+    int request_latency_cycles = 0;          // fabric port to memory controller
+    int response_latency_cycles = 0;         // memory controller to fabric port
+
+    // Data rate of one link once packet headers are paid for.
+    double link_bytes_per_s() const {
+        const auto packet = static_cast<double>(packet_bytes);
+        const auto header = static_cast<double>(link_bytes_per_cycle);
+        return clock_hz * header * packet / (packet + header);
+    }
+};
+
+// One AXI port of the fabric: as wide and as fast as the accelerator drives it.
+struct PortSpecification {
+    std::string name;
+    int width_bits = 256;
+    double clock_hz = 0;
+
+    std::int64_t beat_bytes() const { return width_bits / 8; }
+    double bytes_per_s() const { return static_cast<double>(beat_bytes()) * clock_hz; }
+};
+
+// Beats of a transfer of `bytes` bytes that starts on a beat boundary.
+std::int64_t beats(const PortSpecification& port, std::int64_t bytes);
+
+}  // namespace tilewright::memory

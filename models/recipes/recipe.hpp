@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a network is quantized: a format, a group size and a scale for every class of tensor.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/formats/number_format.hpp"
+
+namespace tilewright::models {
+
+enum class ScaleKind { none, floating_point, power_of_two, sum_of_two_powers };
+
+// Quantization of one class of tensors. Every `group_size` consecutive elements share one scale of
+// `scale_bits` bits.
+struct Quantization {
+    NumberFormat format;
+    std::int64_t group_size = 0;  // elements that share a scale; 0 when there are no scales
+    ScaleKind scale_kind = ScaleKind::none;
+    int scale_bits = 0;
+};
+
+struct Recipe {
+    std::string name;
+    Quantization weights;           // weights of the linear layers
+    Quantization activations;       // inputs of the linear layers
+    Quantization convolution;       // weights and state of the causal convolution
+    Quantization state;             // hidden state h of the SSM
+    NumberFormat ssm_intermediate;  // one element of B x, A h and their sum before requantization
+    NumberFormat residual;          // residual stream between blocks
+    bool online_hadamard =
+        false;  // rotate the input of out_proj at run time (the other rotations are merged)
+
+    // True when every requantization inside the SSM is a shift.
+    bool power_of_two_ssm() const { return state.scale_kind == ScaleKind::power_of_two; }
+};
+
+// Bits of `elements` values without their scales.
+std::int64_t value_bits(const Quantization& quantization, std::int64_t elements);
+
+// Bits of the scales of `elements` values; a started group has a whole scale.
+std::int64_t scale_bits(const Quantization& quantization, std::int64_t elements);
+
+// Bytes of values and scales together, each rounded up to whole bytes.
+std::int64_t stored_bytes(const Quantization& quantization, std::int64_t elements);
+
+}  // namespace tilewright::models

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sweeps/driver.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sweeps/pareto.hpp"
+#include "sweeps/store.hpp"
+#include "sweeps/workers.hpp"
+
+namespace tilewright::sweeps {
+namespace {
+
+using nlohmann::json;
+
+const json* lookup(const json& report, const std::string& pointer) {
+    const json::json_pointer place(pointer);
+    return report.contains(place) ? &report.at(place) : nullptr;
+}
+
+// Keeps of a report only what the study asks for: a sweep of many points must not hold all their reports.
+SweepRow make_row(const Study& study, Point point, const PointResult& result, bool reused) {
+    SweepRow row{std::move(point), result.status, result.message, {}, {}, false, reused};
+    json report;
+    if (result.status != PointStatus::failed) {
+        report = json::parse(result.report_json, nullptr, false);
+        if (report.is_discarded()) {
+            report = nullptr;
+            row.status = PointStatus::failed;
+            row.message = "the report of this point is not JSON";
+        }
+    }
+    for (const Objective& objective : study.objectives) {
+        const json* value = lookup(report, objective.metric);
+        row.objectives.push_back(value != nullptr && value->is_number()
+                                     ? value->get<double>()
+                                     : std::numeric_limits<double>::quiet_NaN());
+    }
+    for (const Column& column : study.columns) {
+        const json* value = lookup(report, column.metric);
+        row.columns.push_back(value == nullptr ? json(nullptr) : *value);
+    }
+    return row;
+}
+
+void mark_pareto(const Study& study, std::vector<SweepRow>& rows) {
+    std::vector<Goal> goals;
+    goals.reserve(study.objectives.size());
+    for (const Objective& objective : study.objectives) goals.push_back(objective.goal);
+    std::vector<std::vector<double>> values;
+    values.reserve(rows.size());
+    for (const SweepRow& row : rows)
+        values.push_back(row.status == PointStatus::ok
+                             ? row.objectives
+                             : std::vector<double>(goals.size(), std::numeric_limits<double>::quiet_NaN()));
+    const std::vector<bool> front = pareto_front(values, goals);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].pareto = front[i];
+}
+
+// A misspelt metric would otherwise show as an empty column, and an empty front, with no word about it.
+std::vector<std::string> missing_metrics(const Study& study, const std::vector<SweepRow>& rows) {
+    std::vector<std::string> warnings;
+    const auto check = [&](const std::string& kind, const std::string& name, const std::string& metric,
+                           const auto& absent) {
+        bool any = false;
+        for (const SweepRow& row : rows) {
+            if (row.status != PointStatus::ok) continue;
+            if (!absent(row)) return;
+            any = true;
+        }
+        if (any)
+            warnings.push_back(fmt::format("{} \"{}\": no report has a value at {}", kind, name, metric));
+    };
+    for (std::size_t i = 0; i < study.objectives.size(); ++i)
+        check("objective", study.objectives[i].name, study.objectives[i].metric,
+              [i](const SweepRow& row) { return row.objectives[i] != row.objectives[i]; });
+    for (std::size_t i = 0; i < study.columns.size(); ++i)
+        check("column", study.columns[i].name, study.columns[i].metric,
+              [i](const SweepRow& row) { return row.columns[i].is_null(); });
+    return warnings;
+}
+
+const json& cell_of(const Parameter& parameter, const std::string& label) {
+    const auto value = std::find_if(parameter.values.begin(), parameter.values.end(),
+                                    [&](const ParameterValue& v) { return v.label == label; });
+    return value->cell;  // every point is made of its study's own values
+}
+
+}  // namespace
+
+SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const EvaluatePoint& evaluate,
+                       const std::function<std::string(const Point&)>& canonical_key) {
+    const Space space(study);
+    const std::vector<std::size_t> indices = space.indices(options.shard);
+    const std::string fidelity = options.fidelity.empty() ? study.fidelity : options.fidelity;
+
+    // Workers first: they should inherit neither the database nor the results.
+    const auto useful = std::max<std::size_t>(1, std::min<std::size_t>(options.workers, indices.size()));
+    WorkerPool pool([&space](std::size_t index) { return space.point(index); }, evaluate,
+                    {static_cast<unsigned>(useful), options.point_timeout});
+    std::optional<Store> store;
+    if (options.store) store.emplace(*options.store, options.program_version);
+
+    SweepOutcome outcome;
+    outcome.points = indices.size();
+    Progress progress(indices.size(), options.progress);
+    std::map<std::size_t, SweepRow> rows;  // by point index, since results come in any order
+    std::map<std::size_t, std::string> keys;
+    std::vector<std::size_t> open;
+    for (const std::size_t index : indices) {
+        const bool stopping = options.stop_requests != nullptr && options.stop_requests->load() > 0;
+        if (!store || stopping) {  // the pool begins no point once a stop is asked for
+            open.push_back(index);
+            continue;
+        }
+        Point point = space.point(index);
+        try {
+            keys[index] = point_key(canonical_key(point), fidelity);
+        } catch (const std::exception& error) {
+            rows.emplace(index,
+                         make_row(study, std::move(point), {PointStatus::failed, {}, error.what()}, false));
+            ++outcome.computed;
+            progress.advance();
+            continue;
+        }
+        if (const std::optional<PointResult> known = store->find(keys[index])) {
+            rows.emplace(index, make_row(study, std::move(point), *known, true));
+            ++outcome.reused;
+            progress.advance_reused();
+        } else {
+            open.push_back(index);
+        }
+    }
+
+    const auto on_result = [&](const Point& point, const PointResult& result) {
+        if (store) store->insert(keys.at(point.index), result);
+        rows.emplace(point.index, make_row(study, point, result, false));
+        ++outcome.computed;
+        progress.advance();
+    };
+    const auto on_tick = [&] {
+        if (store) store->flush_if_due();
+        progress.refresh();
+    };
+    outcome.interrupted = pool.run(open, on_result, on_tick, options.stop_requests) == RunEnd::interrupted;
+    if (store) store->close();
+    progress.finish();
+
+    for (auto& [index, row] : rows) outcome.rows.push_back(std::move(row));
+    mark_pareto(study, outcome.rows);
+    for (const SweepRow& row : outcome.rows) {
+        outcome.not_fitting += row.status == PointStatus::does_not_fit ? 1 : 0;
+        outcome.failed += row.status == PointStatus::failed ? 1 : 0;
+    }
+    outcome.warnings = missing_metrics(study, outcome.rows);
+    return outcome;
+}
+
+ResultTable result_table(const Study& study, const SweepOutcome& outcome) {
+    ResultTable table;
+    table.shows_pareto = true;
+    table.shows_status = true;
+    for (const Parameter& parameter : study.parameters) table.columns.push_back({parameter.name, ""});
+    for (const Objective& objective : study.objectives)
+        table.columns.push_back({objective.name, objective.unit});
+    for (const Column& column : study.columns) table.columns.push_back({column.name, column.unit});
+    for (const SweepRow& row : outcome.rows) {
+        ResultRow printed;
+        printed.pareto = row.pareto;
+        printed.status = to_string(row.status);
+        printed.message = row.message;
+        for (std::size_t p = 0; p < study.parameters.size(); ++p)
+            printed.cells.push_back(cell_of(study.parameters[p], row.point.labels[p].second));
+        for (const double value : row.objectives) {
+            printed.cells.emplace_back(nullptr);
+            if (value == value) printed.cells.back() = value;  // NaN has no JSON form
+        }
+        printed.cells.insert(printed.cells.end(), row.columns.begin(), row.columns.end());
+        table.rows.push_back(std::move(printed));
+    }
+    return table;
+}
+
+}  // namespace tilewright::sweeps

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Designs for tests: the published one, made small enough to simulate in no time.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "accel/design/config_files.hpp"
+
+namespace tilewright::test {
+
+inline std::filesystem::path source_path(const std::string& below) {
+    return std::filesystem::path(TILEWRIGHT_SOURCE_DIR) / below;
+}
+
+using Settings = std::vector<std::pair<std::string, nlohmann::json>>;
+
+inline accel::DesignDocument design_document(const std::string& name, const Settings& settings = {}) {
+    auto document = accel::DesignDocument::load(source_path("configs/designs/" + name + ".json"));
+    for (const auto& [pointer, value] : settings) document.set(pointer, value);
+    return document;
+}
+
+// Two blocks with 192 channels: sizes that no tile of the tests divides evenly.
+inline accel::DesignDocument small_document(const Settings& settings = {}) {
+    auto document = design_document("lightmamba-vck190-w4a4", {{"/network/layers", 2},
+                                                               {"/network/d_model", 192},
+                                                               {"/network/d_state", 24},
+                                                               {"/network/vocabulary", 500},
+                                                               {"/network/head_dim", 32},
+                                                               {"/buffers/state", {{"ram", "uram"}}}});
+    for (const auto& [pointer, value] : settings) document.set(pointer, value);
+    return document;
+}
+
+}  // namespace tilewright::test

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "sweeps/driver.hpp"
+#include "sweeps/html_report.hpp"
+#include "sweeps/store.hpp"
+#include "tests/sweeps/fake_study.hpp"
+
+using namespace tilewright::sweeps;
+using namespace std::chrono_literals;
+using testing::fake_evaluation;
+using testing::fake_key;
+using testing::quiet;
+using testing::rows_text;
+
+namespace {
+
+Study example() {
+    return parse_study(testing::study_document());
+}
+
+// Finishes points in another order than they begin.
+PointResult uneven(const Point& point) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(point.index * 7 % 5 * 4));
+    return fake_evaluation(point);
+}
+
+}  // namespace
+
+TEST_CASE("a sweep gives every point a row, in order, with its figures", "[sweeps]") {
+    const Study study = example();
+    const SweepOutcome outcome = run_sweep(study, quiet(), fake_evaluation, fake_key);
+    REQUIRE(outcome.rows.size() == 22);
+    CHECK(outcome.points == 22);
+    CHECK(outcome.computed == 22);
+    CHECK(outcome.reused == 0);
+    CHECK(outcome.not_fitting == 4);
+    CHECK(outcome.failed == 0);
+    CHECK_FALSE(outcome.interrupted);
+    CHECK(outcome.warnings.empty());
+    bool any = false;
+    for (std::size_t i = 0; i < outcome.rows.size(); ++i) {
+        const SweepRow& row = outcome.rows[i];
+        CHECK(row.point.index == i);
+        CHECK(row.columns[0].is_number());
+        any = any || row.pareto;
+        if (row.status != PointStatus::ok) CHECK_FALSE(row.pareto);
+    }
+    CHECK(any);
+    CHECK(outcome.rows[0].objectives[0] == Approx(256.0 * 8 / 24 / 4));
+}
+
+TEST_CASE("the rows of a sweep do not depend on the number of workers", "[sweeps]") {
+    const Study study = example();
+    const std::string one = rows_text(study, run_sweep(study, quiet(1), uneven, fake_key));
+    CHECK(rows_text(study, run_sweep(study, quiet(2), uneven, fake_key)) == one);
+    CHECK(rows_text(study, run_sweep(study, quiet(7), uneven, fake_key)) == one);
+}
+
+TEST_CASE("a stopped sweep goes on from its store to the same rows", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    const std::string whole = rows_text(study, run_sweep(study, quiet(), fake_evaluation, fake_key));
+
+    SweepOptions options = quiet(2);
+    options.store = folder / "results.db";
+    std::atomic<int> stop{0};
+    options.stop_requests = &stop;
+    std::thread
+        interrupter;  // started after the workers have been forked: by the first key that is asked for
+    const auto key_and_start = [&](const Point& point) {
+        if (!interrupter.joinable())
+            interrupter = std::thread([&stop] {
+                std::this_thread::sleep_for(150ms);
+                stop = 1;
+            });
+        return fake_key(point);
+    };
+    const auto slow = [](const Point& point) {
+        std::this_thread::sleep_for(40ms);
+        return fake_evaluation(point);
+    };
+    const SweepOutcome first = run_sweep(study, options, slow, key_and_start);
+    interrupter.join();
+    CHECK(first.interrupted);
+    REQUIRE(first.rows.size() > 0);
+    REQUIRE(first.rows.size() < 22);
+
+    stop = 0;
+    const SweepOutcome second = run_sweep(study, options, fake_evaluation, fake_key);
+    CHECK_FALSE(second.interrupted);
+    CHECK(second.reused == first.rows.size());
+    CHECK(second.computed == 22 - first.rows.size());
+    CHECK(rows_text(study, second) == whole);
+
+    options.program_version = "test-2";
+    CHECK(run_sweep(study, options, fake_evaluation, fake_key).reused == 0);
+    options.fidelity = "bound";
+    CHECK(run_sweep(study, options, fake_evaluation, fake_key).reused == 0);
+    CHECK(run_sweep(study, options, fake_evaluation, fake_key).reused == 22);
+}
+
+TEST_CASE("a stop before the start computes nothing", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    SweepOptions options = quiet();
+    options.store = folder / "results.db";
+    const std::atomic<int> stop{1};
+    options.stop_requests = &stop;
+    const SweepOutcome outcome = run_sweep(study, options, fake_evaluation, fake_key);
+    CHECK(outcome.interrupted);
+    CHECK(outcome.rows.empty());
+}
+
+TEST_CASE("failed points are counted, not stored and tried again", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    SweepOptions options = quiet(2);
+    options.store = folder / "results.db";
+    const auto crashing = [](const Point& point) {
+        if (point.index % 5 == 2) std::abort();
+        return fake_evaluation(point);
+    };
+    const SweepOutcome first = run_sweep(study, options, crashing, fake_key);
+    CHECK(first.failed == 4);  // 2, 7, 12 and 17
+    CHECK(first.rows.size() == 22);
+    CHECK_FALSE(first.rows[2].pareto);
+    CHECK(std::isnan(first.rows[2].objectives[0]));
+    CHECK_THAT(first.rows[2].message, Catch::Matchers::Contains("signal 6"));
+    const SweepOutcome second = run_sweep(study, options, fake_evaluation, fake_key);
+    CHECK(second.computed == 4);
+    CHECK(second.failed == 0);
+}
+
+TEST_CASE("a point whose design cannot be resolved fails alone", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    SweepOptions options = quiet();
+    options.store = folder / "results.db";
+    const SweepOutcome outcome = run_sweep(study, options, fake_evaluation, [](const Point& point) {
+        if (point.index == 4) throw std::runtime_error("no such place");
+        return fake_key(point);
+    });
+    CHECK(outcome.rows.size() == 22);
+    CHECK(outcome.failed == 1);
+    CHECK(outcome.rows[4].message == "no such place");
+}
+
+TEST_CASE("the shards of a sweep fill one store for the whole", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    SweepOptions options = quiet(2);
+    options.store = folder / "results.db";
+    std::size_t rows = 0;
+    for (std::size_t i = 1; i <= 3; ++i) {
+        options.shard = {i, 3};
+        const SweepOutcome part = run_sweep(study, options, fake_evaluation, fake_key);
+        rows += part.rows.size();
+        CHECK(part.reused == 0);
+    }
+    CHECK(rows == 22);
+    options.shard = {};
+    const SweepOutcome whole = run_sweep(study, options, fake_evaluation, fake_key);
+    CHECK(whole.reused == 22);
+    CHECK(rows_text(study, whole) == rows_text(study, run_sweep(study, quiet(), fake_evaluation, fake_key)));
+}
+
+TEST_CASE("a metric that no report has is told", "[sweeps]") {
+    nlohmann::json document = testing::study_document();
+    document["objectives"][1]["metric"] = "/energy/per_itm_j";
+    document["columns"][0]["metric"] = "/resources/dsp/nothing";
+    const SweepOutcome outcome = run_sweep(parse_study(document), quiet(), fake_evaluation, fake_key);
+    REQUIRE(outcome.warnings.size() == 2);
+    CHECK_THAT(outcome.warnings[0],
+               Catch::Matchers::Contains("energy") && Catch::Matchers::Contains("per_itm_j"));
+    for (const SweepRow& row : outcome.rows) CHECK_FALSE(row.pareto);
+}
+
+TEST_CASE("a report that is not JSON makes its point fail", "[sweeps]") {
+    const SweepOutcome outcome = run_sweep(
+        example(), quiet(),
+        [](const Point&) {
+            return PointResult{PointStatus::ok, "{\"cut", ""};
+        },
+        fake_key);
+    CHECK(outcome.failed == 22);
+}
+
+TEST_CASE("the table of a sweep has plain values as values", "[sweeps]") {
+    const Study study = example();
+    const SweepOutcome outcome = run_sweep(study, quiet(), fake_evaluation, fake_key);
+    const nlohmann::ordered_json rows = table_to_json(result_table(study, outcome));
+    CHECK(rows[0]["format"] == "W4A4");
+    CHECK(rows[0]["tile"] == 8);
+    CHECK(rows[0]["throughput"].is_number());
+    CHECK(rows[21]["status"] == "does_not_fit");
+    const std::string html = render_html_report(make_html_report(study, outcome, {{"version", "x"}})).html;
+    CHECK_THAT(html, Catch::Matchers::Contains("formats &amp; &lt;tiles&gt;"));
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include <catch2/catch.hpp>
+
+#include "program.hpp"
+
+using namespace tilewright::test;
+using nlohmann::json;
+
+TEST_CASE("LightMamba's published figures come out as docs/modelling.md says") {
+    const Workspace workspace;
+    const auto result = workspace.run("reproduce lightmamba --json");
+    REQUIRE(result.code == 0);
+    std::map<std::string, json> rows;
+    for (const auto& row : json::parse(result.out)) {
+        for (const auto* key : {"system", "figure", "published", "ours", "ratio", "kind", "sure", "unit"}) {
+            REQUIRE(row.contains(key));
+        }
+        rows[row.at("figure")] = row;
+    }
+    const auto& main = rows.at("VCK190 W4A4 decode, Mamba2-2.7B");
+    CHECK(main.at("published") == 7.21);
+    CHECK(main.at("kind") == "fitted");
+    CHECK(main.at("ratio").get<double>() == Approx(1).margin(0.05));
+    const auto& released = rows.at("released RTL on the VCK190, Mamba2-2.7B");
+    CHECK(released.at("kind") == "predicted");
+    CHECK(released.at("ratio").get<double>() == Approx(1).margin(0.05));
+    for (const auto* figure : {"weight and scale beats a block", "convolution state beats in, a block",
+                               "convolution weight beats in, a block", "convolution state beats out, a block",
+                               "SSM state beats in, a block", "SSM state beats out, a block"}) {
+        CAPTURE(figure);
+        CHECK(rows.at(std::string("released RTL: ") + figure).at("ratio") == 1.0);
+    }
+    const auto ours = [&](const char* figure) { return rows.at(figure).at("ours").get<double>(); };
+    CHECK(ours("ladder: matrix unit busy, reordered") > ours("ladder: matrix unit busy, naive"));
+    CHECK(ours("ladder: URAM after fusion") < ours("ladder: URAM before fusion"));
+    CHECK(ours("ladder 4: reordered") > ours("ladder 3: with rotation"));
+    CHECK(ours("ladder 2: W4A4, naive order") > ours("ladder 1: FP16, naive order"));
+    CHECK(ours("VCK190 W8A8 decode, Mamba2-2.7B") < ours("VCK190 W4A4 decode, Mamba2-2.7B"));
+}
+
+TEST_CASE("an unknown system is refused") {
+    const Workspace workspace;
+    const auto result = workspace.run("reproduce lightmama");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Catch::Contains("lightmamba"));
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <functional>
+
+#include <catch2/catch.hpp>
+
+#include "program.hpp"
+
+using namespace tilewright::test;
+using Catch::Contains;
+using Catch::StartsWith;
+using nlohmann::json;
+
+namespace {
+
+const std::string main_design = design("lightmamba-vck190-w4a4");
+
+// Runs the main design with a changed document.
+Result run_changed(const Workspace& workspace, const std::function<void(json&)>& change) {
+    auto document = json::parse(read_file(main_design));
+    change(document);
+    workspace.write("design.json", document.dump(2));
+    return workspace.run("run design.json");
+}
+
+void check_refused(const Result& result, const std::string& pointer) {
+    CHECK(result.code == 2);
+    CHECK(result.out.empty());
+    CHECK_THAT(result.err, StartsWith("tilewright: ") && Contains("#" + pointer + ":"));
+    CHECK_THAT(result.err, !Contains("exception") && !Contains("json.") && !Contains("terminate"));
+}
+
+}  // namespace
+
+TEST_CASE("run prints figures and writes the same as a report") {
+    const Workspace workspace;
+    const auto result = workspace.run("run " + main_design + small + "--report report.json --json");
+    REQUIRE(result.code == 0);
+    CHECK(result.err.empty());
+    const auto printed = json::parse(result.out);
+    auto written = json::parse(read_file(workspace.path("report.json")));
+    CHECK(printed == written);
+    for (const auto* key : {"schema_version", "config", "provenance", "throughput", "latency_s", "cycles",
+                            "energy", "power_w", "utilization", "memory", "resources", "bound", "wall"}) {
+        CAPTURE(key);
+        CHECK(printed.contains(key));
+    }
+    CHECK(printed.at("throughput").at("value").get<double>() ==
+          Approx(1 / printed.at("latency_s").get<double>()));
+    CHECK(printed.at("bound").at("simulated_over_bound").get<double>() >= 1);
+    double energy = 0;
+    for (const auto& [name, joules] : printed.at("energy").at("by_component").items())
+        energy += joules.get<double>();
+    CHECK(energy == Approx(printed.at("energy").at("total_j").get<double>()));
+    CHECK(printed.at("config").at("hash").get<std::string>().size() == 16);
+}
+
+TEST_CASE("the same design gives the same report, byte for byte but for wall time") {
+    const Workspace workspace;
+    const auto report = [&] {
+        auto document = json::parse(workspace.run("run " + main_design + small + "--json").out);
+        document.erase("wall");
+        return document.dump();
+    };
+    CHECK(report() == report());
+}
+
+TEST_CASE("bound is fast, lower, and says what binds") {
+    const Workspace workspace;
+    const auto bound = json::parse(workspace.run("run " + main_design + " --fidelity bound --json").out);
+    CHECK(bound.at("provenance").at("simulated") == false);
+    CHECK(bound.at("throughput").at("value").get<double>() > 7.21);
+    CHECK_THAT(bound.at("bound").at("binds").get<std::string>(), Contains("axi0"));
+}
+
+TEST_CASE("every stage can be dumped, and a dumped program runs") {
+    const Workspace workspace;
+    const auto graph = json::parse(workspace.run("run " + main_design + small + "--emit graph").out);
+    CHECK(graph.at("operators").size() == 1 + 2 * 16 + 2);
+    const auto program = workspace.run("run " + main_design + small + "--emit program").out;
+    workspace.write("program.json", program);
+    const auto direct = json::parse(workspace.run("run " + main_design + small + "--json").out);
+    const auto replayed =
+        json::parse(workspace.run("run " + main_design + small + "--program program.json --json").out);
+    CHECK(direct.at("cycles") == replayed.at("cycles"));
+}
+
+TEST_CASE("a program that deadlocks is refused with who waits for whom") {
+    const Workspace workspace;
+    auto program = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
+    auto& block = program.at("sections").at(1);
+    const auto last = block.at("streams").at("matrix").size() - 1;
+    block.at("streams").at("dma axi0").at(0)["waits"] = {
+        {{"engine", "matrix"}, {"index", last}, {"for", "data"}}};
+    workspace.write("program.json", program.dump());
+    const auto result = workspace.run("run " + main_design + small + "--program program.json");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("deadlock") && Contains("dma axi0") && Contains("waits for matrix"));
+}
+
+TEST_CASE("an unknown key is named with its nearest spelling") {
+    const Workspace workspace;
+    const auto result = run_changed(workspace, [](json& d) { d["engines"]["matrix"]["inpts"] = 8; });
+    check_refused(result, "/engines/matrix/inpts");
+    CHECK_THAT(result.err, Contains("unknown key \"inpts\"") && Contains("did you mean \"inputs\"?"));
+}
+
+TEST_CASE("wrong types, missing keys and unknown values are named with what is allowed") {
+    const Workspace workspace;
+    check_refused(run_changed(workspace, [](json& d) { d["clock_hz"] = "fast"; }), "/clock_hz");
+    check_refused(run_changed(workspace, [](json& d) { d["engines"]["matrix"]["inputs"] = 8.5; }),
+                  "/engines/matrix/inputs");
+    auto result = run_changed(workspace, [](json& d) { d["engines"]["vector"].erase("lanes"); });
+    check_refused(result, "/engines/vector");
+    CHECK_THAT(result.err, Contains("\"lanes\" is missing"));
+    result = run_changed(workspace, [](json& d) { d["mapping"]["fusion"] = "fine_graned"; });
+    check_refused(result, "/mapping/fusion");
+    CHECK_THAT(result.err, Contains("did you mean \"fine_grained\"?") && Contains("\"none\""));
+    result = run_changed(workspace, [](json& d) { d["device"] = "vck191"; });
+    check_refused(result, "/device");
+    CHECK_THAT(result.err, Contains("did you mean \"vck190\"?"));
+}
+
+TEST_CASE("negative and zero sizes are refused") {
+    const Workspace workspace;
+    check_refused(run_changed(workspace, [](json& d) { d["engines"]["matrix"]["inputs"] = 0; }),
+                  "/engines/matrix/inputs");
+    check_refused(run_changed(workspace, [](json& d) { d["mapping"]["tile"]["outputs"] = -8; }),
+                  "/mapping/tile/outputs");
+    check_refused(run_changed(workspace, [](json& d) { d["clock_hz"] = 0; }), "/clock_hz");
+    check_refused(run_changed(workspace, [](json& d) { d["memory_ports"][0]["burst_beats"] = 257; }),
+                  "/memory_ports/0/burst_beats");
+}
+
+TEST_CASE("values set on the command line are checked like those in a file") {
+    const Workspace workspace;
+    check_refused(workspace.run("run " + main_design + " --set /mapping/tile/outputs=0"),
+                  "/mapping/tile/outputs");
+    check_refused(workspace.run("run " + main_design + " --set /mapping/tiles/outputs=8"),
+                  "/mapping/tiles/outputs");
+    check_refused(workspace.run("run " + main_design + " --set /recipe/weights/format=int3"),
+                  "/recipe/weights/format");
+    check_refused(workspace.run("run " + main_design + " --set mapping=8"), "");
+    check_refused(workspace.run("run " + main_design + " --set nonsense"), "");
+}
+
+TEST_CASE("a tile that does not divide is handled") {
+    const Workspace workspace;
+    const auto result = workspace.run("run " + main_design + small +
+                                      "--set /mapping/tile/outputs=7 --set /mapping/tile/channels=17");
+    CHECK(result.code == 0);
+    CHECK(result.err.empty());
+}
+
+TEST_CASE("a design over the device is a result, not a crash") {
+    const Workspace workspace;
+    const auto result =
+        workspace.run("run " + main_design + " --set /mapping/unroll=full --report report.json");
+    CHECK(result.code == 3);
+    CHECK_THAT(result.err, Contains("does not fit vck190") && Contains("DSP of 1968"));
+    const auto report = json::parse(read_file(workspace.path("report.json")));
+    CHECK(report.at("resources").at("fits") == false);
+}
+
+TEST_CASE("a buffer too small for its tile says how large it must be") {
+    const Workspace workspace;
+    auto result = workspace.run("run " + main_design + " --set /buffers/weights/bytes=10000");
+    check_refused(result, "/buffers/weights/bytes");
+    CHECK_THAT(result.err, Contains("too small") && Contains("at least"));
+    check_refused(workspace.run("run " + main_design + " --set /buffers/state/bytes=100"),
+                  "/buffers/state/bytes");
+    check_refused(workspace.run("run " + main_design + " --set /buffers/activations/bytes=100"),
+                  "/buffers/activations/bytes");
+}
+
+TEST_CASE("parts of a design that contradict each other are refused") {
+    const Workspace workspace;
+    check_refused(workspace.run("run " + main_design +
+                                " --set /engines/matrix/products_per_dsp=4"
+                                " --set /recipe=lightmamba-w8a8"),
+                  "/engines/matrix/products_per_dsp");
+    check_refused(workspace.run("run " + main_design + " --set '/memory_ports/0/carries=[\"weights\"]'"),
+                  "/memory_ports");
+    check_refused(workspace.run("run " + main_design + " --set /memory_ports/0/memory=hbm"),
+                  "/memory_ports/0/memory");
+    check_refused(workspace.run("run " + main_design + " --set /memory_ports/0/channels=2"),
+                  "/memory_ports/0/channels");
+    check_refused(workspace.run("run " + main_design + " --set /workload/tokens=2"), "/workload/tokens");
+    check_refused(workspace.run("run " + main_design + " --set /network/head_dim=100"), "/network/head_dim");
+    check_refused(workspace.run("run " + main_design + " --set /device/memories/ddr4/timing/refi=100"),
+                  "/device/memories/ddr4/timing/refi");
+}
+
+TEST_CASE("files that are not there or not JSON are named") {
+    const Workspace workspace;
+    check_refused(workspace.run("run nowhere.json"), "");
+    check_refused(workspace.run("run ."), "");
+    workspace.write("broken.json", "{\n  \"name\": \"x\",\n  \"clock_hz\": ,\n}\n");
+    const auto result = workspace.run("run broken.json");
+    check_refused(result, "");
+    CHECK_THAT(result.err, Contains("line 3, column 15"));
+    workspace.write("twice.json", "{\"name\": \"x\", \"name\": \"y\"}");
+    CHECK_THAT(workspace.run("run twice.json").err, Contains("\"name\" stands twice"));
+    workspace.write("empty.json", "");
+    check_refused(workspace.run("run empty.json"), "");
+}
+
+TEST_CASE("outputs that cannot be written are errors and leave nothing behind") {
+    const Workspace workspace;
+    for (const auto* option : {"--vcd", "--trace", "--report"}) {
+        CAPTURE(option);
+        const auto result = workspace.run("run " + main_design + small + option + " missing/folder/file");
+        CHECK(result.code != 0);
+        CHECK_THAT(result.err, Contains("missing/folder/file") && Contains("No such file or directory"));
+        CHECK_FALSE(fs::exists(workspace.path("missing")));
+    }
+}
+
+TEST_CASE("the command line itself is checked") {
+    const Workspace workspace;
+    CHECK(workspace.run("").code == 2);
+    CHECK(workspace.run("--help").code == 0);
+    const auto unknown = workspace.run("swep x.json");
+    CHECK(unknown.code == 2);
+    CHECK_THAT(unknown.err, Contains("did you mean \"sweep\"?"));
+    CHECK(workspace.run("run").code == 2);
+    CHECK(workspace.run("run " + main_design + " --fidelty bound").code == 2);
+    CHECK(workspace.run("run " + main_design + " --fidelity perfect").code == 2);
+    for (const auto* command : {"run", "sweep", "compare", "reproduce"}) {
+        CAPTURE(command);
+        const auto help = workspace.run(std::string(command) + " --help");
+        CHECK(help.code == 0);
+        CHECK_THAT(help.out, Contains("Usage: tilewright"));
+    }
+}
+
+TEST_CASE("traces can be opened by other programs") {
+    const Workspace workspace;
+    REQUIRE(workspace.run("run " + main_design + small + "--vcd run.vcd --trace run.json").code == 0);
+    const auto trace = json::parse(read_file(workspace.path("run.json")), nullptr, false);
+    CHECK_FALSE(trace.is_discarded());
+    CHECK(fs::exists(workspace.path("run.vcd.gtkw")));
+    if (std::system("command -v vcd2fst >/dev/null") == 0) {
+        const auto convert = "vcd2fst '" + workspace.path("run.vcd").string() + "' '" +
+                             workspace.path("run.fst").string() + "' >/dev/null 2>&1";
+        CHECK(std::system(convert.c_str()) == 0);
+        CHECK(fs::file_size(workspace.path("run.fst")) > 1000);
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "program.hpp"
+
+using namespace tilewright::test;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+
+// A study of twelve small designs, of which four do not fit.
+json small_study() {
+    const auto base = json::parse(read_file(source_path("configs/networks/mamba2-130m.json")));
+    auto network = base;
+    network["layers"] = 64;
+    network["d_model"] = 192;
+    return {{"schema_version", 1},
+            {"name", "small"},
+            {"base", source_path("configs/designs/lightmamba-vck190-w4a4.json").string()},
+            {"parameters",
+             {{{"name", "network"}, {"values", {{{"label", "tiny"}, {"set", {{"/network", network}}}}}}},
+              {{"name", "unroll"}, {"pointer", "/mapping/unroll"}, {"values", {"none", "partial", "full"}}},
+              {{"name", "tile"}, {"pointer", "/mapping/tile/outputs"}, {"values", {8, 16}}},
+              {{"name", "lanes"}, {"pointer", "/engines/vector/lanes"}, {"values", {4, 8}}}}},
+            {"objectives",
+             {{{"name", "throughput"},
+               {"metric", "/throughput/value"},
+               {"goal", "maximize"},
+               {"unit", "tokens/s"}},
+              {{"name", "energy"}, {"metric", "/energy/per_item_j"}, {"goal", "minimize"}, {"unit", "J"}}}}};
+}
+
+}  // namespace
+
+TEST_CASE("a sweep gives the same rows whatever the number of workers, and goes on from its store") {
+    const Workspace workspace;
+    workspace.write("study.json", small_study().dump());
+    const auto one = workspace.run("sweep study.json -j 1 --json");
+    REQUIRE(one.code == 0);
+    const auto two =
+        workspace.run("sweep study.json -j 2 --json --store points.db --csv t.csv --html t.html");
+    CHECK(one.out == two.out);
+    const auto rows = json::parse(one.out);
+    REQUIRE(rows.size() == 12);
+    int not_fitting = 0;
+    for (const auto& row : rows) not_fitting += row.at("status") == "does_not_fit" ? 1 : 0;
+    CHECK(not_fitting == 4);
+    CHECK(fs::file_size(workspace.path("t.csv")) > 500);
+    CHECK_THAT(read_file(workspace.path("t.html")), Contains("<html") && Contains("small"));
+    const auto again = workspace.run("sweep study.json -j 2 --store points.db");
+    CHECK_THAT(again.out, Contains("12 points: 0 computed now, 12 from the store"));
+    // Shards share the work and the store.
+    const auto shard = workspace.run("sweep study.json --shard 2/3 --json");
+    CHECK(json::parse(shard.out).size() == 4);
+}
+
+TEST_CASE("what a sweep reports of a point is what run reports of the design") {
+    const Workspace workspace;
+    workspace.write("study.json", small_study().dump());
+    const auto rows = json::parse(workspace.run("sweep study.json --json").out);
+    auto network = json::parse(read_file(source_path("configs/networks/mamba2-130m.json")));
+    network["layers"] = 64;
+    network["d_model"] = 192;
+    workspace.write("network.json", network.dump());
+    const auto report = json::parse(workspace
+                                        .run("run " + design("lightmamba-vck190-w4a4") +
+                                             " --set /network=" + workspace.path("network.json").string() +
+                                             " --set /mapping/unroll=partial --set /mapping/tile/outputs=16"
+                                             " --set /engines/vector/lanes=4 --json")
+                                        .out);
+    bool found = false;
+    for (const auto& row : rows) {
+        if (row.at("unroll") != "partial" || row.at("tile") != 16 || row.at("lanes") != 4) continue;
+        found = true;
+        CHECK(row.at("throughput") == report.at("throughput").at("value"));
+        CHECK(row.at("energy") == report.at("energy").at("per_item_j"));
+    }
+    CHECK(found);
+}
+
+TEST_CASE("bad studies are refused with file and pointer") {
+    const Workspace workspace;
+    auto study = small_study();
+    study["paramters"] = study["parameters"];
+    workspace.write("study.json", study.dump());
+    auto result = workspace.run("sweep study.json");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("study.json#/paramters") && Contains("did you mean \"parameters\"?"));
+    study = small_study();
+    study["base"] = "nowhere.json";
+    workspace.write("study.json", study.dump());
+    result = workspace.run("sweep study.json");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("study.json#/base"));
+    study = small_study();
+    study["parameters"][1]["pointer"] = "/mapping/nothing/here";
+    workspace.write("study.json", study.dump());
+    result = workspace.run("sweep study.json");
+    CHECK(result.code == 3);
+    CHECK_THAT(result.out, Contains("/mapping/nothing/here"));
+    CHECK(workspace.run("sweep study.json --shard 3/2").code == 2);
+    CHECK(workspace.run("sweep study.json -j 0").code == 2);
+    workspace.write("study.json", small_study().dump());
+    workspace.write("garbage.db", "this is no database, but long enough to be mistaken for a header of one");
+    result = workspace.run("sweep study.json --store garbage.db");
+    CHECK(result.code != 0);
+    CHECK_THAT(result.err, Contains("garbage.db"));
+    CHECK(read_file(workspace.path("garbage.db")) ==
+          "this is no database, but long enough to be mistaken for a header of one");
+}
+
+TEST_CASE("an interrupted sweep keeps what it has and goes on where it stopped") {
+    const Workspace workspace;
+    // The main study's points take long enough to be interrupted.
+    const auto study = source_path("sweeps/studies/lightmamba.json").string();
+    const auto command = "cd '" + workspace.path("").string() + "' && timeout --preserve-status -s INT 2 '" +
+                         TILEWRIGHT_PROGRAM + "' sweep '" + study +
+                         "' --shard 1/3 --store s.db >out.txt 2>err.txt";
+    const int status = std::system(command.c_str());
+    CHECK(WEXITSTATUS(status) == 130);
+    CHECK_THAT(read_file(workspace.path("err.txt")), Contains("interrupted") && Contains("go on"));
+    const auto rest = workspace.run("sweep '" + study + "' --shard 1/3 --store s.db --json");
+    const auto whole = workspace.run("sweep '" + study + "' --shard 1/3 --json");
+    CHECK(rest.out == whole.out);
+    const auto finished = workspace.run("sweep '" + study + "' --shard 1/3 --store s.db");
+    CHECK_THAT(finished.out, Contains(" 0 computed now"));
+}
+
+TEST_CASE("compare shows figures, ratios and what differs") {
+    const Workspace workspace;
+    const auto a = design("lightmamba-vck190-w4a4");
+    const auto b = design("lightmamba-rtl-vck190");
+    REQUIRE(workspace.run("run " + a + " --report a.json").code == 0);
+    const auto result = workspace.run("compare " + a + " " + b + " a.json --json");
+    REQUIRE(result.code == 0);
+    const auto compared = json::parse(result.out);
+    CHECK(compared.at("designs").size() == 3);
+    const auto& throughput = compared.at("figures").at(0);
+    CHECK(throughput.at("figure") == "throughput");
+    CHECK(throughput.at("B/A").get<double>() ==
+          Approx(throughput.at("B").get<double>() / throughput.at("A").get<double>()));
+    CHECK(throughput.at("C") == throughput.at("A"));
+    bool order = false;
+    for (const auto& row : compared.at("differences")) {
+        if (row.at("setting") != "/mapping/operator_order") continue;
+        order = true;
+        CHECK(row.at("A") == "reordered");
+        CHECK(row.at("B") == "released_rtl");
+    }
+    CHECK(order);
+    CHECK(workspace.run("compare " + a).code == 2);
+}
