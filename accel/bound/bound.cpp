@@ -144,6 +144,7 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     bound.latency_s = largest->second;
     bound.binds = largest->first;
     bound.energy.duration_s = bound.latency_s;
+    bound.energy.busy_s["infrastructure"] = bound.latency_s;
     return bound;
 }
 

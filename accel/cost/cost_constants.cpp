@@ -34,8 +34,8 @@ CostConstants load_cost_constants(const std::string& path) {
         {"axi_port_lut", &CostConstants::axi_port_lut},
         {"axi_port_ff", &CostConstants::axi_port_ff},
         {"axi_port_bram", &CostConstants::axi_port_bram},
-        {"lut_overhead", &CostConstants::lut_overhead},
-        {"ff_overhead", &CostConstants::ff_overhead},
+        {"infrastructure_lut", &CostConstants::infrastructure_lut},
+        {"infrastructure_ff", &CostConstants::infrastructure_ff},
     };
     for (const auto& [name, member] : members) constants.*member = values.at(name).at("value").get<double>();
     return constants;

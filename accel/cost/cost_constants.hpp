@@ -27,8 +27,8 @@ struct CostConstants {
     double axi_port_lut = 0;  // per 256 bits
     double axi_port_ff = 0;
     double axi_port_bram = 0;
-    double lut_overhead = 1;  // factors on the structural sums
-    double ff_overhead = 1;
+    double infrastructure_lut = 0;  // FIFOs, control and interfaces outside the datapaths, per block laid out
+    double infrastructure_ff = 0;
 };
 
 // Reads and validates a cost file. Throws ConfigError.

@@ -206,9 +206,7 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
                              const CostConstants& constants) {
     ResourceUse use;
     const auto copies = design.mapping.unroll == Unroll::full ? std::int64_t{design.network.layers} : 1;
-    const auto add = [&](const std::string& name, FabricResources one, std::int64_t count) {
-        one.lut = round_up(static_cast<double>(one.lut) * constants.lut_overhead);
-        one.ff = round_up(static_cast<double>(one.ff) * constants.ff_overhead);
+    const auto add = [&](const std::string& name, const FabricResources& one, std::int64_t count) {
         use.components.emplace_back(name, one * count);
         use.total += use.components.back().second;
     };
@@ -216,6 +214,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     add("ssm", ssm_resources(design, constants), copies);
     add("hadamard", hadamard_resources(design, constants), copies);
     add("vector", vector_resources(design, constants), copies);
+    add("infrastructure",
+        {round_up(constants.infrastructure_lut), round_up(constants.infrastructure_ff), 0, 0, 0}, copies);
     for (const auto& port : design.memory_ports) add("port " + port.name, port_resources(port, constants), 1);
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         const auto specification =
@@ -225,8 +225,7 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
                      : specification.kind == memory::RamKind::uram ? one.uram
                                                                    : one.lut;
         kind = memory::primitives(specification);
-        use.components.emplace_back(std::string("buffer ") + to_string(which), one * copies);
-        use.total += use.components.back().second;
+        add(std::string("buffer ") + to_string(which), one, copies);
     }
     return use;
 }

@@ -64,6 +64,7 @@ EnergyInput energy_input(const Design& design, const Activity& activity) {
         input.busy_s["port " + activity.ports[i].name] =
             memory::seconds(activity.ports[i].data_busy) / design.memory_ports[i].channels;
     }
+    input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
     input.buffer_words = buffer_words(design, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),

@@ -23,7 +23,8 @@ struct HoldGroup {
     std::uint16_t holder_engine = 0;
     std::uint16_t releaser_engine = 0;
     std::vector<PlacedHold> holds;
-    bool monotone = true;  // they are given back in the order in which they are taken
+    std::vector<std::int64_t> bytes_before;  // prefix sums over the holds
+    bool monotone = true;                    // they are given back in the order in which they are taken
 };
 
 std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
@@ -44,6 +45,8 @@ std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
                          [](const auto& a, const auto& b) { return a.holder < b.holder; });
         group.monotone = std::is_sorted(group.holds.begin(), group.holds.end(),
                                         [](const auto& a, const auto& b) { return a.releaser < b.releaser; });
+        group.bytes_before.push_back(0);
+        for (const auto& hold : group.holds) group.bytes_before.push_back(group.bytes_before.back() + hold.bytes);
         result.push_back(std::move(group));
     }
     return result;
@@ -54,18 +57,21 @@ std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
 std::int64_t held_at(const HappensBefore& order, const HoldGroup& group, std::uint16_t engine,
                      std::int32_t index) {
     const auto released = order.completed_before(engine, index, group.releaser_engine);
-    auto begin = group.holds.begin();
+    const auto starts_by_then = [&](const PlacedHold& hold) {
+        return group.holder_engine == engine
+                   ? hold.holder <= index
+                   : order.completed_before(group.holder_engine, hold.holder, engine) <= index;
+    };
+    const auto& holds = group.holds;
+    const auto end = std::partition_point(holds.begin(), holds.end(), starts_by_then);
     if (group.monotone) {
-        begin = std::lower_bound(group.holds.begin(), group.holds.end(), released,
-                                 [](const auto& hold, std::int32_t count) { return hold.releaser < count; });
+        const auto begin = std::partition_point(holds.begin(), end,
+                                                [&](const auto& hold) { return hold.releaser < released; });
+        return group.bytes_before[static_cast<std::size_t>(end - holds.begin())] -
+               group.bytes_before[static_cast<std::size_t>(begin - holds.begin())];
     }
     std::int64_t bytes = 0;
-    for (auto hold = begin; hold != group.holds.end(); ++hold) {
-        const bool starts_later =
-            group.holder_engine == engine
-                ? hold->holder > index
-                : order.completed_before(group.holder_engine, hold->holder, engine) > index;
-        if (starts_later) break;
+    for (auto hold = holds.begin(); hold != end; ++hold) {
         if (hold->releaser >= released) bytes += hold->bytes;
     }
     return bytes;
@@ -97,14 +103,16 @@ void check_references(const TileProgram& program, std::vector<std::string>& prob
         for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
             for (std::size_t i = 0; i < section.streams[engine].size(); ++i) {
                 const auto& work = section.streams[engine][i];
-                const auto where = "section " + section.name + ", " + program.engines[engine].name +
-                                   " instruction " + std::to_string(i);
+                const auto where = [&, engine = engine, i = i] {
+                    return "section " + section.name + ", " + program.engines[engine].name + " instruction " +
+                           std::to_string(i);
+                };
                 if (work.operator_first + work.operator_count > section.operators.size()) {
-                    problems.push_back(where + " names an operator that does not exist");
+                    problems.push_back(where() + " names an operator that does not exist");
                 }
                 for (std::uint32_t w = 0; w < work.wait_count; ++w) {
                     if (section.waits[work.wait_begin + w].engine >= program.engines.size()) {
-                        problems.push_back(where + " waits for an engine that does not exist");
+                        problems.push_back(where() + " waits for an engine that does not exist");
                     }
                 }
             }

@@ -13,7 +13,9 @@ constexpr TimeFs fs_per_us = 1'000'000'000;
 constexpr std::size_t duration_width = 14;
 constexpr std::size_t number_room = 80;  // time stamp, duration and what stands around them
 
-std::uint64_t to_ns(TimeFs time) { return static_cast<std::uint64_t>(time / fs_per_ns); }
+std::uint64_t to_ns(TimeFs time) {
+    return static_cast<std::uint64_t>(time / fs_per_ns);
+}
 
 char* put(char* out, std::string_view text) {
     std::memcpy(out, text.data(), text.size());
@@ -22,7 +24,8 @@ char* put(char* out, std::string_view text) {
 
 Piece slice_head(const std::string& row, std::string_view category, std::string_view name) {
     std::string text = row;
-    text.append(",\"cat\":\"").append(category).append("\",\"name\":\"").append(json_escaped(name));
+    if (!category.empty()) text.append(",\"cat\":\"").append(category).append("\"");
+    text.append(",\"name\":\"").append(json_escaped(name));
     return Piece(text.append("\",\"ts\":"));
 }
 
@@ -34,7 +37,7 @@ ChromeTrace::ChromeTrace(const TileProgram& program, std::string path)
         auto& row = rows_[i];
         row.head = "{\"ph\":\"X\",\"pid\":1,\"tid\":" + std::to_string(i + 1);
         for (const auto& label : program.labels) {
-            row.work.push_back(slice_head(row.head, "work", label));
+            row.work.push_back(slice_head(row.head, {}, label));
             row.operators.push_back(slice_head(row.head, "operator", label));
             head_room_ = std::max(head_room_, row.operators.back().room());
         }
@@ -55,18 +58,25 @@ void ChromeTrace::write_head(const TileProgram& program) {
     file_.append("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
     file_.append("{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"accelerator\"}}");
     for (std::size_t i = 0; i < program.engines.size(); ++i) {
-        const auto head = ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + std::to_string(i + 1) + ",\"name\":\"thread_";
+        const auto head =
+            ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":" + std::to_string(i + 1) + ",\"name\":\"thread_";
         file_.append(head + "name\",\"args\":{\"name\":\"" + json_escaped(program.engines[i].name) + "\"}}");
         file_.append(head + "sort_index\",\"args\":{\"sort_index\":" + std::to_string(i) + "}}");
     }
 }
 
-void ChromeTrace::write_slice(const Piece& head, std::uint64_t begin_ns, std::uint64_t end_ns) {
+void ChromeTrace::write_slice(const Piece& head, std::uint64_t begin_ns, std::uint64_t end_ns,
+                              DurationText& duration) {
+    if (duration.duration_ns != end_ns - begin_ns || duration.size == 0) {
+        duration.duration_ns = end_ns - begin_ns;
+        char* end = put_microseconds(put(duration.text.data(), ",\"dur\":"), duration.duration_ns);
+        *end++ = '}';
+        duration.size = static_cast<std::size_t>(end - duration.text.data());
+    }
     char* out = put(file_.reserve(head_room_ + number_room), ",\n");
     out = put_microseconds(head.put(out), begin_ns);
-    out = put_microseconds(put(out, ",\"dur\":"), end_ns - begin_ns);
-    *out++ = '}';
-    file_.commit(out);
+    std::memcpy(out, duration.text.data(), duration.text.size());
+    file_.commit(out + duration.size);
 }
 
 void ChromeTrace::open(OpenSlice& slice, const Piece& head, std::uint64_t begin_ns) {
@@ -91,7 +101,8 @@ void ChromeTrace::end_stall(Row& row, std::uint64_t time_ns) {
     if (!row.stalled) return;
     row.stalled = false;
     if (time_ns > row.stalled_since_ns) {
-        write_slice(row.stalls[static_cast<std::size_t>(row.cause)], row.stalled_since_ns, time_ns);
+        write_slice(row.stalls[static_cast<std::size_t>(row.cause)], row.stalled_since_ns, time_ns,
+                    row.stall_duration);
     }
 }
 
@@ -117,7 +128,7 @@ void ChromeTrace::work(TimeFs begin, TimeFs end, std::size_t engine, const Instr
         open(row.run, row.operators[instruction.label], begin_ns);
         row.run_label = instruction.label;
     }
-    write_slice(row.work[instruction.label], begin_ns, end_ns);
+    write_slice(row.work[instruction.label], begin_ns, end_ns, row.work_duration);
     row.worked_until_ns = end_ns;
 }
 
@@ -130,7 +141,9 @@ void ChromeTrace::stall(TimeFs time, std::size_t engine, StallCause cause) {
     row.stalled_since_ns = time_ns;
 }
 
-void ChromeTrace::idle(TimeFs time, std::size_t engine) { end_stall(rows_[engine], to_ns(time)); }
+void ChromeTrace::idle(TimeFs time, std::size_t engine) {
+    end_stall(rows_[engine], to_ns(time));
+}
 
 void ChromeTrace::buffer_fill(TimeFs time, Buffer buffer, std::int64_t bytes) {
     auto& counter = counters_[static_cast<std::size_t>(buffer)];

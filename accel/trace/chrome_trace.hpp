@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // A simulation as a trace for Perfetto, chrome://tracing or speedscope (trace event format, JSON).
 //
-// One process with a row for every engine. On a row, from outside to inside:
+// One process with a row for every engine. Slices of a row by category, from outside to inside:
 //   section    one repetition of a section ("block 17"): from the first work of this engine in it to the last
 //   operator   consecutive instructions with the same label in that repetition
-//   work       every instruction
+//   (none)     every instruction
 //   stall      between those, named by its cause; those of no duration are left out
 // The fill of every buffer is a counter.
 //
 // What is less than exact, to keep it fast and readable by all viewers:
-// - Times are rounded down to whole nanoseconds, Perfetto's own unit, so that slices which touch or nest still do after
+// - Times are rounded down to whole nanoseconds, Perfetto's own unit, so that slices which touch or nest
+// still do after
 //   its conversion. VcdTrace has picoseconds.
-// - A counter shows the fill as each microsecond ends, in which it changed; peaks in between are in the VCD and in
+// - A counter shows the fill as each microsecond ends, in which it changed; peaks in between are in the VCD
+// and in
 //   the report. It is written at most once a microsecond.
+// - Instructions carry no category: that alone would be a tenth of the file.
 #pragma once
 
 #include <array>
@@ -28,8 +31,9 @@ namespace tilewright::accel {
 
 class ChromeTrace : public Observer {
   public:
-    // The program must outlive the trace, and the instructions of work() must be its own. Throws std::runtime_error
-    // with the path and the reason when the file cannot be written; nothing is left of it without finish().
+    // The program must outlive the trace, and the instructions of work() must be its own. Throws
+    // std::runtime_error with the path and the reason when the file cannot be written; nothing is left of it
+    // without finish().
     ChromeTrace(const TileProgram& program, std::string path);
 
     void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine,
@@ -48,11 +52,19 @@ class ChromeTrace : public Observer {
         std::uint64_t begin_ns = 0;
         std::uint64_t duration_offset = 0;
     };
+    // `,"dur":1.090}` of the last instruction: the next one most often takes as long.
+    struct DurationText {
+        std::uint64_t duration_ns = 0;
+        std::array<char, 40> text{};
+        std::size_t size = 0;
+    };
     struct Row {
         std::string head;              // {"ph":"X","pid":1,"tid":3
         std::vector<Piece> work;       // by label, up to the time stamp
         std::vector<Piece> operators;  // by label
         std::array<Piece, stall_cause_count> stalls;
+        DurationText work_duration;
+        DurationText stall_duration;
         OpenSlice section;
         OpenSlice run;
         std::uint16_t run_label = 0;
@@ -69,7 +81,7 @@ class ChromeTrace : public Observer {
     };
 
     void write_head(const TileProgram& program);
-    void write_slice(const Piece& head, std::uint64_t begin_ns, std::uint64_t end_ns);
+    void write_slice(const Piece& head, std::uint64_t begin_ns, std::uint64_t end_ns, DurationText& duration);
     void write_counter(Counter& counter);
     void open(OpenSlice& slice, const Piece& head, std::uint64_t begin_ns);
     void close(OpenSlice& slice, std::uint64_t end_ns);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files beside a VCD that make GTKWave show it readably: filters that turn numbers into names, and a save file
-// with the signals in groups. Formats as read by GTKWave 3.3.118.
+// The files beside a VCD that make GTKWave show it readably: filters that turn numbers into names, and a save
+// file with the signals in groups. Formats as read by GTKWave 3.3.118.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace tilewright::accel {
 
-// Names for the values 0, 1, ... of a register of `bits` bits. A colour of X11 may be given in front of a name.
+// Names for the values 0, 1, ... of a register of `bits` bits. A colour of X11 may be given in front of a
+// name.
 struct GtkwaveFilter {
     struct Entry {
         std::string name;
@@ -36,8 +37,8 @@ struct GtkwaveView {
     std::int64_t shown_time = 0;  // that fills the window at first, in units of the VCD
 };
 
-// Writes <vcd>.<filter>.gtkwfilter and <vcd>.gtkw. All names in them are relative, so that the files can be moved
-// together. Throws std::runtime_error.
+// Writes <vcd>.<filter>.gtkwfilter and <vcd>.gtkw. All names in them are relative, so that the files can be
+// moved together. Throws std::runtime_error.
 void write_gtkwave_files(const GtkwaveView& view);
 
 // A VCD identifier: whatever GTKWave might take for syntax becomes an underscore.

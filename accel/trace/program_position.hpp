@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // In which repetition of which section each engine is, found from the instructions that it works on.
 //
-// Observer::section() does not say which engine it speaks of, and a DMA engine announces a repetition when it issues
-// its first transfer, not when that transfer is the one it works on. An instruction, however, stands in the program,
-// and engines run their streams in order.
+// Observer::section() does not say which engine it speaks of, and a DMA engine announces a repetition when it
+// issues its first transfer, not when that transfer is the one it works on. An instruction, however, stands
+// in the program, and engines run their streams in order.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class ProgramPosition {
         const Instruction* end = nullptr;
     };
 
-    explicit ProgramPosition(const TileProgram& program) : program_(program), positions_(program.engines.size()) {}
+    explicit ProgramPosition(const TileProgram& program)
+        : program_(program), positions_(program.engines.size()) {}
 
     // True when `instruction`, which `engine` takes up now, begins a repetition.
     bool advance(std::size_t engine, const Instruction& instruction) {

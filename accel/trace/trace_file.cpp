@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/trace/trace_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <stdexcept>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace tilewright::accel {
 
@@ -34,16 +35,17 @@ int write_all(int descriptor, const char* data, std::size_t size, std::uint64_t 
 }  // namespace
 
 TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path_ + ".part") {
-    // A path that can be opened but not renamed to would be noticed only after the simulation.
+    // A place that could not be renamed to should be noticed now, not after the simulation; and nobody wants
+    // to find /dev/null replaced by a trace.
     if (path_.empty()) throw file_error("\"\"", ENOENT);
-    if (path_.back() == '/') throw file_error(path_, EISDIR);
-    if (const int directory = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); directory >= 0) {
-        ::close(directory);
-        throw file_error(path_, EISDIR);
+    struct ::stat existing {};
+    if (::stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+        throw file_error(path_, S_ISDIR(existing.st_mode) ? EISDIR : EINVAL);
     }
     descriptor_ = ::open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw file_error(path_, errno);
-    storage_.reset(new char[block_bytes * block_count]);  // not zeroed: pages are touched when they are filled
+    storage_.reset(
+        new char[block_bytes * block_count]);  // not zeroed: pages are touched when they are filled
     block_ = next_ = storage_.get();
     end_ = block_ + block_bytes;
 }
@@ -128,7 +130,8 @@ void TraceFile::finish() {
     if (descriptor_ < 0) return;
     stop_thread();
     if (error_ != 0) fail(error_);
-    if (const int error = write_all(descriptor_, block_, static_cast<std::size_t>(next_ - block_), block_offset_)) {
+    if (const int error =
+            write_all(descriptor_, block_, static_cast<std::size_t>(next_ - block_), block_offset_)) {
         fail(error);
     }
     for (const auto& [offset, text] : late_patches_) {
@@ -137,6 +140,9 @@ void TraceFile::finish() {
     const int closed = ::close(descriptor_);
     descriptor_ = -1;
     if (closed != 0) fail(errno);
+    // Renaming over an existing file makes ext4 write the new one to the disk at once (auto_da_alloc), which
+    // takes longer than all the rest.
+    ::unlink(path_.c_str());
     if (std::rename(part_path_.c_str(), path_.c_str()) != 0) fail(errno);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The buffered file that the trace writers fill, and the number formatting that makes them fast.
 //
-// A trace is written beside its place as `<path>.part` and renamed by finish(), so that whoever finds a trace finds a
-// whole one; without finish() the destructor removes what there is. Blocks are handed to a thread that writes them,
-// because copying them into the page cache takes about as long as making them. Start no second process by fork()
-// while a TraceFile lives: its thread would be missing in the child.
+// A trace is written beside its place as `<path>.part` and renamed by finish(), so that whoever finds a trace
+// finds a whole one; without finish() the destructor removes what there is. Blocks are handed to a thread
+// that writes them, because copying them into the page cache takes about as long as making them. Start no
+// second process by fork() while a TraceFile lives: its thread would be missing in the child.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@ namespace tilewright::accel {
 
 class TraceFile {
   public:
-    // Creates `<path>.part`; throws std::runtime_error with the path and the reason when that is not possible.
+    // Creates `<path>.part`; throws std::runtime_error with the path and the reason when that is not
+    // possible.
     explicit TraceFile(std::string path);
     ~TraceFile();
     TraceFile(const TraceFile&) = delete;
@@ -45,13 +46,13 @@ class TraceFile {
     // Writes over text that was appended before.
     void patch(std::uint64_t offset, std::string_view text);
 
-    // Writes what is left and moves the file to its place. Throws std::runtime_error (disk full) and then leaves
-    // nothing. Nothing may be appended afterwards.
+    // Writes what is left and moves the file to its place. Throws std::runtime_error (disk full) and then
+    // leaves nothing. Nothing may be appended afterwards.
     void finish();
 
     const std::string& path() const { return path_; }
 
-    static constexpr std::size_t block_bytes = std::size_t{1} << 19;
+    static constexpr std::size_t block_bytes = std::size_t{1} << 18;
     static constexpr std::size_t block_count = 4;
 
   private:
@@ -68,7 +69,8 @@ class TraceFile {
     char* next_ = nullptr;
     char* end_ = nullptr;
     std::uint64_t block_offset_ = 0;
-    std::vector<std::pair<std::uint64_t, std::string>> late_patches_;  // of blocks that were handed over already
+    std::vector<std::pair<std::uint64_t, std::string>>
+        late_patches_;  // of blocks that were handed over already
 
     // Shared with the thread: blocks are numbered, and block i lies in storage i modulo block_count.
     std::mutex mutex_;
@@ -140,8 +142,8 @@ inline char* put_microseconds(char* out, std::uint64_t nanoseconds) {
     return out + 4;
 }
 
-// A text made once and written often. The copy of a fixed size is a handful of vector moves; it may reach past the
-// end of the text, so `room()` bytes have to be reserved for it.
+// A text made once and written often. The copy of a fixed size is a handful of vector moves; it may reach
+// past the end of the text, so `room()` bytes have to be reserved for it.
 class Piece {
   public:
     Piece() = default;

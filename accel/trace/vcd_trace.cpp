@@ -16,7 +16,9 @@ constexpr std::int64_t state_idle = 0;
 constexpr std::int64_t state_working = 1;
 constexpr std::int64_t state_first_stall = 2;
 
-int bits_for(std::size_t largest) { return std::max(1, static_cast<int>(std::bit_width(largest))); }
+int bits_for(std::size_t largest) {
+    return std::max(1, static_cast<int>(std::bit_width(largest)));
+}
 
 // The names of values 0, 1, ... with "-" for none at the end.
 GtkwaveFilter filter_of(std::string name, const std::vector<std::string>& names) {
@@ -69,9 +71,11 @@ VcdTrace::VcdTrace(const TileProgram& program, TimeFs clock_period, std::string 
 }
 
 VcdTrace::SignalIndex VcdTrace::add_signal(std::int64_t initial) {
-    if (signals_.size() > std::numeric_limits<SignalIndex>::max()) throw std::runtime_error("too many engines");
+    if (signals_.size() > std::numeric_limits<SignalIndex>::max())
+        throw std::runtime_error("too many engines");
     const auto index = static_cast<SignalIndex>(signals_.size());
-    signals_.push_back({.value = initial, .written = initial, .changes = {}, .identifier = identifier(index)});
+    signals_.push_back(
+        {.value = initial, .written = initial, .changes = {}, .identifier = identifier(index)});
     return index;
 }
 
@@ -80,15 +84,18 @@ VcdTrace::SignalIndex VcdTrace::declare_register(const std::string& scope, const
     const auto index = add_signal(initial);
     auto& signal = signals_[index];
     for (std::size_t value = 0; value < filter.entries.size(); ++value) {
-        const auto text = "b" + binary(value, filter.bits) + " " + signal.identifier + "\n";
+        auto text = binary(value, filter.bits);
+        text.insert(0, 1, 'b').append(" ").append(signal.identifier).append("\n");
         Change change;
         std::memcpy(change.text.data(), text.data(), text.size());
         change.size = static_cast<std::uint8_t>(text.size());
         signal.changes.push_back(change);
     }
-    const auto range = "[" + std::to_string(filter.bits - 1) + ":0]";
-    file_.append("$var reg " + std::to_string(filter.bits) + " " + signal.identifier + " " + name + " " + range +
-                 " $end\n");
+    auto range = std::to_string(filter.bits - 1);
+    range.insert(0, 1, '[').append(":0]");
+    std::string declaration = "$var reg ";
+    declaration.append(std::to_string(filter.bits)).append(" ").append(signal.identifier).append(" ");
+    file_.append(declaration.append(name).append(" ").append(range).append(" $end\n"));
     view_.rows.push_back({GtkwaveRow::Style::names, scope + "." + name + range, filter.name});
     return index;
 }
@@ -110,8 +117,12 @@ void VcdTrace::declare(const TileProgram& program, TimeFs clock_period) {
     const auto sections = filter_of("section", section_names);
     view_.vcd_path = file_.path();
     view_.filters = {states, operators, traffic, sections};
-    const auto heading = [&](const std::string& text) { view_.rows.push_back({GtkwaveRow::Style::heading, text}); };
-    const auto open_scope = [&](const std::string& name) { file_.append("$scope module " + name + " $end\n"); };
+    const auto heading = [&](const std::string& text) {
+        view_.rows.push_back({GtkwaveRow::Style::heading, text});
+    };
+    const auto open_scope = [&](const std::string& name) {
+        file_.append("$scope module " + name + " $end\n");
+    };
     const auto close_scope = [&] { file_.append("$upscope $end\n"); };
 
     file_.append("$version tilewright $end\n$comment clock period " + std::to_string(clock_period) +
@@ -168,7 +179,8 @@ void VcdTrace::declare(const TileProgram& program, TimeFs clock_period) {
     }
     file_.append("$end\n");
     changed_.resize(signals_.size());
-    // `r`, a sign, 19 digits, a space, the identifier and the end of the line; or a Change, copied as a whole.
+    // `r`, a sign, 19 digits, a space, the identifier and the end of the line; or a Change, copied as a
+    // whole.
     room_per_change_ = sizeof(Change);
 }
 
@@ -250,7 +262,9 @@ void VcdTrace::section(TimeFs time, std::size_t section, std::int64_t repetition
 void VcdTrace::finish(TimeFs time) {
     advance(time);
     if (changed_count_ > 0) write_changes();
-    file_.append("#" + std::to_string(std::max(picoseconds_, (time + fs_per_ps / 2) / fs_per_ps)) + "\n");
+    file_.append("#");
+    file_.append(std::to_string(picoseconds_));
+    file_.append("\n");
     file_.finish();
     if (view_.shown_time == 0) view_.shown_time = picoseconds_;
     write_gtkwave_files(view_);

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulation as waveforms: a change-driven VCD with the files that make GTKWave show names instead of numbers.
+// A simulation as waveforms: a change-driven VCD with the files that make GTKWave show names instead of
+// numbers.
 //
-//   <engine>.state           what the engine does: idle, working, or a cause of a stall      <vcd>.state.gtkwfilter
-//   <engine>.operator        label of the instruction begun last; "-" when idle              <vcd>.operator.gtkwfilter
-//   <engine>.block           repetition of the section in which that instruction stands
-//   <engine>.traffic         of a DMA engine: what the transfer moves                        <vcd>.traffic.gtkwfilter
+//   <engine>.state           what the engine does: idle, working, or a cause of a stall
+//   <vcd>.state.gtkwfilter <engine>.operator        label of the instruction begun last; "-" when idle
+//   <vcd>.operator.gtkwfilter <engine>.block           repetition of the section in which that instruction
+//   stands <engine>.traffic         of a DMA engine: what the transfer moves <vcd>.traffic.gtkwfilter
 //   <engine>.bytes           of a DMA engine: bytes so far, the current transfer included
 //   buffers.<name>.fill_bytes
-//   program.section, .block  the furthest that any engine has started                        <vcd>.section.gtkwfilter
+//   program.section, .block  the furthest that any engine has started <vcd>.section.gtkwfilter
 //
-// Registers for what has names, reals for what is a number (shorter in the file than binary digits, and shown in
-// decimal). Times are rounded to picoseconds. Of several changes of a signal within one picosecond only the last is
-// written, so that a stall of no duration does not show. Characters of engine names that VCD does not allow become
-// underscores. Open <vcd>.gtkw in GTKWave; `vcd2fst` makes the file about five times smaller.
+// Registers for what has names, reals for what is a number (shorter in the file than binary digits, and shown
+// in decimal). Times are rounded to picoseconds. Of several changes of a signal within one picosecond only
+// the last is written, so that a stall of no duration does not show. Characters of engine names that VCD does
+// not allow become underscores. Open <vcd>.gtkw in GTKWave; `vcd2fst` makes the file about five times
+// smaller.
 #pragma once
 
 #include <array>
@@ -29,8 +31,9 @@ namespace tilewright::accel {
 
 class VcdTrace : public Observer {
   public:
-    // The program must outlive the trace, and the instructions of work() must be its own. Throws std::runtime_error
-    // with the path and the reason when the file cannot be written; nothing is left of it without finish().
+    // The program must outlive the trace, and the instructions of work() must be its own. Throws
+    // std::runtime_error with the path and the reason when the file cannot be written; nothing is left of it
+    // without finish().
     VcdTrace(const TileProgram& program, memory::TimeFs clock_period, std::string path);
 
     void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine,
@@ -63,8 +66,8 @@ class VcdTrace : public Observer {
     };
 
     void declare(const TileProgram& program, memory::TimeFs clock_period);
-    SignalIndex declare_register(const std::string& scope, const std::string& name, const GtkwaveFilter& filter,
-                                 std::int64_t initial);
+    SignalIndex declare_register(const std::string& scope, const std::string& name,
+                                 const GtkwaveFilter& filter, std::int64_t initial);
     SignalIndex declare_real(const std::string& scope, const std::string& name, GtkwaveRow::Style style);
     SignalIndex add_signal(std::int64_t initial);
 
