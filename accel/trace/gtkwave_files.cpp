@@ -21,7 +21,7 @@ constexpr unsigned analog_room = 0x20000;  // a blank row over which the curve a
 
 constexpr int window_width = 1600;
 constexpr int window_height = 900;
-constexpr int names_width = 260;
+constexpr int names_width = 420;
 
 std::string file_name(const std::string& path) {
     return path.substr(path.rfind('/') + 1);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/trace/vcd_trace.hpp"
 
-#include <limits>
 #include <set>
 #include <stdexcept>
 
@@ -191,7 +190,7 @@ void VcdTrace::step(TimeFs time) {
 }
 
 void VcdTrace::write_changes() {
-    char* const begin = file_.reserve(changed_count_ * room_per_change_ + 32);
+    char* const begin = file_.reserve(changed_count_ * room_per_change + room_for_time);
     *begin = '#';
     char* const after_time = put_unsigned(begin + 1, static_cast<std::uint64_t>(picoseconds_));
     *after_time = '\n';

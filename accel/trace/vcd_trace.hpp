@@ -59,6 +59,11 @@ class VcdTrace : public Observer {
         std::string identifier;
     };
     using SignalIndex = std::uint16_t;
+    // A change is `r`, a sign, 19 digits, a space, the identifier and the end of the line; or a Change,
+    // copied whole.
+    static constexpr std::size_t room_per_change = sizeof(Change);
+    static constexpr std::size_t room_for_time = 32;
+    static constexpr std::size_t max_signals = (TraceFile::block_bytes - room_for_time) / room_per_change;
     struct EngineSignals {
         SignalIndex state = 0, operation = 0, block = 0;
         bool moves_data = false;
@@ -101,7 +106,6 @@ class VcdTrace : public Observer {
     std::int64_t furthest_block_ = -1;
     std::size_t section_count_ = 0;
     std::size_t label_count_ = 0;
-    std::size_t room_per_change_ = 0;
 };
 
 }  // namespace tilewright::accel

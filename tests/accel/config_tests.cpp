@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/schema.hpp"
+#include "small_design.hpp"
+
+using namespace tilewright::accel;
+using tilewright::test::design_document;
+using tilewright::test::source_path;
+
+TEST_CASE("every configuration that is shipped passes its schema") {
+    const std::pair<const char*, const char*> kinds[] = {
+        {"devices", "device"}, {"networks", "network"}, {"recipes", "recipe"}, {"cost", "cost"},
+        {"published", "published"}};
+    for (const auto& [folder, kind] : kinds) {
+        const Schema schema(source_path(std::string("configs/schemas/") + kind + ".schema.json"));
+        int count = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(source_path(std::string("configs/") + folder))) {
+            CAPTURE(entry.path().string());
+            CHECK_NOTHROW(schema.validate(read_json_file(entry.path()), entry.path().string()));
+            ++count;
+        }
+        CHECK(count > 0);
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(source_path("configs/designs"))) {
+        CAPTURE(entry.path().string());
+        CHECK_NOTHROW(DesignDocument::load(entry.path()).parse());
+    }
+}
+
+TEST_CASE("every constant of a device and of the cost model has a source") {
+    const auto check = [](const auto& self, const nlohmann::json& node) -> void {
+        if (!node.is_object()) return;
+        if (node.contains("value")) {
+            CHECK(node.at("source").get<std::string>().size() > 3);
+            CHECK(node.at("unit").get<std::string>().size() > 0);
+        }
+        for (const auto& [name, member] : node.items()) self(self, member);
+    };
+    check(check, read_json_file(source_path("configs/devices/vck190.json")));
+    check(check, read_json_file(source_path("configs/devices/u280.json")));
+    check(check, read_json_file(source_path("configs/cost/fabric.json")));
+}
+
+TEST_CASE("the nearest spelling is offered when one is near") {
+    CHECK(nearest_spelling("inpts", {"inputs", "outputs"}) == "inputs");
+    CHECK(nearest_spelling("fine_graned", {"none", "fine_grained"}) == "fine_grained");
+    CHECK(nearest_spelling("zzzzzz", {"inputs", "outputs"}).empty());
+    CHECK(nearest_spelling("x", {}).empty());
+}
+
+TEST_CASE("pointer tokens are escaped") { CHECK(pointer_token("a/b~c") == "a~1b~0c"); }
+
+TEST_CASE("the hash is FNV-1a") {
+    CHECK(content_hash("") == "cbf29ce484222325");
+    CHECK(content_hash("a") == "af63dc4c8601ec8c");
+}
+
+TEST_CASE("descriptions do not change what a design is") {
+    auto document = design_document("lightmamba-vck190-w4a4");
+    const auto before = document.canonical();
+    document.set("/description", "another");
+    CHECK(document.canonical() == before);
+    document.set("/mapping/tile/outputs", 16);
+    CHECK(document.canonical() != before);
+}
+
+TEST_CASE("a reference set anew is read anew") {
+    auto document = design_document("lightmamba-vck190-w4a4");
+    document.assign("/network=mamba2-130m");
+    document.assign("/network/layers=3");
+    const auto design = document.parse();
+    CHECK(design.network.d_model == 768);
+    CHECK(design.network.layers == 3);
+    CHECK_THROWS_AS(document.assign("/network=mamba2-9b"), ConfigError);
+    CHECK_THROWS_AS(document.set("/network/nothing/here", 1), ConfigError);
+    CHECK_THROWS_AS(document.set("no pointer", 1), ConfigError);
+}

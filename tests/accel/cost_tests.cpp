@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "accel/cost/energy.hpp"
+#include "accel/cost/resources.hpp"
+#include "small_design.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using tilewright::test::design_document;
+
+namespace {
+
+CostConstants constants() {
+    CostConstants values;
+    values.int4_multiplier_lut = 20;
+    values.adder_lut_per_bit = 1;
+    values.packing_correction_lut = 11;
+    values.shift_scale_lut = 60;
+    values.element_multiply_lut = 100;
+    values.exponential_lut = 200;
+    values.quantizer_lut = 300;
+    values.c_buffer_lut = 50;
+    values.table_bram = 1;
+    values.axi_port_lut = 3000;
+    values.axi_port_bram = 15;
+    return values;
+}
+
+}  // namespace
+
+TEST_CASE("an adder tree costs what yosys counts for it") {
+    // 32 leaves of 9 bits: 16 x 9 + 8 x 10 + 4 x 11 + 2 x 12 + 13 LUTs.
+    CHECK(adder_tree_lut(constants(), 32, 9) == 305);
+    CHECK(adder_tree_bits(32, 9) == 14);
+    CHECK(adder_tree_lut(constants(), 1, 9) == 0);
+    CHECK(adder_tree_lut(constants(), 5, 8) == 2 * 8 + 1 * 9 + 1 * 10);
+}
+
+TEST_CASE("DSP blocks of the matrix unit follow the packing") {
+    auto design = design_document("lightmamba-vck190-w4a4").parse();
+    CHECK(matrix_resources(design, constants()).dsp == 64 / 2 + 8);
+    design.matrix.products_per_dsp = 4;
+    CHECK(matrix_resources(design, constants()).dsp == 64 / 4 + 8);
+    design.matrix.inputs = 9;
+    design.matrix.outputs = 7;
+    CHECK(matrix_resources(design, constants()).dsp == 16 + 7);
+}
+
+TEST_CASE("a matrix unit of LUTs has its multipliers, trees, accumulators and shifts") {
+    const auto design = design_document("lightmamba-rtl-vck190").parse();
+    const auto use = matrix_resources(design, constants());
+    CHECK(use.dsp == 0);
+    // 64 multipliers of 20; eight trees of 8 x 8-bit products: 4 x 8 + 2 x 9 + 10 = 60; accumulators of 34; shifts of 60.
+    CHECK(use.lut == 64 * 20 + 8 * (60 + 34) + 8 * 60);
+}
+
+TEST_CASE("without unrolling there is neither SSM nor Hadamard unit, fully unrolled there is one of each a block") {
+    auto document = design_document("lightmamba-vck190-w4a4");
+    const auto use = [&](const char* unroll) {
+        document.set("/mapping/unroll", unroll);
+        return design_resources(document.parse(), {1000, 1000, 1000, 1000}, constants());
+    };
+    const auto none = use("none");
+    const auto partial = use("partial");
+    const auto full = use("full");
+    for (const auto& [name, one] : none.components) {
+        if (name == "ssm" || name == "hadamard") CHECK(one.lut + one.dsp == 0);
+    }
+    CHECK(none.total.dsp < partial.total.dsp);
+    CHECK(full.total.dsp == 64 * partial.total.dsp);
+    CHECK(full.total.lut - partial.total.lut == 63 * (partial.total.lut - 3000));
+}
+
+TEST_CASE("what does not fit is named with how much there is") {
+    ResourceUse use;
+    use.total = {10, 20, 2110, 5, 5};
+    CHECK(use.overflow({100, 100, 1968, 10, 4}) == "2110 DSP of 1968, 5 URAM of 4");
+    CHECK(use.fits({100, 100, 3000, 10, 10}));
+}
+
+TEST_CASE("energy adds up primitives, accesses, bytes and time") {
+    auto design = design_document("lightmamba-vck190-w4a4").parse();
+    design.device.power = {3.0, 7e-12, 50e-15, 7e-12, 15e-12, 0.25, 0.3};
+    design.device.interconnect_j_per_byte = 3e-12;
+    design.device.memories.at("ddr4").energy = {15e-12, 2e-9, 0.5};
+    ResourceUse resources;
+    resources.components = {{"matrix", {0, 1000, 100, 0, 0}}};
+    EnergyInput input;
+    input.duration_s = 2;
+    input.busy_s["matrix"] = 1;
+    input.memories["ddr4"] = {1e9, 1e6};
+    const auto use = energy(design, resources, input);
+    const double matrix = (100 * 7e-12 + 1000 * 50e-15) * 400e6 * (1 + 0.25 * 1);
+    const double dram = 1e9 * 8 * 15e-12 + 1e6 * 2e-9;
+    const double network = 1e9 * 3e-12;
+    CHECK(use.above_idle_j == Approx(matrix + dram + network));
+    CHECK(use.total_j == Approx(matrix + dram + network + 2 * 0.5 + 2 * 3.0));
+}

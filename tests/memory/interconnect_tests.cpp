@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <stdexcept>
+
+#include "accel/simulation/simulation_context.hpp"
+#include "memory/dma/dma_channel.hpp"
+#include "memory/dram/dram_controller.hpp"
+#include "memory/noc/interconnect.hpp"
+
+using namespace tilewright::memory;
+
+namespace {
+
+constexpr TimeFs ns = 1'000'000;
+
+DramSpecification ddr4() {
+    DramSpecification dram;
+    dram.name = "ddr4";
+    dram.organization = {64, 4, 4, 8192, 1 << 20, 1};
+    dram.timing = {1.6e9, 8, 22, 16, 22, 22, 52, 12, 24, 12, 4, 560, 12480};
+    return dram;
+}
+
+// Two ports in front of one DDR4 channel: 256 bits at 400 MHz, and 128 bits at 100 MHz.
+struct Harness {
+    tilewright::accel::SimulationContext context;
+    InterconnectSpecification specification{"noc", 1e9, 16, 256, 60, 60};
+    Interconnect interconnect{"noc", specification, {{"fast", 256, 400e6}, {"slow", 128, 100e6}}, 1, 1 << 20};
+    DramController controller{"ddr4", ddr4(), 0};
+    DmaChannel fast{"fast", 32, 256};
+    DmaChannel slow{"slow", 16, 4};
+
+    Harness() {
+        fast.socket.bind(*interconnect.port_sockets[0]);
+        slow.socket.bind(*interconnect.port_sockets[1]);
+        interconnect.channel_sockets[0]->bind(controller.socket);
+        // Elaborates; that nothing is scheduled is as it should be.
+        sc_core::sc_report_handler::set_actions(sc_core::SC_WARNING, sc_core::SC_DO_NOTHING);
+        sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a short read takes the way there, the DRAM and the way back") {
+    Harness harness;
+    // 60 ns there; activate and column 44 clocks and data 4 clocks of 0.625 ns = 30 ns; a link that starts with the
+    // first data: 4 flits and a header = 5 ns; 60 ns back; two beats of 2.5 ns.
+    CHECK(harness.fast.transfer(0, 64, 0, false) == 60 * ns + 30 * ns + 5 * ns + 60 * ns);
+}
+
+TEST_CASE("a long read is bound by its port") {
+    Harness harness;
+    const auto done = harness.fast.transfer(0, 8192, 0, false);
+    CHECK(done == 60 * ns + 30 * ns + 60 * ns + 640 * ns);
+    // The next one, issued at once, streams behind it without a gap.
+    CHECK(harness.fast.transfer(8192, 8192, 0, false) == done + 640 * ns);
+    CHECK(harness.interconnect.port_busy(0) == 1280 * ns);
+}
+
+TEST_CASE("scales begin on a beat of their own and long transfers are cut into bursts") {
+    Harness harness;
+    harness.fast.transfer(0, 8192, 6, false);
+    CHECK(harness.fast.bursts() == 2);
+    CHECK(harness.interconnect.port_busy(0) == 257 * 2500 * (ns / 1000));
+    harness.slow.transfer(0, 100, 0, false);
+    CHECK(harness.slow.bursts() == 2);  // seven beats in bursts of four
+}
+
+TEST_CASE("ports share the channel and slow ports stay slow") {
+    Harness harness;
+    // 8 KiB through the fast port keep the link busy for 544 ns (512 flits and 32 headers), until 634 ns or, since the
+    // port is slower, 730 ns; the slow port's data come behind that, then take four beats of 10 ns.
+    harness.fast.transfer(0, 8192, 0, false);
+    const auto slow = harness.slow.transfer(0, 64, 0, false);
+    CHECK(slow >= (60 + 30 + 544 + 60 + 40) * ns);
+    CHECK(slow <= (60 + 30 + 640 + 60 + 40 + 10) * ns);
+}
+
+TEST_CASE("a write is done when memory has it and the answer is back") {
+    Harness harness;
+    const auto done = harness.fast.transfer(0, 8192, 0, true);
+    CHECK(done == 640 * ns + 60 * ns + 60 * ns);
+    CHECK(harness.controller.statistics().write_bytes == 8192);
+}
+
+TEST_CASE("an address beyond the memory is an error") {
+    Harness harness;
+    CHECK_THROWS_AS(harness.fast.transfer(1 << 20, 64, 0, false), std::out_of_range);
+    CHECK_THROWS_AS(harness.fast.transfer((1 << 20) - 32, 64, 0, false), std::out_of_range);
+}
