@@ -178,9 +178,6 @@ void VcdTrace::declare(const TileProgram& program, TimeFs clock_period) {
     }
     file_.append("$end\n");
     changed_.resize(signals_.size());
-    // `r`, a sign, 19 digits, a space, the identifier and the end of the line; or a Change, copied as a
-    // whole.
-    room_per_change_ = sizeof(Change);
 }
 
 void VcdTrace::step(TimeFs time) {
