@@ -46,7 +46,8 @@ std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
         group.monotone = std::is_sorted(group.holds.begin(), group.holds.end(),
                                         [](const auto& a, const auto& b) { return a.releaser < b.releaser; });
         group.bytes_before.push_back(0);
-        for (const auto& hold : group.holds) group.bytes_before.push_back(group.bytes_before.back() + hold.bytes);
+        for (const auto& hold : group.holds)
+            group.bytes_before.push_back(group.bytes_before.back() + hold.bytes);
         result.push_back(std::move(group));
     }
     return result;

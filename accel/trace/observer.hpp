@@ -15,7 +15,8 @@ class Observer {
     virtual ~Observer() = default;
 
     // Calls come in the order of their `time`, except that `work` is told when the work starts, with its end.
-    virtual void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine, const Instruction& instruction) = 0;
+    virtual void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine,
+                      const Instruction& instruction) = 0;
     // An engine begins to wait; it ends with the engine's next work().
     virtual void stall(memory::TimeFs time, std::size_t engine, StallCause cause) = 0;
     // An engine has no instruction left, or none in flight.

@@ -54,7 +54,8 @@ TEST_CASE("designs at the edges stay at or above their bounds") {
     };
     for (const auto& settings : edges) {
         CAPTURE(settings.empty() ? std::string("base") : settings.front().first);
-        const auto evaluation = evaluate(design_document("lightmamba-vck190-w4a4", settings), Fidelity::timing);
+        const auto evaluation =
+            evaluate(design_document("lightmamba-vck190-w4a4", settings), Fidelity::timing);
         REQUIRE(evaluation.activity);
         CHECK(evaluation.latency_s() >= evaluation.bound.latency_s);
         CHECK(evaluation.energy.total_j >= evaluation.bound_energy.total_j);

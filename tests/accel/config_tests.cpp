@@ -10,13 +10,16 @@ using tilewright::test::design_document;
 using tilewright::test::source_path;
 
 TEST_CASE("every configuration that is shipped passes its schema") {
-    const std::pair<const char*, const char*> kinds[] = {
-        {"devices", "device"}, {"networks", "network"}, {"recipes", "recipe"}, {"cost", "cost"},
-        {"published", "published"}};
+    const std::pair<const char*, const char*> kinds[] = {{"devices", "device"},
+                                                         {"networks", "network"},
+                                                         {"recipes", "recipe"},
+                                                         {"cost", "cost"},
+                                                         {"published", "published"}};
     for (const auto& [folder, kind] : kinds) {
         const Schema schema(source_path(std::string("configs/schemas/") + kind + ".schema.json"));
         int count = 0;
-        for (const auto& entry : std::filesystem::directory_iterator(source_path(std::string("configs/") + folder))) {
+        for (const auto& entry :
+             std::filesystem::directory_iterator(source_path(std::string("configs/") + folder))) {
             CAPTURE(entry.path().string());
             CHECK_NOTHROW(schema.validate(read_json_file(entry.path()), entry.path().string()));
             ++count;
@@ -50,7 +53,9 @@ TEST_CASE("the nearest spelling is offered when one is near") {
     CHECK(nearest_spelling("x", {}).empty());
 }
 
-TEST_CASE("pointer tokens are escaped") { CHECK(pointer_token("a/b~c") == "a~1b~0c"); }
+TEST_CASE("pointer tokens are escaped") {
+    CHECK(pointer_token("a/b~c") == "a~1b~0c");
+}
 
 TEST_CASE("the hash is FNV-1a") {
     CHECK(content_hash("") == "cbf29ce484222325");

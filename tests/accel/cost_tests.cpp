@@ -51,11 +51,13 @@ TEST_CASE("a matrix unit of LUTs has its multipliers, trees, accumulators and sh
     const auto design = design_document("lightmamba-rtl-vck190").parse();
     const auto use = matrix_resources(design, constants());
     CHECK(use.dsp == 0);
-    // 64 multipliers of 20; eight trees of 8 x 8-bit products: 4 x 8 + 2 x 9 + 10 = 60; accumulators of 34; shifts of 60.
+    // 64 multipliers of 20; eight trees of 8 x 8-bit products: 4 x 8 + 2 x 9 + 10 = 60; accumulators of 34;
+    // shifts of 60.
     CHECK(use.lut == 64 * 20 + 8 * (60 + 34) + 8 * 60);
 }
 
-TEST_CASE("without unrolling there is neither SSM nor Hadamard unit, fully unrolled there is one of each a block") {
+TEST_CASE(
+    "without unrolling there is neither SSM nor Hadamard unit, fully unrolled there is one of each a block") {
     auto document = design_document("lightmamba-vck190-w4a4");
     const auto use = [&](const char* unroll) {
         document.set("/mapping/unroll", unroll);

@@ -266,7 +266,9 @@ TEST_CASE("VCD times never go back, whatever is told", "[trace]") {
     trace.buffer_fill(1500, Buffer::state, 2);  // 2 ps
     trace.buffer_fill(900, Buffer::state, 3);
     trace.buffer_fill(2499, Buffer::state, 4);
-    trace.finish(2499);
+    trace.buffer_fill(3000, Buffer::state, 9);
+    trace.buffer_fill(3000, Buffer::state, 4);  // as before: nothing to write
+    trace.finish(3000);
     const auto vcd = read_vcd(folder.file("run.vcd"));
     CHECK(std::is_sorted(vcd.times.begin(), vcd.times.end()));
     const std::vector<std::pair<std::int64_t, double>> fills{{0, 0}, {1, 1}, {2, 4}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <catch2/catch.hpp>
 #include <stdexcept>
+
+#include <catch2/catch.hpp>
 
 #include "accel/simulation/simulation_context.hpp"
 #include "memory/dma/dma_channel.hpp"
@@ -44,8 +45,8 @@ struct Harness {
 
 TEST_CASE("a short read takes the way there, the DRAM and the way back") {
     Harness harness;
-    // 60 ns there; activate and column 44 clocks and data 4 clocks of 0.625 ns = 30 ns; a link that starts with the
-    // first data: 4 flits and a header = 5 ns; 60 ns back; two beats of 2.5 ns.
+    // 60 ns there; activate and column 44 clocks and data 4 clocks of 0.625 ns = 30 ns; a link that starts
+    // with the first data: 4 flits and a header = 5 ns; 60 ns back; two beats of 2.5 ns.
     CHECK(harness.fast.transfer(0, 64, 0, false) == 60 * ns + 30 * ns + 5 * ns + 60 * ns);
 }
 
@@ -69,8 +70,8 @@ TEST_CASE("scales begin on a beat of their own and long transfers are cut into b
 
 TEST_CASE("ports share the channel and slow ports stay slow") {
     Harness harness;
-    // 8 KiB through the fast port keep the link busy for 544 ns (512 flits and 32 headers), until 634 ns or, since the
-    // port is slower, 730 ns; the slow port's data come behind that, then take four beats of 10 ns.
+    // 8 KiB through the fast port keep the link busy for 544 ns (512 flits and 32 headers), until 634 ns or,
+    // since the port is slower, 730 ns; the slow port's data come behind that, then take four beats of 10 ns.
     harness.fast.transfer(0, 8192, 0, false);
     const auto slow = harness.slow.transfer(0, 64, 0, false);
     CHECK(slow >= (60 + 30 + 544 + 60 + 40) * ns);
