@@ -56,7 +56,7 @@ json run_of(const json& row) {
 // Our figure: a metric of a run, if asked for relative to another run or to a published constant.
 json our_figure(const json& row, Reports& reports) {
     const auto pointer = row.at("metric").get<std::string>();
-    const auto value = metric(reports.of(run_of(row)), pointer);
+    auto value = metric(reports.of(run_of(row)), pointer);
     if (!value.is_number()) return value;
     auto number = value.get<double>();
     if (row.contains("relative_to")) {

@@ -9,9 +9,10 @@ namespace {
 
 // Primitives that one access of a buffer wakes: as many as its word is wide.
 double access_j(const Design& design, const memory::ScratchpadSpecification& buffer) {
-    const auto words = static_cast<double>((buffer.word_bits + 71) / 72);
+    const auto primitives = (buffer.word_bits + 71) / 72;
     const auto& power = design.device.power;
-    return words * (buffer.kind == memory::RamKind::uram ? power.uram_j_per_access : power.bram_j_per_access);
+    return static_cast<double>(primitives) *
+           (buffer.kind == memory::RamKind::uram ? power.uram_j_per_access : power.bram_j_per_access);
 }
 
 }  // namespace

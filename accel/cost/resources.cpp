@@ -41,7 +41,8 @@ int adder_tree_bits(std::int64_t leaves, int bits) {
 std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits) {
     double lut = 0;
     while (leaves > 1) {
-        lut += static_cast<double>(leaves / 2 * bits) * constants.adder_lut_per_bit;
+        const auto adders = leaves / 2;
+        lut += static_cast<double>(adders * bits) * constants.adder_lut_per_bit;
         leaves = divide_up(leaves, 2);
         ++bits;
     }

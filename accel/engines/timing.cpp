@@ -17,10 +17,17 @@ SsmEngine shared_ssm(const Design& design) {
     return {1, design.vector.lanes, 1, design.vector.pipeline_cycles};
 }
 
+HadamardFactors checked_factors(std::int64_t n) {
+    const auto factors = hadamard_factors(n);
+    if (factors.core == 0)
+        throw std::invalid_argument("no Hadamard matrix of " + std::to_string(n) + " points");
+    return factors;
+}
+
 // Without a Hadamard unit the transform runs on the matrix unit as two small dense products: 2^stages points
 // and the core.
 std::int64_t hadamard_on_matrix_cycles(const MatrixEngine& engine, std::int64_t rows, std::int64_t n) {
-    const auto factors = hadamard_factors(n);
+    const auto factors = checked_factors(n);
     const auto points = n / factors.core;
     auto cycles = matmul_cycles(engine, rows * factors.core, points, points);
     if (factors.core > 1) cycles += matmul_cycles(engine, rows * points, factors.core, factors.core);
@@ -79,9 +86,7 @@ HadamardFactors hadamard_factors(std::int64_t n) {
 }
 
 std::int64_t hadamard_cycles(const HadamardEngine& engine, std::int64_t rows, std::int64_t n) {
-    const auto factors = hadamard_factors(n);
-    if (factors.core == 0)
-        throw std::invalid_argument("no Hadamard matrix of " + std::to_string(n) + " points");
+    const auto factors = checked_factors(n);
     const auto pass = rows * divide_up(n, engine.points_per_cycle);
     return (factors.core > 1 ? 2 : 1) * (pass + engine.pipeline_cycles) + factors.stages;
 }

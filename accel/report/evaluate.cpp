@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "accel/design/config_error.hpp"
+#include "accel/engines/timing.hpp"
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/simulation/accelerator.hpp"
@@ -73,6 +74,16 @@ EnergyInput energy_input(const Design& design, const Activity& activity) {
     return input;
 }
 
+void check_rotation(const DesignDocument& document, const Design& design) {
+    const auto points = design.network.d_inner();
+    if (design.recipe.online_hadamard && hadamard_factors(points).core == 0) {
+        throw ConfigError(
+            document.file(), "/network/d_model",
+            "there is no Hadamard matrix of expand * d_model = " + std::to_string(points) + " points",
+            "allowed: 1, 12, 20, 28 or 40 times a power of two, or a recipe without online_hadamard");
+    }
+}
+
 std::array<std::int64_t, buffer_count> given_buffer_bytes(const Design& design) {
     std::array<std::int64_t, buffer_count> bytes{};
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = design.buffers[i].bytes.value_or(0);
@@ -99,6 +110,7 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     result.fidelity = fidelity;
     result.design = document.parse();
     const auto& design = result.design;
+    check_rotation(document, design);
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
     result.graph = models::build_mamba_graph(design.network, design.step());
@@ -129,6 +141,7 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     std::vector<std::unique_ptr<Observer>> observers;
     if (make_observers) observers = make_observers(design, *result.program);
     std::vector<Observer*> watching;
+    watching.reserve(observers.size());
     for (const auto& observer : observers) watching.push_back(observer.get());
     TeeObserver all(watching);
     Observer* watcher = watching.empty() ? nullptr : watching.size() == 1 ? watching.front() : &all;

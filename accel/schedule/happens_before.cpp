@@ -30,7 +30,7 @@ HappensBefore::HappensBefore(const TileProgram& program, std::int64_t repetition
     bool progress = true;
     while (progress) {
         progress = false;
-        for (std::uint16_t engine = 0; engine < engines_; ++engine) {
+        for (std::uint16_t engine = 0; engine < static_cast<std::uint16_t>(engines_); ++engine) {
             while (done_[engine] < length_[engine] && ready(engine, done_[engine])) {
                 advance(engine, done_[engine]++);
                 progress = true;
@@ -85,7 +85,7 @@ void HappensBefore::advance(std::uint16_t engine, std::int32_t index) {
 void HappensBefore::describe_deadlock() {
     deadlock_ = "deadlock: ";
     bool first = true;
-    for (std::uint16_t engine = 0; engine < engines_; ++engine) {
+    for (std::uint16_t engine = 0; engine < static_cast<std::uint16_t>(engines_); ++engine) {
         if (done_[engine] >= length_[engine]) continue;
         const Instance* instance = nullptr;
         const auto& work = instruction(engine, done_[engine], instance);

@@ -66,13 +66,15 @@ class Accelerator : public sc_core::sc_module {
     }
 
     void build_engines() {
-        for (std::uint16_t i = 0; i < program_.engines.size(); ++i) {
+        const auto count = static_cast<std::uint16_t>(program_.engines.size());
+        for (std::uint16_t i = 0; i < count; ++i) {
             const auto& description = program_.engines[i];
             const auto module_name = "engine" + std::to_string(i);
             if (description.kind == EngineKind::dma) {
                 const auto& port = design_.memory_ports[description.memory_port];
                 const auto& organization = design_.device.memories.at(port.memory).dram.organization;
                 std::vector<std::int64_t> addresses;
+                addresses.reserve(static_cast<std::size_t>(port.channels));
                 for (int c = 0; c < port.channels; ++c) {
                     addresses.push_back((port.first_channel + c) * organization.channel_bytes);
                 }

@@ -38,6 +38,7 @@ GtkwaveFilter state_filter() {
 
 GtkwaveFilter traffic_filter() {
     std::vector<std::string> names;
+    names.reserve(traffic_count);
     for (int i = 0; i < traffic_count; ++i) names.emplace_back(to_string(static_cast<Traffic>(i)));
     for (int i = 0; i < traffic_count; ++i) names.push_back(names[static_cast<std::size_t>(i)] + " (store)");
     return filter_of("traffic", names);

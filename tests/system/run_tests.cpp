@@ -186,6 +186,7 @@ TEST_CASE("parts of a design that contradict each other are refused") {
                   "/memory_ports/0/channels");
     check_refused(workspace.run("run " + main_design + " --set /workload/tokens=2"), "/workload/tokens");
     check_refused(workspace.run("run " + main_design + " --set /network/head_dim=100"), "/network/head_dim");
+    check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"), "/network/d_model");
     check_refused(workspace.run("run " + main_design + " --set /device/memories/ddr4/timing/refi=100"),
                   "/device/memories/ddr4/timing/refi");
 }
