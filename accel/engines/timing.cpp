@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "memory/scratchpad/scratchpad.hpp"
+
 namespace tilewright::accel {
 
 namespace {
@@ -48,17 +50,28 @@ std::int64_t ssm_steps(const SsmEngine& engine, std::int64_t channels, std::int6
     return divide_up(channels, engine.channel_lanes()) * divide_up(state, engine.state_unroll);
 }
 
+namespace {
+
+// Cycles in which the state memory is read and written once, by its ports.
+std::int64_t state_access_cycles(int ports) {
+    memory::ScratchpadSpecification state;
+    state.ports = ports;
+    return memory::access_cycles(state, 1, 1);
+}
+
+}  // namespace
+
 std::int64_t ssm_operator_cycles(const SsmEngine& engine, std::int64_t tokens, std::int64_t channels,
                                  std::int64_t state, int state_ports) {
     const auto steps = tokens * ssm_steps(engine, channels, state);
-    return (state_ports == 1 ? 2 : 1) * steps + engine.pipeline_cycles;
+    return state_access_cycles(state_ports) * steps + engine.pipeline_cycles;
 }
 
 std::int64_t ssm_fused_cycles(const SsmEngine& engine, std::int64_t tokens, std::int64_t channels,
                               std::int64_t state, std::int64_t tile_channels, std::int64_t tile_state,
                               int state_ports) {
     constexpr int operators = 4;  // B x, A h, h, h C
-    const auto accesses = state_ports == 1 ? 2 : 1;
+    const auto accesses = state_access_cycles(state_ports);
     const auto tiles = tokens * divide_up(channels, tile_channels) * divide_up(state, tile_state);
     const auto first =
         accesses * ssm_steps(engine, std::min(channels, tile_channels), std::min(state, tile_state));
