@@ -7,8 +7,10 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
-#include "accel/simulation/accelerator.hpp"
+#include "accel/trace/trace_file.hpp"
 #include "cli/command.hpp"
+#include "sweeps/atomic_file.hpp"
+#include "sweeps/store.hpp"
 
 namespace {
 
@@ -71,9 +73,15 @@ int main(int count, char** words) {
     } catch (const tilewright::accel::ConfigError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;
-    } catch (const tilewright::accel::DeadlockError& error) {
+    } catch (const tilewright::accel::TraceFileError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
-        return check_failed;
+        return usage_error;
+    } catch (const tilewright::sweeps::FileError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return usage_error;
+    } catch (const tilewright::sweeps::StoreError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return usage_error;
     } catch (const std::exception& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return check_failed;

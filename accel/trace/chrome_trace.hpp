@@ -32,7 +32,7 @@ namespace tilewright::accel {
 class ChromeTrace : public Observer {
   public:
     // The program must outlive the trace, and the instructions of work() must be its own. Throws
-    // std::runtime_error with the path and the reason when the file cannot be written; nothing is left of it
+    // TraceFileError with the path and the reason when the file cannot be written; nothing is left of it
     // without finish().
     ChromeTrace(const TileProgram& program, std::string path);
 
@@ -42,7 +42,7 @@ class ChromeTrace : public Observer {
     void idle(memory::TimeFs time, std::size_t engine) override;
     void buffer_fill(memory::TimeFs time, Buffer buffer, std::int64_t bytes) override;
     void section(memory::TimeFs, std::size_t, std::int64_t) override {}
-    // Throws std::runtime_error when the file could not be written.
+    // Throws TraceFileError when the file could not be written.
     void finish(memory::TimeFs time) override;
 
   private:

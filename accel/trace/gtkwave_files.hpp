@@ -38,7 +38,7 @@ struct GtkwaveView {
 };
 
 // Writes <vcd>.<filter>.gtkwfilter and <vcd>.gtkw. All names in them are relative, so that the files can be
-// moved together. Throws std::runtime_error.
+// moved together. Throws TraceFileError.
 void write_gtkwave_files(const GtkwaveView& view);
 
 // A VCD identifier: whatever GTKWave might take for syntax becomes an underscore.

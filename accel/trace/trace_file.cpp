@@ -13,8 +13,8 @@ namespace tilewright::accel {
 
 namespace {
 
-std::runtime_error file_error(const std::string& path, int error) {
-    return std::runtime_error("cannot write " + path + ": " + std::strerror(error));
+TraceFileError file_error(const std::string& path, int error) {
+    return TraceFileError("cannot write " + path + ": " + std::strerror(error));
 }
 
 // 0 or the errno of what went wrong.

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,9 +24,16 @@
 
 namespace tilewright::accel {
 
+// A trace that cannot be written; the message has the path and the system's reason.
+class TraceFileError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+
 class TraceFile {
   public:
-    // Creates `<path>.part`; throws std::runtime_error with the path and the reason when that is not
+    // Creates `<path>.part`; throws TraceFileError with the path and the reason when that is not
     // possible.
     explicit TraceFile(std::string path);
     ~TraceFile();
@@ -46,7 +54,7 @@ class TraceFile {
     // Writes over text that was appended before.
     void patch(std::uint64_t offset, std::string_view text);
 
-    // Writes what is left and moves the file to its place. Throws std::runtime_error (disk full) and then
+    // Writes what is left and moves the file to its place. Throws TraceFileError (disk full) and then
     // leaves nothing. Nothing may be appended afterwards.
     void finish();
 

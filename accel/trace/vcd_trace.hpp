@@ -32,7 +32,7 @@ namespace tilewright::accel {
 class VcdTrace : public Observer {
   public:
     // The program must outlive the trace, and the instructions of work() must be its own. Throws
-    // std::runtime_error with the path and the reason when the file cannot be written; nothing is left of it
+    // TraceFileError with the path and the reason when the file cannot be written; nothing is left of it
     // without finish().
     VcdTrace(const TileProgram& program, memory::TimeFs clock_period, std::string path);
 
@@ -42,7 +42,7 @@ class VcdTrace : public Observer {
     void idle(memory::TimeFs time, std::size_t engine) override;
     void buffer_fill(memory::TimeFs time, Buffer buffer, std::int64_t bytes) override;
     void section(memory::TimeFs time, std::size_t section, std::int64_t repetition) override;
-    // Writes the rest, the filters and the save file. Throws std::runtime_error when that fails.
+    // Writes the rest, the filters and the save file. Throws TraceFileError when that fails.
     void finish(memory::TimeFs time) override;
 
   private:
