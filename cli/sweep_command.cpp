@@ -82,6 +82,17 @@ sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const swee
     return result;
 }
 
+// The whole table, and behind it, where the eye ends up, the Pareto front alone.
+void print_tables(const sweeps::ResultTable& table) {
+    std::cout << sweeps::format_table(table);
+    sweeps::ResultTable front = table;
+    std::erase_if(front.rows, [](const auto& row) { return !row.pareto; });
+    constexpr std::size_t few = 20;  // a table of this length is seen at a glance
+    if (front.rows.empty() || table.rows.size() <= few) return;
+    front.shows_pareto = front.shows_status = false;
+    std::cout << "\nPareto front:\n" << sweeps::format_table(front);
+}
+
 void print_summary(const sweeps::SweepOutcome& outcome) {
     std::cout << "\n"
               << outcome.points << " points: " << outcome.computed << " computed now, " << outcome.reused
@@ -147,7 +158,7 @@ int sweep_command(const std::vector<std::string>& arguments) {
     if (values.count("json") > 0) {
         std::cout << sweeps::table_to_json(table).dump(2) << "\n";
     } else {
-        std::cout << sweeps::format_table(table);
+        print_tables(table);
         print_summary(outcome);
     }
     if (outcome.interrupted) {
