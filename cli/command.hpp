@@ -35,6 +35,7 @@ int run_command(const std::vector<std::string>& arguments);
 int sweep_command(const std::vector<std::string>& arguments);
 int compare_command(const std::vector<std::string>& arguments);
 int reproduce_command(const std::vector<std::string>& arguments);
+int infer_command(const std::vector<std::string>& arguments);
 
 // Parses options and positional arguments. Prints the help and returns false when --help was given. Throws
 // UsageError.

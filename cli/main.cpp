@@ -21,6 +21,7 @@ constexpr Command commands[] = {
     {"sweep", "evaluate all points of a study", sweep_command},
     {"compare", "designs side by side", compare_command},
     {"reproduce", "published figures beside ours", reproduce_command},
+    {"infer", "run a checkpoint in float64", infer_command},
 };
 
 void print_usage(std::ostream& stream) {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
+#include <catch2/catch.hpp>
+
+#include "tiny_checkpoint.hpp"
+
+using namespace tilewright::models;
+using namespace tilewright::test;
+using Catch::Contains;
+
+namespace {
+
+std::string file_with_header(const std::string& header, const std::string& data = "") {
+    const auto length = static_cast<std::uint64_t>(header.size());
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
+std::string complaint(const std::string& bytes) {
+    const TemporaryFolder folder;
+    folder.write("x.safetensors", bytes);
+    try {
+        const SafetensorsFile file(folder.path() / "x.safetensors");
+        return "";
+    } catch (const SafetensorsError& error) {
+        return error.what();
+    }
+}
+
+std::string checkpoint_complaint(const TemporaryFolder& folder) {
+    try {
+        const MambaCheckpoint checkpoint(folder.path());
+        return "";
+    } catch (const CheckpointError& error) {
+        return error.what();
+    } catch (const SafetensorsError& error) {
+        return error.what();
+    }
+}
+
+}  // namespace
+
+TEST_CASE("what is written is read back, and every element type means what it says") {
+    const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                               R"("b":{"dtype":"F16","shape":[4],"data_offsets":[8,16]},)"
+                               R"("c":{"dtype":"BF16","shape":[2],"data_offsets":[16,20]},)"
+                               R"("d":{"dtype":"I64","shape":[1],"data_offsets":[20,28]},)"
+                               R"("__metadata__":{"format":"pt"}})";
+    std::string data(28, '\0');
+    const float a[] = {1.5F, -2.25F};
+    const std::uint16_t b[] = {0x3C00, 0xC000, 0x0001, 0x7BFF};  // 1, -2, smallest subnormal, largest
+    const std::uint16_t c[] = {0x3F80, 0xC040};                  // 1, -3
+    const std::int64_t d = -7;
+    std::memcpy(data.data(), a, 8);
+    std::memcpy(data.data() + 8, b, 8);
+    std::memcpy(data.data() + 16, c, 4);
+    std::memcpy(data.data() + 20, &d, 8);
+    const TemporaryFolder folder;
+    folder.write("x.safetensors", file_with_header(header, data));
+    const SafetensorsFile file(folder.path() / "x.safetensors");
+    CHECK(file.tensors().size() == 4);
+    CHECK(file.tensor("a").at(1) == -2.25);
+    CHECK(file.tensor("b").at(0) == 1);
+    CHECK(file.tensor("b").at(1) == -2);
+    CHECK(file.tensor("b").at(2) == std::ldexp(1.0, -24));
+    CHECK(file.tensor("b").at(3) == 65504);
+    CHECK(file.tensor("c").at(1) == -3);
+    CHECK(file.tensor("d").at(0) == -7);
+    CHECK_THROWS_AS(file.tensor("e"), SafetensorsError);
+}
+
+TEST_CASE("files that lie about themselves are refused before their data are touched") {
+    CHECK_THAT(complaint(""), Contains("too short"));
+    CHECK_THAT(complaint("1234567"), Contains("too short"));
+    CHECK_THAT(complaint(std::string(8, '\xff')), Contains("says that its header has"));
+    CHECK_THAT(complaint(file_with_header("{")), Contains("not a JSON object"));
+    CHECK_THAT(complaint(file_with_header("[]")), Contains("not a JSON object"));
+    const auto one = [](const std::string& body, std::size_t bytes = 8) {
+        return complaint(file_with_header("{\"t\":{" + body + "}}", std::string(bytes, '\0')));
+    };
+    CHECK(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])").empty());
+    CHECK_THAT(one(R"("dtype":"F32","shape":[2])"), Contains("lacks"));
+    CHECK_THAT(one(R"("dtype":"F8","shape":[2],"data_offsets":[0,8])"), Contains("element type F8"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), Contains("needs 12 bytes"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])"), Contains("counts"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[4611686018427387904,16],"data_offsets":[0,8])"),
+               Contains("too large"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])"), Contains("needs 8 bytes"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])", 4), Contains("truncated"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])", 12), Contains("belong to none"));
+    CHECK_THAT(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), Contains("gap"));
+    const auto two = [](const std::string& offsets) {
+        return complaint(
+            file_with_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32",)"
+                             R"("shape":[2],"data_offsets":)" +
+                                 offsets + "}}",
+                             std::string(16, '\0')));
+    };
+    CHECK(two("[8,16]").empty());
+    CHECK_THAT(two("[4,12]"), Contains("overlaps"));
+}
+
+TEST_CASE("both spellings of a configuration open the same checkpoint, sharded or not") {
+    const auto config = tiny_config(MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    folder.write("config.json",
+                 R"({"model_type": "mamba2", "hidden_size": 24, "num_hidden_layers": 2, "state_size": 8,)"
+                 R"( "head_dim": 12, "num_heads": 4, "expand": 2, "vocab_size": 40})");
+    auto weights = tiny_weights(config);
+    std::map<std::string, OutputTensor> first;
+    auto embedding = weights.extract("backbone.embedding.weight");
+    embedding.key() = "backbone.embeddings.weight";
+    first.insert(std::move(embedding));
+    folder.write("model-00001-of-00002.safetensors", safetensors_bytes(first));
+    folder.write("model-00002-of-00002.safetensors", safetensors_bytes(weights));
+    const MambaCheckpoint checkpoint(folder.path());
+    CHECK(checkpoint.config().d_inner() == 48);
+    CHECK(checkpoint.config().heads() == 4);
+    CHECK(checkpoint.tensor("backbone.embedding.weight").shape == std::vector<std::int64_t>{40, 24});
+}
+
+TEST_CASE("incomplete, misshapen and broken checkpoints say what is wrong with them") {
+    const auto config = tiny_config(MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    CHECK_THAT(checkpoint_complaint(folder), Contains("config.json"));
+    folder.write("config.json", state_spaces_config(config));
+    CHECK_THAT(checkpoint_complaint(folder), Contains("no .safetensors"));
+    auto weights = tiny_weights(config);
+    const auto original = weights;
+    weights.erase("backbone.layers.1.mixer.D");
+    folder.write("model.safetensors", safetensors_bytes(weights));
+    CHECK_THAT(checkpoint_complaint(folder), Contains("\"backbone.layers.1.mixer.D\" is missing"));
+    weights = original;
+    weights.at("backbone.layers.1.mixer.D").shape = {2, 2};
+    folder.write("model.safetensors", safetensors_bytes(weights));
+    CHECK_THAT(checkpoint_complaint(folder), Contains("[2, 2]") && Contains("asks for [4]"));
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        weights = original;
+        weights.at("backbone.norm_f.weight").values[5] = bad;
+        folder.write("model.safetensors", safetensors_bytes(weights));
+        CHECK_THAT(checkpoint_complaint(folder),
+                   Contains("norm_f.weight") && Contains("not finite at element 5"));
+    }
+    folder.write("model.safetensors", safetensors_bytes(original));
+    CHECK(checkpoint_complaint(folder).empty());
+    folder.write("config.json", R"({"d_model": -1, "n_layer": 2, "vocab_size": 40})");
+    CHECK_THAT(checkpoint_complaint(folder), Contains("#/d_model"));
+    folder.write("config.json", R"({"n_layer": 2, "vocab_size": 40})");
+    CHECK_THAT(checkpoint_complaint(folder), Contains("#/d_model") && Contains("missing"));
+    folder.write("config.json", R"({"model_type": "llama", "hidden_size": 24})");
+    CHECK_THAT(checkpoint_complaint(folder), Contains("not a Mamba model"));
+}

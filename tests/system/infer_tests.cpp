@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "../models/weights/tiny_checkpoint.hpp"
+#include "models/networks/mamba_reference.hpp"
+#include "program.hpp"
+
+using namespace tilewright;
+using namespace tilewright::test;
+using Catch::Contains;
+
+namespace {
+
+std::string tokens_file(const std::vector<std::int64_t>& tokens, const std::string& type = "I64") {
+    const auto bytes = tokens.size() * sizeof(std::int64_t);
+    const auto header = R"({"tokens":{"dtype":")" + type + R"(","shape":[)" + std::to_string(tokens.size()) +
+                        R"(],"data_offsets":[0,)" + std::to_string(bytes) + "]}}";
+    const auto length = static_cast<std::uint64_t>(header.size());
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header +
+           std::string(reinterpret_cast<const char*>(tokens.data()), bytes);
+}
+
+}  // namespace
+
+TEST_CASE("infer writes the logits and blocks of the reference") {
+    const auto config = tiny_config(models::MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    write_checkpoint(folder, config);
+    const std::vector<std::int64_t> tokens = {1, 2, 3, 39};
+    const Workspace workspace;
+    workspace.write("in.safetensors", tokens_file(tokens));
+    for (const auto* scan : {"recurrent", "chunked"}) {
+        const auto result = workspace.run("infer --model " + folder.path().string() +
+                                          " --input in.safetensors --output out.safetensors --all --scan " + scan);
+        REQUIRE(result.code == 0);
+        const models::SafetensorsFile output(workspace.path("out.safetensors"));
+        CHECK(output.tensors().size() == 3);
+        const auto& logits = output.tensor("logits");
+        REQUIRE(logits.shape == std::vector<std::int64_t>{4, 40});
+        const models::MambaCheckpoint checkpoint(folder.path());
+        const models::MambaReference reference(checkpoint);
+        auto state = reference.initial_state();
+        const auto expected = reference.run(tokens, state);
+        for (std::int64_t i = 0; i < logits.elements(); ++i) {
+            CHECK(logits.at(i) == Approx(expected.logits[static_cast<std::size_t>(i)]).epsilon(1e-6));
+        }
+    }
+}
+
+TEST_CASE("infer refuses what it cannot run and writes nothing") {
+    const auto config = tiny_config(models::MambaVersion::mamba1);
+    const TemporaryFolder folder;
+    write_checkpoint(folder, config);
+    const Workspace workspace;
+    const auto infer = [&](const std::string& options) {
+        const auto result = workspace.run("infer --model " + folder.path().string() + " --output out.safetensors " +
+                                          options);
+        CHECK(result.code == 2);
+        CHECK_FALSE(fs::exists(workspace.path("out.safetensors")));
+        return result.err;
+    };
+    CHECK_THAT(infer("--input none.safetensors"), Contains("none.safetensors") && Contains("No such file"));
+    workspace.write("in.safetensors", tokens_file({1, 40}));
+    CHECK_THAT(infer("--input in.safetensors"), Contains("token 40 at position 1") && Contains("0 to 39"));
+    CHECK_THAT(infer("--input in.safetensors --scan chunked"), Contains("Mamba2"));
+    CHECK_THAT(infer("--input in.safetensors --scan fast"), Contains("allowed: recurrent, chunked"));
+    workspace.write("in.safetensors", tokens_file({1, 2}, "F64"));
+    CHECK_THAT(infer("--input in.safetensors"), Contains("I64"));
+    CHECK_THAT(infer(""), Contains("input"));
+}
