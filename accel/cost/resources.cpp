@@ -6,14 +6,14 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/weight_stream.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
 
+using memory::divide_up;
+
 namespace {
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
 std::int64_t round_up(double value) {
     return static_cast<std::int64_t>(std::ceil(value));
 }

@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 
 namespace tilewright::accel {
 
-namespace {
+using memory::divide_up;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
+namespace {
 
 // Without unrolling, the vector unit's lanes stand in for the SSM unit.
 SsmEngine shared_ssm(const Design& design) {

@@ -16,7 +16,7 @@
 #include "accel/design/config_files.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
-#include "accel/trace/observer.hpp"
+#include "accel/simulation/observer.hpp"
 #include "models/graph/operator_graph.hpp"
 
 namespace tilewright::accel {

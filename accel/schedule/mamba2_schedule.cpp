@@ -4,22 +4,13 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "memory/integer_math.hpp"
+
 namespace tilewright::accel {
 
+using memory::divide_up;
+
 namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
-
-Instruction work(Opcode opcode, std::uint32_t first, std::uint8_t count, std::uint16_t label) {
-    Instruction instruction;
-    instruction.opcode = opcode;
-    instruction.operator_first = first;
-    instruction.operator_count = count;
-    instruction.label = label;
-    return instruction;
-}
 
 const models::Operator& find_operator(const std::vector<models::Operator>& operators,
                                       const std::string& name) {
@@ -101,6 +92,16 @@ Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, co
       state_loads_(static_cast<std::size_t>(group_count(design))),
       state_users_(static_cast<std::size_t>(group_count(design))),
       state_stores_(static_cast<std::size_t>(group_count(design))) {}
+
+Instruction Mamba2Schedule::work(Opcode opcode, std::uint32_t first, std::uint8_t count,
+                                 std::uint16_t label) {
+    Instruction instruction;
+    instruction.opcode = opcode;
+    instruction.operator_first = first;
+    instruction.operator_count = count;
+    instruction.label = label;
+    return instruction;
+}
 
 std::uint32_t Mamba2Schedule::operator_index(const std::string& name) const {
     return static_cast<std::uint32_t>(&find_operator(operators_, name) - operators_.data());
@@ -209,23 +210,6 @@ void Mamba2Schedule::emit() {
     reuse_state_slots();
 }
 
-// A load may overwrite its slot once the group that used it has been written back: in this repetition, or for
-// the first loads in an earlier one.
-void Mamba2Schedule::reuse_state_slots() {
-    const auto groups = group_count(design_);
-    const auto length = builder_.size(engines_.dma[design_.port_of(Stream::state)]);
-    for (std::int64_t group = 0; group < groups; ++group) {
-        auto before = group - state_slots_;
-        const auto back = before >= 0 ? 0 : divide_up(-before, groups);
-        before += back * groups;
-        auto freed_by = state_stores_[static_cast<std::size_t>(before)];
-        const auto& load = state_loads_[static_cast<std::size_t>(group)];
-        if (back == 0 && freed_by.index >= load.index) continue;  // one transfer for all groups
-        freed_by.index -= static_cast<std::int32_t>(back) * length;
-        builder_.wait_for_space(load, freed_by);
-    }
-}
-
 void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last) {
     m0_ = m0;
     tokens_ = tokens;
@@ -252,59 +236,6 @@ void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first,
         }
         convolution_loads_.clear();
         flush_stores(0);
-    }
-}
-
-void Mamba2Schedule::load_convolution() {
-    const auto elements = design_.network.convolution_channels() * design_.network.convolution_width;
-    const auto& format = design_.recipe.convolution;
-    convolution_loads_ = {
-        transfer(Opcode::load, Traffic::convolution_state, Stream::convolution, layout_.convolution_state,
-                 layout_.convolution_state_stride, elements, format, {}, "conv state in"),
-        transfer(Opcode::load, Traffic::convolution_weights, Stream::convolution, layout_.convolution_weights,
-                 layout_.convolution_weights_stride, elements, format, {}, "conv weights in")};
-}
-
-// Loads the state of `groups` consecutive groups in one transfer.
-void Mamba2Schedule::load_state(std::int64_t group, std::int64_t groups) {
-    const auto channels = group_channels(design_);
-    const auto inner = design_.network.d_inner();
-    const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
-    // Written back two groups later, so that the port does not wait for the SSM; earlier if the buffer is
-    // smaller.
-    constexpr std::int64_t groups_behind = 2;
-    if (groups == 1) flush_stores(static_cast<std::size_t>(std::min(state_slots_ - 1, groups_behind)));
-    const auto load = transfer(Opcode::load, Traffic::ssm_state, Stream::state,
-                               layout_.ssm_state + group * state_group_bytes(design_),
-                               layout_.ssm_state_stride, elements, design_.recipe.state, {}, "state in");
-    for (auto i = group; i < group + groups; ++i) state_loads_[static_cast<std::size_t>(i)] = load;
-}
-
-void Mamba2Schedule::store_state(std::int64_t group, std::int64_t groups) {
-    const auto channels = group_channels(design_);
-    const auto inner = design_.network.d_inner();
-    const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
-    const auto load = state_loads_[static_cast<std::size_t>(group)];
-    const auto store = transfer(Opcode::store, Traffic::ssm_state, Stream::state,
-                                layout_.ssm_state + group * state_group_bytes(design_),
-                                layout_.ssm_state_stride, elements, design_.recipe.state,
-                                {state_users_[static_cast<std::size_t>(group + groups - 1)]}, "state out");
-    builder_.hold(Buffer::state, models::stored_bytes(design_.recipe.state, elements), load, store);
-    for (auto i = group; i < group + groups; ++i) state_stores_[static_cast<std::size_t>(i)] = store;
-}
-
-// Writes back the state of groups that are done, oldest first, until `keep` are left.
-void Mamba2Schedule::flush_stores(std::size_t keep) {
-    if (design_.mapping.state_transfer == StateTransfer::per_layer) {
-        if (keep == 0 && !pending_stores_.empty()) {
-            store_state(0, group_count(design_));
-            pending_stores_.clear();
-        }
-        return;
-    }
-    while (pending_stores_.size() > keep) {
-        store_state(pending_stores_.front(), 1);
-        pending_stores_.erase(pending_stores_.begin());
     }
 }
 
@@ -369,83 +300,6 @@ void Mamba2Schedule::on_outputs(const OutputRun& run, InstructionRef matmul_ref)
     } else {
         gate_group(run.begin, run.size, matmul_ref);
     }
-}
-
-// The naive order: every operator waits until the one before it has finished with all channels.
-void Mamba2Schedule::run_ssm_for_all() {
-    const auto inner = design_.network.d_inner();
-    const auto in_proj = builder_.last(engines_.matrix);
-    if (first_pass_) load_convolution();
-    std::vector<InstructionRef> data = {in_proj};
-    data.insert(data.end(), convolution_loads_.begin(), convolution_loads_.end());
-    convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, 0,
-                             design_.network.convolution_channels(), data, "conv xBC");
-    b_c_ready_ = convolved_;
-    const auto heads = design_.network.heads();
-    const auto dt = vector_work(Opcode::softplus, "dt.softplus", 1, 0, heads, {in_proj}, "softplus dt");
-    auto instruction =
-        work(Opcode::discretize, operator_index("ssm.discretize"), 1, builder_.label("discretize"));
-    instruction.m0 = static_cast<std::uint32_t>(m0_);
-    instruction.m = static_cast<std::uint32_t>(tokens_);
-    instruction.n = static_cast<std::uint32_t>(heads);
-    instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
-    discretized_ = builder_.emit(engines_.ssm, instruction, {dt});
-    if (first_pass_) load_state(0, group_count(design_));
-    ssm_group(0, inner);
-    gate_group(0, inner, in_proj);
-}
-
-void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
-    const auto group = static_cast<std::size_t>(channel / group_channels(design_));
-    auto instruction = work(Opcode::ssm_fused, operator_index("ssm.outer_product"), 5, builder_.label("ssm"));
-    instruction.m0 = static_cast<std::uint32_t>(m0_);
-    instruction.m = static_cast<std::uint32_t>(tokens_);
-    instruction.n0 = static_cast<std::uint32_t>(channel);
-    instruction.n = static_cast<std::uint32_t>(channels);
-    instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
-    std::vector<InstructionRef> data = {convolved_, discretized_};
-    if (first_pass_) data.push_back(state_loads_[group]);
-    const auto value_bytes = divide_up(design_.recipe.ssm_intermediate.bits, 8);
-    if (design_.mapping.fusion == Fusion::fine_grained) {
-        ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
-        // Four FIFOs (B x, A h, h, h C), each with one tile being written and one being read.
-        const auto tile = std::min(design_.mapping.tile.state, design_.network.d_state) *
-                          std::min(channels, group_channels(design_));
-        builder_.hold(Buffer::intermediates, 4 * 2 * tile * value_bytes, ssm_done_, ssm_done_);
-    } else {
-        instruction.opcode = Opcode::ssm_operator;
-        const struct {
-            const char* op;
-            std::uint8_t count;
-            const char* label;
-        } steps[] = {{"ssm.outer_product", 1, "ssm B x"},
-                     {"ssm.decay_state", 1, "ssm A h"},
-                     {"ssm.update_state", 1, "ssm h"},
-                     {"ssm.contract_state", 2, "ssm h C"}};
-        if (channel == 0) first_intermediate_ = {engines_.ssm, builder_.size(engines_.ssm)};
-        for (const auto& step : steps) {
-            instruction.operator_first = operator_index(step.op);
-            instruction.operator_count = step.count;
-            instruction.label = builder_.label(step.label);
-            ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
-            data.clear();
-        }
-        // Each of the four tensors has its place for all channels of the block.
-        if (channel + channels == design_.network.d_inner()) {
-            builder_.hold(Buffer::intermediates,
-                          4 * design_.network.d_inner() * design_.network.d_state * value_bytes,
-                          first_intermediate_, ssm_done_);
-        }
-    }
-    const auto groups = divide_up(channels, group_channels(design_));
-    for (auto i = group; i < group + static_cast<std::size_t>(groups); ++i) {
-        state_users_[i] = ssm_done_;
-        if (last_pass_) pending_stores_.push_back(static_cast<std::int64_t>(i));
-    }
-}
-
-void Mamba2Schedule::gate_group(std::int64_t channel, std::int64_t channels, InstructionRef z) {
-    vector_work(Opcode::gate, "mixer.gate", 1, channel, channels, {ssm_done_, z}, "gate");
 }
 
 void Mamba2Schedule::gated_norm_and_out_proj() {

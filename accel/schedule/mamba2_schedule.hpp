@@ -84,6 +84,8 @@ class Mamba2Schedule {
     void store_state(std::int64_t group, std::int64_t groups);
     void flush_stores(std::size_t keep);
     void reuse_state_slots();
+    static Instruction work(Opcode opcode, std::uint32_t first_operator, std::uint8_t operators,
+                            std::uint16_t label);
     std::uint32_t operator_index(const std::string& name) const;
     std::int64_t segment_begin(const std::string& name) const;
 

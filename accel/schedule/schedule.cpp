@@ -7,14 +7,13 @@
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/weight_stream.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
 
-namespace {
+using memory::divide_up;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
+namespace {
 
 EngineIndices add_engines(const Design& design, TileProgram& program) {
     EngineIndices indices;

@@ -3,15 +3,11 @@
 
 #include <algorithm>
 
+#include "memory/integer_math.hpp"
+
 namespace tilewright::accel {
 
-namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
-
-}  // namespace
+using memory::divide_up;
 
 WeightChunk WeightChunk::of(const Design& design, std::int64_t limit) {
     const auto& port = design.memory_ports[design.port_of(Stream::weights)];

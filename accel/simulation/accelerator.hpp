@@ -8,7 +8,7 @@
 #include "accel/design/design.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
-#include "accel/trace/observer.hpp"
+#include "accel/simulation/observer.hpp"
 
 namespace tilewright::accel {
 

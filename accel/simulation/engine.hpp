@@ -13,7 +13,7 @@
 
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
-#include "accel/trace/observer.hpp"
+#include "accel/simulation/observer.hpp"
 #include "memory/burst_extension.hpp"
 #include "memory/dma/dma_channel.hpp"
 #include "memory/scratchpad/scratchpad.hpp"

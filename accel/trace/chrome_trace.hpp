@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "accel/trace/observer.hpp"
+#include "accel/simulation/observer.hpp"
 #include "accel/trace/program_position.hpp"
 #include "accel/trace/trace_file.hpp"
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "accel/trace/observer.hpp"
+#include "accel/simulation/observer.hpp"
 
 namespace tilewright::accel {
 

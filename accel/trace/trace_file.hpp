@@ -30,7 +30,6 @@ class TraceFileError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-
 class TraceFile {
   public:
     // Creates `<path>.part`; throws TraceFileError with the path and the reason when that is not

@@ -22,8 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "accel/simulation/observer.hpp"
 #include "accel/trace/gtkwave_files.hpp"
-#include "accel/trace/observer.hpp"
 #include "accel/trace/program_position.hpp"
 #include "accel/trace/trace_file.hpp"
 

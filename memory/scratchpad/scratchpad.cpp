@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "memory/integer_math.hpp"
+
 namespace tilewright::memory {
 
 namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-    return (a + b - 1) / b;
-}
 
 struct Shape {
     std::int64_t width_bits;
