@@ -50,11 +50,7 @@ bool has_type(const json& value, const std::string& type) {
     if (type == "array") return value.is_array();
     if (type == "string") return value.is_string();
     if (type == "boolean") return value.is_boolean();
-    if (type == "integer") {
-        return value.is_number_integer() ||
-               (value.is_number_float() &&
-                value.get<double>() == static_cast<double>(static_cast<long long>(value.get<double>())));
-    }
+    if (type == "integer") return value.is_number_integer();
     if (type == "number") return value.is_number();
     return value.is_null();
 }

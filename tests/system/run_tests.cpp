@@ -131,6 +131,28 @@ TEST_CASE("negative and zero sizes are refused") {
                   "/memory_ports/0/burst_beats");
 }
 
+TEST_CASE("absurd sizes are refused, not computed") {
+    const Workspace workspace;
+    const std::pair<const char*, const char*> absurd[] = {
+        {"/clock_hz", "1e300"},
+        {"/clock_hz", "1e-300"},
+        {"/engines/matrix/inputs", "1000000000000"},
+        {"/engines/matrix/inputs", "2147483649"},
+        {"/engines/ssm/pipeline_cycles", "1000000000000"},
+        {"/network/layers", "100000000"},
+        {"/network/d_model", "1000000000"},
+        {"/mapping/tile/outputs", "1e18"},
+        {"/workload/tokens", "99999999999999999999"},
+        {"/memory_ports/0/channels", "1000000"},
+        {"/device/interconnect/clock_hz/value", "1e-9"},
+        {"/device/memories/ddr4/timing/cl", "123456789"},
+    };
+    for (const auto& [pointer, value] : absurd) {
+        CAPTURE(pointer, value);
+        check_refused(workspace.run("run " + main_design + " --set " + pointer + "=" + value), pointer);
+    }
+}
+
 TEST_CASE("values set on the command line are checked like those in a file") {
     const Workspace workspace;
     check_refused(workspace.run("run " + main_design + " --set /mapping/tile/outputs=0"),
