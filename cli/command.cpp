@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -43,6 +44,27 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
             "; usage: tilewright " + usage);
     }
     return true;
+}
+
+void check_outputs(const po::variables_map& values, const std::vector<std::string>& options) {
+    std::vector<std::pair<std::string, std::filesystem::path>> seen;
+    for (const auto& option : options) {
+        if (values.count(option) == 0) continue;
+        const auto text = values[option].as<std::string>();
+        if (text.empty()) throw UsageError("--" + option + " is empty; allowed: the path of a file");
+        const auto path = std::filesystem::absolute(text).lexically_normal();
+        std::error_code error;
+        if (!std::filesystem::is_directory(path.parent_path(), error)) {
+            throw UsageError("--" + option + " " + text +
+                             ": No such file or directory; allowed: a path in a folder that exists");
+        }
+        for (const auto& [other, other_path] : seen) {
+            if (other_path != path) continue;
+            throw UsageError("--" + option + " and --" + other +
+                             " name the same file; allowed: different files");
+        }
+        seen.emplace_back(option, path);
+    }
 }
 
 std::string build_identity() {

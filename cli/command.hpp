@@ -35,6 +35,12 @@ int run_command(const std::vector<std::string>& arguments);
 int sweep_command(const std::vector<std::string>& arguments);
 int compare_command(const std::vector<std::string>& arguments);
 int reproduce_command(const std::vector<std::string>& arguments);
+int formats_command(const std::vector<std::string>& arguments);
+int convert_command(const std::vector<std::string>& arguments);
+int multiply_command(const std::vector<std::string>& arguments);
+int dot_command(const std::vector<std::string>& arguments);
+int hadamard_command(const std::vector<std::string>& arguments);
+int quantize_command(const std::vector<std::string>& arguments);
 int infer_command(const std::vector<std::string>& arguments);
 
 // Parses options and positional arguments. Prints the help and returns false when --help was given. Throws
@@ -42,6 +48,11 @@ int infer_command(const std::vector<std::string>& arguments);
 bool parse_options(const std::vector<std::string>& arguments, const std::string& usage,
                    const boost::program_options::options_description& visible, const std::string& positional,
                    int least_positional, int most_positional, boost::program_options::variables_map& values);
+
+// Refuses output paths that are empty, equal to each other or in a folder that is not there, before any work
+// is done.
+void check_outputs(const boost::program_options::variables_map& values,
+                   const std::vector<std::string>& options);
 
 // Identifies this build and its cost constants: results of another one are not results of this one.
 std::string build_identity();

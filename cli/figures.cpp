@@ -26,7 +26,8 @@ const std::vector<Figure>& main_figures() {
 
 nlohmann::json metric(const nlohmann::ordered_json& report, const std::string& pointer) {
     const nlohmann::ordered_json::json_pointer at(pointer);
-    return report.contains(at) ? nlohmann::json(report.at(at)) : nlohmann::json();
+    if (!report.contains(at)) return nullptr;
+    return report.at(at);
 }
 
 }  // namespace tilewright::cli

@@ -21,6 +21,12 @@ constexpr Command commands[] = {
     {"sweep", "evaluate all points of a study", sweep_command},
     {"compare", "designs side by side", compare_command},
     {"reproduce", "published figures beside ours", reproduce_command},
+    {"formats", "the number formats and their codes", formats_command},
+    {"convert", "numbers to codes of a format", convert_command},
+    {"multiply", "all products of two formats", multiply_command},
+    {"dot", "exact dot products of codes", dot_command},
+    {"hadamard", "the Hadamard transform of numbers", hadamard_command},
+    {"quantize", "numbers to scales and codes, group by group", quantize_command},
     {"infer", "run a checkpoint in float64", infer_command},
 };
 

@@ -35,11 +35,6 @@ class Reports {
         }
         const auto evaluation = accel::evaluate(document, accel::Fidelity::timing);
         auto report = accel::make_report(document, evaluation);
-        if (!evaluation.activity) {
-            report.erase("throughput");
-            report.erase("latency_s");
-            report.erase("energy");
-        }
         return reports_.emplace(key, std::move(report)).first->second;
     }
 

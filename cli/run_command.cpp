@@ -121,6 +121,7 @@ int run_command(const std::vector<std::string>& arguments) {
     po::variables_map values;
     if (!parse_options(arguments, "run DESIGN.json [OPTIONS]", options, "design", 1, 1, values))
         return success;
+    check_outputs(values, {"report", "vcd", "trace"});
     auto document = accel::DesignDocument::load(values["design"].as<std::vector<std::string>>().front());
     if (values.count("set") > 0) {
         for (const auto& assignment : values["set"].as<std::vector<std::string>>())

@@ -67,17 +67,10 @@ sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const swee
                                    accel::Fidelity fidelity) {
     const auto document = design_of(base, point);
     const auto evaluation = accel::evaluate(document, fidelity);
-    auto report = accel::make_report(document, evaluation);
+    const auto report = accel::make_report(document, evaluation);
     sweeps::PointResult result;
     result.status = evaluation.overflow.empty() ? sweeps::PointStatus::ok : sweeps::PointStatus::does_not_fit;
     result.message = evaluation.overflow;
-    if (!evaluation.overflow.empty()) {
-        // What was not simulated has no figures but its resources and bound.
-        report.erase("throughput");
-        report.erase("latency_s");
-        report.erase("energy");
-        report.erase("power_w");
-    }
     result.report_json = report.dump();
     return result;
 }
@@ -106,25 +99,28 @@ void print_summary(const sweeps::SweepOutcome& outcome) {
 int sweep_command(const std::vector<std::string>& arguments) {
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     po::options_description options("Options");
-    options.add_options()(",j", po::value<unsigned>()->default_value(cores), "worker processes")(
+    options.add_options()(",j", po::value<int>()->default_value(static_cast<int>(cores)), "worker processes")(
         "store", po::value<std::string>(),
         "SQLite file that keeps results; run again to go on where it stopped")(
         "shard", po::value<std::string>()->default_value("1/1"),
-        "I/N: only every N-th point, starting with the I-th")(
-        "html", po::value<std::string>(), "write an HTML report")("csv", po::value<std::string>(),
-                                                                  "write a CSV table")(
-        "timeout", po::value<unsigned>()->default_value(300), "seconds after which a point counts as failed")(
+        "I/N: only every N-th point, starting with the I-th")("html", po::value<std::string>(),
+                                                              "write an HTML report")(
+        "csv", po::value<std::string>(), "write a CSV table")("timeout", po::value<int>()->default_value(300),
+                                                              "seconds after which a point counts as failed")(
         "json", "print the table as JSON");
     po::variables_map values;
     if (!parse_options(arguments, "sweep STUDY.json [OPTIONS]", options, "study", 1, 1, values))
         return success;
-    if (values["-j"].as<unsigned>() == 0) throw UsageError("-j 0 leaves nobody to work; allowed: 1 or more");
+    if (values["-j"].as<int>() < 1) throw UsageError("-j below 1 leaves nobody to work; allowed: 1 or more");
+    if (values["timeout"].as<int>() < 1)
+        throw UsageError("--timeout below 1 s leaves no time; allowed: 1 or more");
+    check_outputs(values, {"store", "html", "csv"});
     const auto [study, base] = load_study(values["study"].as<std::vector<std::string>>().front());
     const auto fidelity = study.fidelity == "bound" ? accel::Fidelity::bound : accel::Fidelity::timing;
 
     sweeps::SweepOptions sweep;
-    sweep.workers = values["-j"].as<unsigned>();
-    sweep.point_timeout = std::chrono::seconds(values["timeout"].as<unsigned>());
+    sweep.workers = static_cast<unsigned>(values["-j"].as<int>());
+    sweep.point_timeout = std::chrono::seconds(values["timeout"].as<int>());
     try {
         sweep.shard = sweeps::parse_shard(values["shard"].as<std::string>());
     } catch (const sweeps::SpaceError& error) {
@@ -140,6 +136,13 @@ int sweep_command(const std::vector<std::string>& arguments) {
         [&base = base](const auto& point) { return design_of(base, point).canonical().dump(); });
 
     const auto table = sweeps::result_table(study, outcome);
+    if (values.count("json") > 0) {
+        std::cout << sweeps::table_to_json(table).dump(2) << "\n";
+    } else {
+        print_tables(table);
+        print_summary(outcome);
+    }
+    std::cout << std::flush;
     if (values.count("csv") > 0) {
         sweeps::write_file_atomically(values["csv"].as<std::string>(), sweeps::format_csv(table));
     }
@@ -154,12 +157,6 @@ int sweep_command(const std::vector<std::string>& arguments) {
         const auto warning = sweeps::write_html_report(values["html"].as<std::string>(),
                                                        sweeps::make_html_report(study, outcome, provenance));
         if (warning) std::cerr << "tilewright: " << *warning << "\n";
-    }
-    if (values.count("json") > 0) {
-        std::cout << sweeps::table_to_json(table).dump(2) << "\n";
-    } else {
-        print_tables(table);
-        print_summary(outcome);
     }
     if (outcome.interrupted) {
         std::cerr << "tilewright: interrupted; "

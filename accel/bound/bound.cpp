@@ -129,11 +129,11 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
         bound.limits_s.emplace_back("memory port " + port.name, bytes / rate);
         bound.energy.busy_s["port " + port.name] = bytes / rate;
         const auto& dram = design.device.memories.at(port.memory).dram;
-        const auto channel =
-            std::min(dram.channel_bytes_per_s(), design.device.interconnect.link_bytes_per_s());
+        const auto link = design.device.interconnect.link_bytes_per_s();
+        bound.limits_s.emplace_back("interconnect link " + port.name, bytes / (link * port.channels));
         memory_bytes[port.memory] += bytes;
-        memory_rate[port.memory] = std::min(memory_rate[port.memory] + channel * port.channels,
-                                            channel * dram.organization.channels);
+        memory_rate[port.memory] = std::min(
+            memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
     }
     for (const auto& [name, bytes] : memory_bytes) {
         bound.limits_s.emplace_back("memory " + name, bytes / memory_rate[name]);

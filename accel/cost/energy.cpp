@@ -25,10 +25,13 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
         use.total_j += joules;
         if (above_idle) use.above_idle_j += joules;
     };
+    // Fully unrolled, every block has engines of its own and each of them is busy for one block only.
+    const auto copies = design.mapping.unroll == Unroll::full ? design.network.layers : 1;
     for (const auto& [name, fabric] : resources.components) {
         if (name.starts_with("buffer")) continue;
         const auto found = input.busy_s.find(name);
-        const auto busy = found == input.busy_s.end() ? 0.0 : found->second;
+        const auto shared = name.starts_with("port");
+        const auto busy = found == input.busy_s.end() ? 0.0 : found->second / (shared ? 1 : copies);
         const auto idle = std::max(0.0, input.duration_s - busy);
         const auto per_cycle = static_cast<double>(fabric.dsp) * power.dsp_j_per_cycle +
                                static_cast<double>(fabric.ff) * power.ff_j_per_cycle;

@@ -41,7 +41,9 @@ std::pair<std::size_t, std::size_t> line_and_column(const std::string& text, std
 // override.
 class DuplicateKeys {
   public:
-    bool operator()(int, json::parse_event_t event, json& parsed) {
+    bool operator()(int depth, json::parse_event_t event, json& parsed) {
+        if (depth > deepest) too_deep = true;
+        if (too_deep) return false;  // keeps nothing of it
         if (event == json::parse_event_t::object_start) open_.emplace_back();
         if (event == json::parse_event_t::object_end && !open_.empty()) open_.pop_back();
         if (event == json::parse_event_t::key && !open_.empty()) {
@@ -51,6 +53,8 @@ class DuplicateKeys {
         return true;
     }
     std::string duplicate;
+    static constexpr int deepest = 64;  // no configuration nests more than a dozen levels
+    bool too_deep = false;
 
   private:
     std::vector<std::set<std::string>> open_;
@@ -63,6 +67,24 @@ const Schema& schema_for(const std::string& kind) {
         found = schemas.emplace(kind, Schema(config_root() / "schemas" / (kind + ".schema.json"))).first;
     }
     return found->second;
+}
+
+// Whether something stands at a pointer; one with an impossible array index points at nothing.
+bool stands(const json& document, const json::json_pointer& pointer) {
+    try {
+        return document.contains(pointer);
+    } catch (const json::exception&) {
+        return false;
+    }
+}
+
+bool is_utf8(const json& value) {
+    try {
+        (void)value.dump();
+        return true;
+    } catch (const json::exception&) {
+        return false;
+    }
 }
 
 std::vector<std::string> names_in(const fs::path& folder) {
@@ -112,6 +134,10 @@ json read_json_file(const fs::path& path) {
     try {
         auto document =
             json::parse(text, [&](int d, json::parse_event_t e, json& p) { return keys(d, e, p); });
+        if (keys.too_deep) {
+            throw ConfigError(path.string(), "", "the document is nested too deeply",
+                              "allowed: " + std::to_string(DuplicateKeys::deepest) + " levels");
+        }
         if (!keys.duplicate.empty()) {
             throw ConfigError(path.string(), "",
                               "the key \"" + keys.duplicate + "\" stands twice in one object",
@@ -180,7 +206,10 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
     if (parsed.empty())
         throw ConfigError(file_, "", "the whole design cannot be set", "allowed: a pointer below it");
     const auto parent = parsed.parent_pointer();
-    if (!document_.contains(parent) || !(document_.at(parent).is_object() || document_.contains(parsed))) {
+    if (!is_utf8(value)) {
+        throw ConfigError(file_, pointer, "the text is not valid UTF-8", "allowed: UTF-8");
+    }
+    if (!stands(document_, parent) || !(document_.at(parent).is_object() || stands(document_, parsed))) {
         std::vector<std::string> known;
         if (document_.is_object()) {
             for (const auto& [key, member] : document_.items()) known.push_back(key);
@@ -190,6 +219,7 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
         throw ConfigError(file_, pointer, "nothing stands there to be set", "the design has " + list);
     }
     document_[parsed] = value;
+    changed_.push_back(pointer);
     const auto key = parsed.back();
     if (parent.empty() && reference_folders.contains(key)) resolve(key);
 }

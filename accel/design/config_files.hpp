@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -41,6 +42,8 @@ class DesignDocument {
 
     const nlohmann::json& document() const { return document_; }
     const std::string& file() const { return file_; }
+    // Pointers that set() has changed since the file was read.
+    const std::vector<std::string>& changed() const { return changed_; }
 
   private:
     void resolve(const std::string& key);
@@ -48,6 +51,7 @@ class DesignDocument {
     std::string file_;
     std::filesystem::path folder_;
     nlohmann::json document_;
+    std::vector<std::string> changed_;
 };
 
 // 64-bit FNV-1a of a text, as 16 hexadecimal digits. Identifies configurations; not a cryptographic hash.

@@ -71,11 +71,12 @@ Device parse_device(const json& from, const std::string& file) {
         DeviceMemory entry;
         entry.dram = parse_dram(name, description);
         const auto& timing = entry.dram.timing;
-        if (timing.refi <= timing.rfc) {
+        const auto refresh = timing.rp + timing.rfc + timing.rcd;
+        if (timing.refi <= refresh) {
             throw ConfigError(
                 file, "/device/memories/" + name + "/timing/refi",
                 std::to_string(timing.refi) + " clocks between refreshes leave no time for data",
-                "allowed: more than rfc = " + std::to_string(timing.rfc));
+                "allowed: more than rp + rfc + rcd = " + std::to_string(refresh));
         }
         const auto& energy = description.at("energy");
         entry.energy = {quantity(energy.at("access_j_per_bit")), quantity(energy.at("activate_j")),
@@ -233,6 +234,17 @@ void parse_mapping(const json& from, Mapping& mapping) {
     mapping.double_buffer = from.at("double_buffer").get<bool>();
 }
 
+void check_port_names(const Design& design, const std::string& file) {
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (design.memory_ports[i].name != design.memory_ports[j].name) continue;
+            throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/name",
+                              "\"" + design.memory_ports[i].name + "\" names another port already",
+                              "allowed: a name of its own");
+        }
+    }
+}
+
 void check_streams(const Design& design, const std::string& file) {
     for (const auto stream : {Stream::weights, Stream::state, Stream::convolution}) {
         const auto carriers =
@@ -290,6 +302,7 @@ Design parse_design(const json& document, const std::string& file) {
         design.memory_ports.push_back(
             parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
     }
+    check_port_names(design, file);
     check_streams(design, file);
     check_packing(design, file);
     parse_mapping(document.at("mapping"), design.mapping);

@@ -73,6 +73,9 @@ class Explainer {
                            "allowed: " + schema.at("type").get<std::string>() + described(schema)};
         }
         if (schema.contains("enum")) return explain_enum(schema, value, pointer);
+        if (value.is_string() && schema.contains("minLength") && value.get<std::string>().empty()) {
+            return Offence{pointer, "the text is empty", "allowed: at least one character"};
+        }
         if (value.is_number()) return explain_number(schema, value, pointer);
         if (value.is_object()) return explain_object(schema, value, pointer);
         if (value.is_array()) return explain_array(schema, value, pointer);

@@ -20,41 +20,51 @@ double wall_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Words that pass each buffer: what fills it and what reads it.
-std::array<double, buffer_count> buffer_words(const Design& design, const Activity& activity) {
+// Words that pass each buffer: DMA fills it, engines read and write it, whichever engine does the work.
+std::array<double, buffer_count> buffer_words(const Design& design, const models::OperatorGraph& graph,
+                                              const Activity& activity) {
     std::array<double, buffer_count> words{};
-    const auto word_bytes = [&](Buffer buffer) {
-        return static_cast<double>(buffer_specification(design, buffer, 1).word_bits) / 8;
+    const auto add = [&](Buffer buffer, double bits) {
+        words[static_cast<std::size_t>(buffer)] +=
+            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
     };
-    double weight_bytes = 0;
-    double state_bytes = 0;
     for (const auto& port : activity.ports) {
         for (int i = 0; i < traffic_count; ++i) {
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
             const auto kind = static_cast<Traffic>(i);
-            const auto bytes = static_cast<double>(traffic.read_bytes + traffic.write_bytes);
-            if (kind == Traffic::weights || kind == Traffic::weights_again) weight_bytes += bytes;
-            if (kind == Traffic::ssm_state) state_bytes += bytes;
+            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
+            // Weights are written by the port and read once by the matrix unit; state is filled and drained.
+            if (kind == Traffic::weights || kind == Traffic::weights_again) add(Buffer::weights, 2 * bits);
+            if (kind == Traffic::ssm_state) add(Buffer::state, bits);
         }
     }
-    double steps = 0;  // of the matrix unit: it reads one word of activations each
-    double ssm_words = 0;
-    for (const auto& engine : activity.engines) {
-        if (engine.kind == EngineKind::matrix) {
-            steps += static_cast<double>(engine.macs) / static_cast<double>(design.matrix.macs_per_cycle());
-        }
-        if (engine.kind == EngineKind::ssm) {
-            ssm_words += static_cast<double>(engine.macs) / static_cast<double>(design.ssm.lanes());
+    for (const auto& op : graph.operators) {
+        if (op.layer < 0 && !design.workload.lm_head) continue;
+        const auto elements = static_cast<double>(op.elements());
+        switch (op.kind) {
+            case models::OperatorKind::linear:  // a word of activations a step
+                add(Buffer::activations,
+                    elements / design.matrix.outputs * design.recipe.activations.format.bits);
+                break;
+            case models::OperatorKind::outer_product:
+            case models::OperatorKind::decay_state:
+            case models::OperatorKind::update_state:
+            case models::OperatorKind::contract_state:  // its result is written and read once
+                add(Buffer::intermediates, 2 * elements * design.recipe.ssm_intermediate.bits);
+                if (op.kind == models::OperatorKind::decay_state) {
+                    add(Buffer::state, 2 * elements * design.recipe.state.format.bits);
+                }
+                break;
+            default:  // channels in and out
+                add(Buffer::activations,
+                    2 * elements / static_cast<double>(op.k) * design.recipe.convolution.format.bits);
+                break;
         }
     }
-    words[static_cast<std::size_t>(Buffer::weights)] = 2 * weight_bytes / word_bytes(Buffer::weights);
-    words[static_cast<std::size_t>(Buffer::activations)] = steps;
-    words[static_cast<std::size_t>(Buffer::state)] = 2 * state_bytes / word_bytes(Buffer::state);
-    words[static_cast<std::size_t>(Buffer::intermediates)] = 2 * ssm_words;
     return words;
 }
 
-EnergyInput energy_input(const Design& design, const Activity& activity) {
+EnergyInput energy_input(const Design& design, const models::OperatorGraph& graph, const Activity& activity) {
     EnergyInput input;
     input.duration_s = memory::seconds(activity.duration);
     for (const auto& engine : activity.engines) {
@@ -66,12 +76,57 @@ EnergyInput energy_input(const Design& design, const Activity& activity) {
             memory::seconds(activity.ports[i].data_busy) / design.memory_ports[i].channels;
     }
     input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
-    input.buffer_words = buffer_words(design, activity);
+    input.buffer_words = buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
                                 static_cast<double>(statistics.row_activations)};
     }
     return input;
+}
+
+// Bytes that a program moves, by kind of traffic and direction.
+std::array<std::int64_t, 2 * traffic_count> traffic_bytes(const TileProgram& program) {
+    std::array<std::int64_t, 2 * traffic_count> bytes{};
+    for (const auto& section : program.sections) {
+        for (const auto& stream : section.streams) {
+            for (const auto& work : stream) {
+                if (work.opcode != Opcode::load && work.opcode != Opcode::store) continue;
+                const auto kind =
+                    2 * static_cast<std::size_t>(work.traffic) + (work.opcode == Opcode::store ? 1 : 0);
+                bytes[kind] += section.repeat * (work.value_bytes + work.scale_bytes);
+            }
+        }
+    }
+    return bytes;
+}
+
+// A program that was edited must still do the design's work: the same engines, sections and repetitions, and
+// at least the bytes that the schedule moves. What it does inside a section is for check_program().
+void check_edited(const DesignDocument& document, const TileProgram& program, const TileProgram& scheduled) {
+    const auto refuse = [&](const std::string& what) {
+        throw ConfigError(document.file(), "", what,
+                          "allowed: a program dumped from this design, with other orders or waits");
+    };
+    if (program.engines != scheduled.engines) refuse("the program was made for another set of engines");
+    if (program.sections.size() != scheduled.sections.size())
+        refuse("the program has other sections than the network");
+    for (std::size_t i = 0; i < program.sections.size(); ++i) {
+        const auto& ours = program.sections[i];
+        const auto& theirs = scheduled.sections[i];
+        if (ours.name != theirs.name || ours.repeat != theirs.repeat) {
+            refuse("section \"" + ours.name + "\" is repeated " + std::to_string(ours.repeat) +
+                   " times where the network has \"" + theirs.name + "\" " + std::to_string(theirs.repeat) +
+                   " times");
+        }
+    }
+    const auto moved = traffic_bytes(program);
+    const auto needed = traffic_bytes(scheduled);
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+        if (moved[i] >= needed[i]) continue;
+        refuse("the program moves " + std::to_string(moved[i]) + " bytes of " +
+               to_string(static_cast<Traffic>(i / 2)) + " where " + std::to_string(needed[i]) +
+               " are needed");
+    }
 }
 
 void check_rotation(const DesignDocument& document, const Design& design) {
@@ -113,14 +168,16 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     check_rotation(document, design);
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
-    result.graph = models::build_mamba_graph(design.network, design.step());
+    try {
+        result.graph = models::build_mamba_graph(design.network, design.step());
+    } catch (const std::invalid_argument& error) {
+        throw ConfigError(document.file(), "/network", error.what(), "");
+    }
     if (fidelity == Fidelity::timing) {
         try {
-            if (program && program->engines != engines_of(design)) {
-                throw ConfigError(document.file(), "", "the program was made for another set of engines",
-                                  "allowed: a program dumped from this design");
-            }
-            result.program = program ? std::move(program) : build_program(design, result.graph);
+            auto scheduled = build_program(design, result.graph);
+            if (program) check_edited(document, *program, scheduled);
+            result.program = program ? std::move(*program) : std::move(scheduled);
         } catch (const MappingError& error) {
             throw ConfigError(document.file(), error.pointer(), error.what(), "allowed: " + error.allowed());
         }
@@ -148,7 +205,11 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     const auto simulated = wall_s();
     result.activity = simulate(design, *result.program, watcher);
     result.wall_simulation_s = wall_s() - simulated;
-    result.energy = energy(design, result.resources, energy_input(design, *result.activity));
+    if (result.latency_s() < result.bound.latency_s) {
+        throw ConfigError(document.file(), "", "the program ran faster than any right one can",
+                          "a program must wait for the data that it uses");
+    }
+    result.energy = energy(design, result.resources, energy_input(design, result.graph, *result.activity));
     return result;
 }
 

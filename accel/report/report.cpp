@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "accel/engines/timing.hpp"
@@ -135,15 +137,40 @@ ordered_json account_json(const Evaluation& evaluation) {
     return result;
 }
 
+// What was fitted to published figures: parameters of the design that still have their fitted value, and
+// constants of the cost model.
+ordered_json fitted_json(const DesignDocument& document) {
+    auto result = ordered_json::array();
+    const auto& changed = document.changed();
+    if (document.document().contains("fitted")) {
+        for (const auto& entry : document.document().at("fitted")) {
+            const auto pointer = entry.at("pointer").get<std::string>();
+            const bool kept = std::none_of(changed.begin(), changed.end(),
+                                           [&](const auto& other) { return pointer.starts_with(other); });
+            if (kept) result.push_back(ordered_json(entry));
+        }
+    }
+    const auto costs = read_json_file(config_root() / "cost" / "fabric.json");
+    for (const auto& [name, constant] : costs.at("constants").items()) {
+        if (constant.at("sure") != "fitted") continue;
+        result.push_back(
+            {{"pointer", "configs/cost/fabric.json#/constants/" + name}, {"figure", constant.at("source")}});
+    }
+    return result;
+}
+
 ordered_json bound_json(const Evaluation& evaluation) {
     ordered_json limits = ordered_json::object();
     for (const auto& [name, seconds] : evaluation.bound.limits_s) limits[name] = seconds;
-    return {{"latency_s", evaluation.bound.latency_s},
-            {"binds", evaluation.bound.binds},
-            {"limits_s", std::move(limits)},
-            {"simulated_over_bound", evaluation.latency_s() / evaluation.bound.latency_s},
-            {"energy_j", evaluation.bound_energy.total_j},
-            {"simulated_over_bound_energy", evaluation.energy.total_j / evaluation.bound_energy.total_j}};
+    ordered_json result{{"latency_s", evaluation.bound.latency_s},
+                        {"binds", evaluation.bound.binds},
+                        {"limits_s", std::move(limits)},
+                        {"energy_j", evaluation.bound_energy.total_j}};
+    if (evaluation.activity) {
+        result["simulated_over_bound"] = evaluation.latency_s() / evaluation.bound.latency_s;
+        result["simulated_over_bound_energy"] = evaluation.energy.total_j / evaluation.bound_energy.total_j;
+    }
+    return result;
 }
 
 }  // namespace
@@ -160,9 +187,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
                             {"fidelity", to_string(evaluation.fidelity)},
                             {"simulated", evaluation.activity.has_value()},
                             {"cost_constants", "configs/cost/fabric.json"}};
-    const auto& fitted = document.document();
-    report["provenance"]["fitted"] =
-        fitted.contains("fitted") ? ordered_json(fitted.at("fitted")) : ordered_json::array();
+    report["provenance"]["fitted"] = fitted_json(document);
     report["throughput"] = {{"value", evaluation.tokens_per_s()}, {"unit", "tokens_per_s"}};
     report["latency_s"] = latency;
     const auto period = memory::period_fs(design.clock_hz);
@@ -170,6 +195,12 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
                                            : static_cast<std::int64_t>(latency * design.clock_hz);
     report["energy"] = energy_json(evaluation);
     report["power_w"] = evaluation.energy.total_j / latency;
+    if (evaluation.fidelity == Fidelity::timing && !evaluation.activity) {
+        // It does not fit, so nothing was simulated: it has resources and a bound, but neither speed nor
+        // energy.
+        report["throughput"]["value"] = nullptr;
+        report["latency_s"] = report["cycles"] = report["energy"] = report["power_w"] = nullptr;
+    }
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
         report["memory"] = memory_json(*evaluation.activity);

@@ -178,6 +178,40 @@ std::string coverage_problem(const models::Operator& op, const std::vector<Box>&
     return "";
 }
 
+// Which instruction may carry out an operator.
+bool carries_out(Opcode opcode, models::OperatorKind kind) {
+    using models::OperatorKind;
+    switch (kind) {
+        case OperatorKind::linear:
+        case OperatorKind::matrix_product:
+            return opcode == Opcode::matmul;
+        case OperatorKind::embedding:
+            return opcode == Opcode::embedding;
+        case OperatorKind::rms_norm:
+            return opcode == Opcode::norm;
+        case OperatorKind::convolution:
+        case OperatorKind::silu:
+            return opcode == Opcode::convolution;
+        case OperatorKind::softplus:
+            return opcode == Opcode::softplus;
+        case OperatorKind::discretize:
+            return opcode == Opcode::discretize;
+        case OperatorKind::outer_product:
+        case OperatorKind::decay_state:
+        case OperatorKind::update_state:
+        case OperatorKind::contract_state:
+        case OperatorKind::skip:
+            return opcode == Opcode::ssm_fused || opcode == Opcode::ssm_operator;
+        case OperatorKind::gate:
+            return opcode == Opcode::gate;
+        case OperatorKind::hadamard:
+            return opcode == Opcode::hadamard;
+        case OperatorKind::residual_add:
+            return opcode == Opcode::residual_add;
+    }
+    return false;
+}
+
 void check_coverage(const TileProgram& program, std::vector<std::string>& problems) {
     for (const auto& section : program.sections) {
         std::vector<std::vector<Box>> boxes(section.operators.size());
@@ -185,6 +219,11 @@ void check_coverage(const TileProgram& program, std::vector<std::string>& proble
             for (const auto& work : stream) {
                 for (std::uint32_t i = 0; i < work.operator_count; ++i) {
                     const auto index = work.operator_first + i;
+                    if (!carries_out(work.opcode, section.operators[index].kind)) {
+                        problems.push_back("operator " + section.operators[index].name + ": a " +
+                                           to_string(work.opcode) + " instruction cannot carry it out");
+                        return;
+                    }
                     boxes[index].push_back(box_of(work, section.operators[index]));
                 }
             }

@@ -192,7 +192,11 @@ Activity Accelerator::activity(TimeFs end) const {
 Activity simulate(const Design& design, const TileProgram& program, Observer* observer) {
     const SimulationContext context;
     const Accelerator top("accelerator", design, program, observer);
-    sc_core::sc_start();
+    try {
+        sc_core::sc_start();
+    } catch (const sc_core::sc_report& report) {
+        throw SimulationError(std::string("the simulation stopped: ") + report.get_msg());
+    }
     const auto end = memory::to_fs(sc_core::sc_time_stamp());
     if (!top.finished()) throw DeadlockError(top.deadlock());
     if (observer != nullptr) observer->finish(end);

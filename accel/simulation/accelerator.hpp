@@ -18,9 +18,15 @@ class DeadlockError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Something in the program cannot be carried out, such as a transfer to where there is no memory.
+class SimulationError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 // Simulates the program from its first instruction to its last at timing fidelity: every instruction and
 // every burst. Builds a SystemC kernel of its own, so that it can be called any number of times, but not from
-// several threads. Throws DeadlockError.
+// several threads. Throws DeadlockError and SimulationError.
 Activity simulate(const Design& design, const TileProgram& program, Observer* observer = nullptr);
 
 }  // namespace tilewright::accel

@@ -20,7 +20,8 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
       request_latency_(specification.request_latency_cycles * period_fs(specification.clock_hz)),
       response_latency_(specification.response_latency_cycles * period_fs(specification.clock_hz)),
       link_period_(period_fs(specification.clock_hz)),
-      links_(static_cast<std::size_t>(channels)) {
+      channels_(static_cast<std::size_t>(channels)),
+      links_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         Lane lane;
         lane.beat_period = period_fs(ports[i].clock_hz);
@@ -35,12 +36,12 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
     }
 }
 
-// One flit a cycle, one more for the header of every packet.
-TimeFs Interconnect::link_time(std::int64_t bytes) const {
+// One flit a cycle and, for data that travel with their request, one more for the header of every packet.
+TimeFs Interconnect::link_time(std::int64_t bytes, bool write) const {
     const auto flits =
         (bytes + specification_.link_bytes_per_cycle - 1) / specification_.link_bytes_per_cycle;
     const auto packets = (bytes + specification_.packet_bytes - 1) / specification_.packet_bytes;
-    return (flits + packets) * link_period_;
+    return (flits + (write ? packets : 0)) * link_period_;
 }
 
 TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
@@ -53,8 +54,8 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     // Data streams: it enters the link when its first bytes are there and leaves the port no earlier than its
     // last.
     const auto on_link = std::max(burst.first_data, link.free);
-    link.free = std::max(burst.last_data, on_link + link_time(bytes));
-    link.busy += link_time(bytes);
+    link.free = std::max(burst.last_data, on_link + link_time(bytes, false));
+    link.busy += link_time(bytes, false);
     const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
     const auto begin = std::max(on_link + response_latency_, port.free);
     port.free = std::max(link.free + response_latency_, begin + move);
@@ -71,8 +72,8 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
     port.free = begin + move;
     port.busy += move;
     const auto on_link = std::max(begin, link.free);
-    link.free = std::max(port.free, on_link + link_time(bytes));
-    link.busy += link_time(bytes);
+    link.free = std::max(port.free, on_link + link_time(bytes, true));
+    link.busy += link_time(bytes, true);
     auto delay = to_sc_time(on_link + request_latency_ - now);
     (*channel_sockets[channel])->b_transport(payload, delay);
     const auto stored =
@@ -83,15 +84,16 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
 void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     const auto channel =
         static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
-    if (channel >= links_.size() || payload.get_extension<BurstExtension>() == nullptr) {
+    if (channel >= channels_ || payload.get_extension<BurstExtension>() == nullptr) {
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return;
     }
     const auto now = to_fs(sc_core::sc_time_stamp());
     const auto issue = now + to_fs(delay);
     auto& lane = ports_[static_cast<std::size_t>(port)];
-    const auto done = payload.is_write() ? write(lane, links_[channel], issue, payload, channel)
-                                         : read(lane, links_[channel], issue, payload, channel);
+    auto& link = links_[static_cast<std::size_t>(port)];
+    const auto done = payload.is_write() ? write(lane, link, issue, payload, channel)
+                                         : read(lane, link, issue, payload, channel);
     delay = to_sc_time(done - now);
 }
 

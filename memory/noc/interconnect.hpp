@@ -46,7 +46,7 @@ class Interconnect : public sc_core::sc_module {
     TimeFs read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload, std::size_t channel);
     TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
                  std::size_t channel);
-    TimeFs link_time(std::int64_t bytes) const;
+    TimeFs link_time(std::int64_t bytes, bool write) const;
 
     InterconnectSpecification specification_;
     std::int64_t channel_bytes_;
@@ -54,7 +54,8 @@ class Interconnect : public sc_core::sc_module {
     TimeFs response_latency_;
     TimeFs link_period_;
     std::vector<Lane> ports_;
-    std::vector<Lane> links_;
+    std::size_t channels_;
+    std::vector<Lane> links_;  // one behind every port; a memory controller takes several
 };
 
 }  // namespace tilewright::memory

@@ -11,16 +11,12 @@ struct InterconnectSpecification {
     std::string kind;  // "noc" or "axi_switch"
     double clock_hz = 0;
     std::int64_t link_bytes_per_cycle = 16;  // payload width of one link
-    std::int64_t packet_bytes = 256;         // longest packet; every packet has a header of one link cycle
+    std::int64_t packet_bytes = 256;         // longest packet; a packet of written data has a header flit
     int request_latency_cycles = 0;          // fabric port to memory controller
     int response_latency_cycles = 0;         // memory controller to fabric port
 
-    // Data rate of one link once packet headers are paid for.
-    double link_bytes_per_s() const {
-        const auto packet = static_cast<double>(packet_bytes);
-        const auto header = static_cast<double>(link_bytes_per_cycle);
-        return clock_hz * header * packet / (packet + header);
-    }
+    // Data rate of one link: a flit a cycle. Writes pay a header flit a packet on top.
+    double link_bytes_per_s() const { return clock_hz * static_cast<double>(link_bytes_per_cycle); }
 };
 
 // One AXI port of the fabric: as wide and as fast as the accelerator drives it.

@@ -2,33 +2,88 @@
 #include "models/formats/number_format.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 
 namespace tilewright::models {
 
 namespace {
 
-constexpr NumberFormat integer(std::string_view name, int bits) {
-    return {name, FormatFamily::integer, bits, 0, bits - 1};
+// Keeps a name alive for as long as the formats that point at it.
+std::string_view keep(std::string name) {
+    static std::deque<std::string> names;
+    return names.emplace_back(std::move(name));
 }
 
-constexpr NumberFormat floating(std::string_view name, int exponent_bits, int mantissa_bits) {
-    return {name, FormatFamily::floating_point, 1 + exponent_bits + mantissa_bits, exponent_bits,
-            mantissa_bits};
+NumberFormat integer(std::string_view name, int bits, int fraction_bits = 0) {
+    NumberFormat format;
+    format.name = name;
+    format.bits = bits;
+    format.mantissa_bits = bits - 1;
+    format.fraction_bits = fraction_bits;
+    return format;
+}
+
+NumberFormat floating(std::string_view name, int exponent_bits, int mantissa_bits,
+                      SpecialCodes specials = SpecialCodes::none) {
+    NumberFormat format;
+    format.name = name;
+    format.family = FormatFamily::floating_point;
+    format.bits = 1 + exponent_bits + mantissa_bits;
+    format.exponent_bits = exponent_bits;
+    format.mantissa_bits = mantissa_bits;
+    // One exponent bit: subnormals and one binade of the same step, so that e1m2 has the levels of int4.
+    format.bias = exponent_bits == 1 ? 1 : (1 << (exponent_bits - 1)) - 1;
+    format.specials = specials;
+    return format;
+}
+
+SpecialCodes specials_of(int exponent_bits, int mantissa_bits) {
+    if (exponent_bits == 4 && mantissa_bits == 3) return SpecialCodes::not_a_number;
+    if (exponent_bits == 5 && mantissa_bits == 2) return SpecialCodes::infinities_too;
+    return SpecialCodes::none;
+}
+
+NumberFormat scale_format() {
+    auto format = floating("e8m0", 8, 0, SpecialCodes::not_a_number);
+    format.bits = 8;
+    format.has_sign = false;
+    return format;
+}
+
+// The exponent field of all ones is 1: zero and 2^-(2^(bits-1) - 2) ... 1.
+NumberFormat power_of_two(int bits) {
+    auto format = floating(keep("pot" + std::to_string(bits)), bits - 1, 0);
+    format.bias = (1 << (bits - 1)) - 1;
+    return format;
+}
+
+std::vector<NumberFormat> all_formats() {
+    std::vector<NumberFormat> formats;
+    for (int bits = 2; bits <= 16; ++bits) {
+        formats.push_back(integer(keep("int" + std::to_string(bits)), bits));
+        if (bits == 8) formats.push_back(integer("mxint8", 8, 6));
+    }
+    formats.push_back(integer("int32", 32));
+    for (int bits = 2; bits <= 8; ++bits) {
+        for (int exponent = 1; exponent < bits; ++exponent) {
+            const auto mantissa = bits - 1 - exponent;
+            formats.push_back(floating(keep("e" + std::to_string(exponent) + "m" + std::to_string(mantissa)),
+                                       exponent, mantissa, specials_of(exponent, mantissa)));
+        }
+    }
+    formats.push_back(scale_format());
+    for (int bits = 2; bits <= 8; ++bits) formats.push_back(power_of_two(bits));
+    formats.push_back(floating("fp16", 5, 10, SpecialCodes::infinities_too));
+    formats.push_back(floating("bf16", 8, 7, SpecialCodes::infinities_too));
+    formats.push_back(floating("fp32", 8, 23, SpecialCodes::infinities_too));
+    return formats;
 }
 
 }  // namespace
 
 const std::vector<NumberFormat>& number_formats() {
-    // Floating-point layouts: OCP Microscaling Formats v1.0 (e2m1, e2m3, e3m2), OCP FP8 v1.0 (e4m3, e5m2),
-    // IEEE 754.
-    static const std::vector<NumberFormat> formats = {
-        integer("int2", 2),      integer("int4", 4),     integer("int6", 6),      integer("int8", 8),
-        integer("int12", 12),    integer("int16", 16),   integer("int32", 32),    floating("e2m1", 2, 1),
-        floating("e1m2", 1, 2),  floating("e3m0", 3, 0), floating("e2m3", 2, 3),  floating("e3m2", 3, 2),
-        floating("e4m3", 4, 3),  floating("e5m2", 5, 2), floating("fp16", 5, 10), floating("bf16", 8, 7),
-        floating("fp32", 8, 23),
-    };
+    static const std::vector<NumberFormat> formats = all_formats();
     return formats;
 }
 

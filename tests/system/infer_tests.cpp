@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <catch2/catch.hpp>
 #include <cstring>
+
+#include <catch2/catch.hpp>
 
 #include "../models/weights/tiny_checkpoint.hpp"
 #include "models/networks/mamba_reference.hpp"
@@ -31,8 +32,9 @@ TEST_CASE("infer writes the logits and blocks of the reference") {
     const Workspace workspace;
     workspace.write("in.safetensors", tokens_file(tokens));
     for (const auto* scan : {"recurrent", "chunked"}) {
-        const auto result = workspace.run("infer --model " + folder.path().string() +
-                                          " --input in.safetensors --output out.safetensors --all --scan " + scan);
+        const auto result =
+            workspace.run("infer --model " + folder.path().string() +
+                          " --input in.safetensors --output out.safetensors --all --scan " + scan);
         REQUIRE(result.code == 0);
         const models::SafetensorsFile output(workspace.path("out.safetensors"));
         CHECK(output.tensors().size() == 3);
@@ -54,8 +56,8 @@ TEST_CASE("infer refuses what it cannot run and writes nothing") {
     write_checkpoint(folder, config);
     const Workspace workspace;
     const auto infer = [&](const std::string& options) {
-        const auto result = workspace.run("infer --model " + folder.path().string() + " --output out.safetensors " +
-                                          options);
+        const auto result =
+            workspace.run("infer --model " + folder.path().string() + " --output out.safetensors " + options);
         CHECK(result.code == 2);
         CHECK_FALSE(fs::exists(workspace.path("out.safetensors")));
         return result.err;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/formats/codec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace tilewright::models {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+double decode_integer(const NumberFormat& format, std::uint32_t code) {
+    const auto sign = std::int64_t{1} << (format.bits - 1);
+    const auto value = (static_cast<std::int64_t>(code) ^ sign) - sign;
+    return std::ldexp(static_cast<double>(value), -format.fraction_bits);
+}
+
+// The magnitude that a code without its sign would have if no code were special.
+double plain_magnitude(const NumberFormat& format, std::uint32_t magnitude) {
+    const auto exponent = static_cast<int>(magnitude >> format.mantissa_bits);
+    const auto mantissa = magnitude & ((1U << format.mantissa_bits) - 1);
+    const auto hidden = 1U << format.mantissa_bits;
+    if (exponent == 0 && format.has_sign) {
+        return std::ldexp(static_cast<double>(mantissa), 1 - format.bias - format.mantissa_bits);
+    }
+    return std::ldexp(static_cast<double>(hidden + mantissa), exponent - format.bias - format.mantissa_bits);
+}
+
+double decode_floating(const NumberFormat& format, std::uint32_t code) {
+    const auto magnitude_bits = format.exponent_bits + format.mantissa_bits;
+    const auto largest = static_cast<std::uint32_t>((std::uint64_t{1} << magnitude_bits) - 1);
+    const auto magnitude = code & largest;
+    auto value = plain_magnitude(format, magnitude);
+    if (format.specials == SpecialCodes::not_a_number && magnitude == largest) value = not_a_number;
+    if (format.specials == SpecialCodes::infinities_too) {
+        const auto infinite = largest >> format.mantissa_bits << format.mantissa_bits;
+        if (magnitude == infinite) value = infinity;
+        if (magnitude > infinite) value = not_a_number;
+    }
+    return format.has_sign && (code >> magnitude_bits) != 0 ? -value : value;
+}
+
+void require_table(const NumberFormat& format) {
+    if (format.bits <= 16) return;
+    throw std::invalid_argument("the format " + std::string(format.name) + " has " +
+                                std::to_string(format.bits) + " bits; allowed: formats of up to 16 bits");
+}
+
+bool is_symmetric(const NumberFormat& format, IntegerRange range) {
+    return format.family == FormatFamily::integer &&
+           (range == IntegerRange::symmetric || format.fraction_bits > 0);
+}
+
+// True when a number exactly between `lower` and `upper` goes up.
+bool tie_goes_up(TieRule rule, double lower, double upper, bool upper_is_even) {
+    switch (rule) {
+        case TieRule::to_even:
+            return upper_is_even;
+        case TieRule::half_away:
+            return std::abs(upper) > std::abs(lower);
+        case TieRule::half_up:
+            return true;
+        case TieRule::half_down:
+            break;
+    }
+    return false;
+}
+
+}  // namespace
+
+double decode(const NumberFormat& format, std::uint32_t code) {
+    if (format.bits < 32 && (code >> format.bits) != 0) {
+        throw std::out_of_range("the code does not fit the " + std::to_string(format.bits) + " bits of " +
+                                std::string(format.name));
+    }
+    return format.family == FormatFamily::integer ? decode_integer(format, code)
+                                                  : decode_floating(format, code);
+}
+
+std::vector<double> decode_table(const NumberFormat& format) {
+    require_table(format);
+    std::vector<double> values(std::size_t{1} << format.bits);
+    for (std::uint32_t code = 0; code < values.size(); ++code) values[code] = decode(format, code);
+    return values;
+}
+
+double largest_value(const NumberFormat& format) {
+    if (format.family == FormatFamily::integer) return decode_integer(format, (1U << (format.bits - 1)) - 1);
+    const auto magnitude_bits = format.exponent_bits + format.mantissa_bits;
+    const auto all_ones = static_cast<std::uint32_t>((std::uint64_t{1} << magnitude_bits) - 1);
+    switch (format.specials) {
+        case SpecialCodes::not_a_number:
+            return plain_magnitude(format, all_ones - 1);
+        case SpecialCodes::infinities_too:
+            return plain_magnitude(format, (all_ones >> format.mantissa_bits << format.mantissa_bits) - 1);
+        case SpecialCodes::none:
+            break;
+    }
+    return plain_magnitude(format, all_ones);
+}
+
+int unit_exponent(const NumberFormat& format) {
+    if (format.family == FormatFamily::integer) return -format.fraction_bits;
+    return (format.has_sign ? 1 : 0) - format.bias - format.mantissa_bits;
+}
+
+Codec::Codec(const NumberFormat& format, Conversion conversion)
+    : format_(format), values_(decode_table(format)) {
+    const bool symmetric = is_symmetric(format, conversion.range);
+    for (std::uint32_t code = 0; code < values_.size(); ++code) {
+        const auto value = values_[code];
+        if (std::isnan(value)) {
+            // The positive quiet NaN: the top mantissa bit is set (IEEE 754-2019, 6.2.1).
+            const auto quiet = format.mantissa_bits == 0 ? code : code | (1U << (format.mantissa_bits - 1));
+            if (!not_a_number_) not_a_number_ = quiet;
+        } else if (value == 0 && std::signbit(value)) {
+            negative_zero_ = code;
+        } else if (std::isfinite(value) && !(symmetric && code == values_.size() / 2)) {
+            codes_.push_back(static_cast<std::uint16_t>(code));
+        }
+    }
+    std::sort(codes_.begin(), codes_.end(), [&](auto a, auto b) { return values_[a] < values_[b]; });
+    const auto add_threshold = [&](double lower, double upper, bool upper_is_even) {
+        const auto middle = lower + (upper - lower) / 2;  // exact: both have few bits
+        const bool up = tie_goes_up(conversion.ties, lower, upper, upper_is_even);
+        return up ? middle : std::nextafter(middle, infinity);
+    };
+    for (std::size_t i = 0; i + 1 < codes_.size(); ++i) {
+        thresholds_.push_back(
+            add_threshold(values_[codes_[i]], values_[codes_[i + 1]], codes_[i + 1] % 2 == 0));
+    }
+    if (conversion.overflow == Overflow::saturate || format.specials == SpecialCodes::none) return;
+    // Beyond the largest value: what rounds to the next value of an unbounded exponent overflows. Its code
+    // would be the largest code plus one.
+    const auto last = codes_.back();
+    const auto largest = values_[last];
+    const auto next = format.mantissa_bits == 0 ? 2 * largest : 2 * largest - values_[last - 1];
+    const bool next_is_even = last % 2 == 1;
+    thresholds_.push_back(add_threshold(largest, next, next_is_even));
+    codes_.push_back(static_cast<std::uint16_t>(last + 1));
+    if (!format.has_sign) return;
+    thresholds_.insert(thresholds_.begin(), add_threshold(-next, -largest, !next_is_even));
+    const auto sign = 1U << (format.bits - 1);
+    codes_.insert(codes_.begin(), static_cast<std::uint16_t>((last + 1U) | sign));
+}
+
+std::optional<std::uint32_t> Codec::encode(double number) const {
+    if (std::isnan(number)) {
+        if (!not_a_number_ || !format_.has_sign) return not_a_number_;
+        const auto sign = std::signbit(number) ? 1U << (format_.bits - 1) : 0U;
+        return *not_a_number_ | sign;
+    }
+    if (!format_.has_sign && number <= 0) return std::nullopt;
+    const auto place = std::upper_bound(thresholds_.begin(), thresholds_.end(), number) - thresholds_.begin();
+    const std::uint32_t code = codes_[static_cast<std::size_t>(place)];
+    if (code == zero_ && negative_zero_ && std::signbit(number)) return negative_zero_;
+    return code;
+}
+
+}  // namespace tilewright::models
