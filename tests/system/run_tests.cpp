@@ -97,6 +97,48 @@ TEST_CASE("a program that deadlocks is refused with who waits for whom") {
     CHECK_THAT(result.err, Contains("deadlock") && Contains("dma axi0") && Contains("waits for matrix"));
 }
 
+TEST_CASE("an edited program must still do the network's work") {
+    const Workspace workspace;
+    const auto original = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
+    const auto complaint = [&](const json& program) {
+        workspace.write("program.json", program.dump());
+        const auto result = workspace.run("run " + main_design + small + "--program program.json");
+        CHECK(result.code == 2);
+        return result.err;
+    };
+    auto program = original;
+    program.at("sections").at(1)["repeat"] = 1;
+    CHECK_THAT(complaint(program), Contains("repeated 1 times"));
+    program = original;
+    program.at("sections").erase(2);
+    CHECK_THAT(complaint(program), Contains("other sections"));
+    program = original;
+    for (auto& load : program.at("sections").at(1).at("streams").at("dma axi0")) load["bytes"] = {0, 0};
+    CHECK_THAT(complaint(program), Contains("0 bytes of weights") || Contains("bytes of weights where"));
+    program = original;
+    program.at("sections").at(1).at("streams").at("matrix").at(0)["opcode"] = "norm";
+    CHECK_THAT(complaint(program), Contains("norm instruction cannot carry it out"));
+    program = original;
+    auto& load = program.at("sections").at(1).at("streams").at("dma axi0").at(0);
+    load["address"] = 9000000000000;
+    workspace.write("program.json", program.dump());
+    const auto result = workspace.run("run " + main_design + small + "--program program.json");
+    CHECK(result.code == 1);
+    CHECK_THAT(result.err, Contains("no memory answers"));
+}
+
+TEST_CASE("what --set changed is no longer called fitted") {
+    const Workspace workspace;
+    const auto fitted = [&](const std::string& options) {
+        return json::parse(workspace.run("run " + main_design + small + options + " --json").out)
+            .at("provenance")
+            .at("fitted")
+            .dump();
+    };
+    CHECK_THAT(fitted(""), Contains("tile_drain_cycles") && Contains("infrastructure_lut"));
+    CHECK_THAT(fitted("--set /engines/matrix/tile_drain_cycles=0"), !Contains("tile_drain_cycles"));
+}
+
 TEST_CASE("an unknown key is named with its nearest spelling") {
     const Workspace workspace;
     const auto result = run_changed(workspace, [](json& d) { d["engines"]["matrix"]["inpts"] = 8; });
@@ -211,6 +253,31 @@ TEST_CASE("parts of a design that contradict each other are refused") {
     check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"), "/network/d_model");
     check_refused(workspace.run("run " + main_design + " --set /device/memories/ddr4/timing/refi=100"),
                   "/device/memories/ddr4/timing/refi");
+}
+
+TEST_CASE("odd texts and nestings are refused") {
+    const Workspace workspace;
+    workspace.write("deep.json", std::string(200000, '[') + std::string(200000, ']'));
+    CHECK_THAT(workspace.run("run deep.json").err, Contains("nested too deeply"));
+    check_refused(workspace.run("run " + main_design + " --set \"$(printf '/name=\\377')\""), "/name");
+    check_refused(workspace.run("run " + main_design + " --set /memory_ports/0/name="),
+                  "/memory_ports/0/name");
+    check_refused(workspace.run("run " + main_design + " --set /memory_ports/99999999999999999999/name=x"),
+                  "/memory_ports/99999999999999999999/name");
+    check_refused(workspace.run("run " + main_design + " --set /engines/matrix/inputs=8.5"),
+                  "/engines/matrix/inputs");
+    check_refused(workspace.run("run " + main_design + " --set /network=mamba-130m"), "/network");
+    check_refused(workspace.run("run " + main_design + " --set /device/memories/ddr4/timing/refi=600"),
+                  "/device/memories/ddr4/timing/refi");
+}
+
+TEST_CASE("outputs that are empty or the same file are refused before any work") {
+    const Workspace workspace;
+    CHECK(workspace.run("run " + main_design + small + "--report ''").code == 2);
+    const auto result = workspace.run("run " + main_design + small + "--report x --vcd ./x");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("same file"));
+    CHECK_FALSE(fs::exists(workspace.path("x")));
 }
 
 TEST_CASE("files that are not there or not JSON are named") {

@@ -101,6 +101,10 @@ TEST_CASE("bad studies are refused with file and pointer") {
     CHECK_THAT(result.out, Contains("/mapping/nothing/here"));
     CHECK(workspace.run("sweep study.json --shard 3/2").code == 2);
     CHECK(workspace.run("sweep study.json -j 0").code == 2);
+    CHECK(workspace.run("sweep study.json -j -1").code == 2);
+    CHECK(workspace.run("sweep study.json --timeout 0").code == 2);
+    CHECK(workspace.run("sweep study.json --csv nowhere/x.csv").code == 2);
+    CHECK(workspace.run("sweep study.json --csv x --store x").code == 2);
     workspace.write("study.json", small_study().dump());
     workspace.write("garbage.db", "this is no database, but long enough to be mistaken for a header of one");
     result = workspace.run("sweep study.json --store garbage.db");
