@@ -7,6 +7,9 @@ using memory::TimeFs;
 
 namespace {
 
+// Counters are written at most this often; the VCD has every change.
+constexpr memory::TimeFs counter_period = 5'000'000'000;  // 5 us
+
 constexpr TimeFs fs_per_ns = 1'000'000;
 constexpr TimeFs fs_per_us = 1'000'000'000;
 // Of a duration that is filled in later: 10 digits of microseconds and three decimals.
@@ -35,6 +38,7 @@ ChromeTrace::ChromeTrace(const TileProgram& program, std::string path)
     : file_(std::move(path)), position_(program), rows_(program.engines.size()) {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
         auto& row = rows_[i];
+        row.merges = program.engines[i].kind == EngineKind::dma;
         row.head = "{\"ph\":\"X\",\"pid\":1,\"tid\":" + std::to_string(i + 1);
         for (const auto& label : program.labels) {
             row.work.push_back(slice_head(row.head, {}, label));
@@ -98,6 +102,8 @@ void ChromeTrace::close(OpenSlice& slice, std::uint64_t end_ns) {
 }
 
 void ChromeTrace::end_stall(Row& row, std::uint64_t time_ns) {
+    // A DMA engine that is ahead waits for space all the time: a gap in its row says so without a slice.
+    if (row.merges && row.cause == StallCause::waits_for_space) row.stalled = false;
     if (!row.stalled) return;
     row.stalled = false;
     if (time_ns > row.stalled_since_ns) {
@@ -128,8 +134,25 @@ void ChromeTrace::work(TimeFs begin, TimeFs end, std::size_t engine, const Instr
         open(row.run, row.operators[instruction.label], begin_ns);
         row.run_label = instruction.label;
     }
-    write_slice(row.work[instruction.label], begin_ns, end_ns, row.work_duration);
+    if (!row.merges) {
+        write_slice(row.work[instruction.label], begin_ns, end_ns, row.work_duration);
+    } else if (row.merging && !entered && row.merged_label == instruction.label &&
+               row.merged_end_ns == begin_ns) {
+        row.merged_end_ns = end_ns;
+    } else {
+        write_merged(row);
+        row.merging = true;
+        row.merged_label = instruction.label;
+        row.merged_begin_ns = begin_ns;
+        row.merged_end_ns = end_ns;
+    }
     row.worked_until_ns = end_ns;
+}
+
+void ChromeTrace::write_merged(Row& row) {
+    if (!row.merging) return;
+    write_slice(row.work[row.merged_label], row.merged_begin_ns, row.merged_end_ns, row.work_duration);
+    row.merging = false;
 }
 
 void ChromeTrace::stall(TimeFs time, std::size_t engine, StallCause cause) {
@@ -149,7 +172,7 @@ void ChromeTrace::buffer_fill(TimeFs time, Buffer buffer, std::int64_t bytes) {
     auto& counter = counters_[static_cast<std::size_t>(buffer)];
     if (time >= counter.due) {
         if (counter.due >= 0) write_counter(counter);
-        counter.due = time / fs_per_us * fs_per_us + fs_per_us;
+        counter.due = (time / counter_period + 1) * counter_period;
     }
     counter.bytes = bytes;
 }
@@ -166,6 +189,7 @@ void ChromeTrace::write_counter(Counter& counter) {
 void ChromeTrace::finish(TimeFs time) {
     for (auto& row : rows_) {
         end_stall(row, to_ns(time));
+        write_merged(row);
         close(row.run, row.worked_until_ns);
         close(row.section, row.worked_until_ns);
     }

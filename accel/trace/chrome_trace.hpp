@@ -12,7 +12,7 @@
 // - Times are rounded down to whole nanoseconds, Perfetto's own unit, so that slices which touch or nest
 // still do after
 //   its conversion. VcdTrace has picoseconds.
-// - A counter shows the fill as each microsecond ends, in which it changed; peaks in between are in the VCD
+// - A counter shows the fill at most every 5 us, in which it changed; peaks in between are in the VCD
 // and in
 //   the report. It is written at most once a microsecond.
 // - Instructions carry no category: that alone would be a tenth of the file.
@@ -68,6 +68,12 @@ class ChromeTrace : public Observer {
         OpenSlice section;
         OpenSlice run;
         std::uint16_t run_label = 0;
+        // DMA rows: transfers that follow each other without a pause are one slice, written when the next differs.
+        bool merges = false;
+        bool merging = false;
+        std::uint16_t merged_label = 0;
+        std::uint64_t merged_begin_ns = 0;
+        std::uint64_t merged_end_ns = 0;
         std::uint64_t worked_until_ns = 0;
         bool stalled = false;
         StallCause cause = StallCause::waits_for_dma;
@@ -85,6 +91,7 @@ class ChromeTrace : public Observer {
     void write_counter(Counter& counter);
     void open(OpenSlice& slice, const Piece& head, std::uint64_t begin_ns);
     void close(OpenSlice& slice, std::uint64_t end_ns);
+    void write_merged(Row& row);
     void end_stall(Row& row, std::uint64_t time_ns);
 
     TraceFile file_;
