@@ -14,7 +14,7 @@
 //   its conversion. VcdTrace has picoseconds.
 // - A counter shows the fill at most every 5 us, in which it changed; peaks in between are in the VCD
 // and in
-//   the report. It is written at most once a microsecond.
+//   the report. It is written at most once in 5 us.
 // - Instructions carry no category: that alone would be a tenth of the file.
 #pragma once
 
@@ -68,7 +68,8 @@ class ChromeTrace : public Observer {
         OpenSlice section;
         OpenSlice run;
         std::uint16_t run_label = 0;
-        // DMA rows: transfers that follow each other without a pause are one slice, written when the next differs.
+        // DMA rows: transfers that follow each other without a pause are one slice, written when the next
+        // differs.
         bool merges = false;
         bool merging = false;
         std::uint16_t merged_label = 0;
@@ -81,7 +82,7 @@ class ChromeTrace : public Observer {
     };
     struct Counter {
         Piece head;
-        memory::TimeFs due = -1;  // end of the microsecond of the last change; -1 when that is written
+        memory::TimeFs due = -1;  // end of the 5 us of the last change; -1 when that is written
         std::int64_t bytes = 0;
         std::int64_t written_bytes = -1;
     };
