@@ -32,7 +32,8 @@ Side load_side(const std::string& file) {
         return side;
     }
     const auto document = accel::DesignDocument::load(file);
-    const auto evaluation = accel::evaluate(document, accel::Fidelity::timing);
+    auto evaluation = accel::evaluate(document, accel::Fidelity::timing);
+    accel::add_numerics(evaluation);
     side.report = accel::make_report(document, evaluation);
     side.design = document.canonical();
     side.name = evaluation.design.name + (evaluation.overflow.empty() ? "" : " (does not fit)");

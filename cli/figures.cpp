@@ -19,6 +19,7 @@ const std::vector<Figure>& main_figures() {
         {"lower bound", "/bound/latency_s", "s"},
         {"bound by", "/bound/binds", ""},
         {"time over bound", "/bound/simulated_over_bound", ""},
+        {"block output, SQNR", "/numerics/block_sqnr_db", "dB"},
         {"energy over bound", "/bound/simulated_over_bound_energy", ""},
     };
     return figures;

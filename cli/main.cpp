@@ -20,6 +20,7 @@ constexpr Command commands[] = {
     {"run", "evaluate one design", run_command},
     {"sweep", "evaluate all points of a study", sweep_command},
     {"compare", "designs side by side", compare_command},
+    {"check", "numerics of a design against float64 and its kernels", check_command},
     {"reproduce", "published figures beside ours", reproduce_command},
     {"formats", "the number formats and their codes", formats_command},
     {"convert", "numbers to codes of a format", convert_command},

@@ -24,7 +24,8 @@ namespace {
 accel::Fidelity parse_fidelity(const std::string& name) {
     if (name == "bound") return accel::Fidelity::bound;
     if (name == "timing") return accel::Fidelity::timing;
-    throw UsageError("--fidelity \"" + name + "\" is not available; allowed: bound, timing");
+    if (name == "functional") return accel::Fidelity::functional;
+    throw UsageError("--fidelity \"" + name + "\" is not available; allowed: bound, timing, functional");
 }
 
 // The figures, then where the cycles of the matrix unit go.
@@ -96,6 +97,11 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
               << sweeps::format_table(figure_table(report));
     if (!evaluation.activity) return;
     std::cout << "\n" << sweeps::format_table(engine_table(report));
+    if (evaluation.functional) {
+        std::cout << "\nFunctional: " << evaluation.functional->values
+                  << " values compared with the kernels, " << evaluation.functional->mismatches
+                  << " mismatches\n";
+    }
     std::cout << "\nCycles of the matrix unit:";
     for (const auto& [name, cycles] : report.at("account_cycles").items()) {
         if (cycles.is_number()) std::cout << "  " << name << " " << cycles;
@@ -110,8 +116,8 @@ int run_command(const std::vector<std::string>& arguments) {
     options.add_options()("set", po::value<std::vector<std::string>>()->composing(),
                           "/json/pointer=VALUE: change the design before it is evaluated; may be repeated")(
         "fidelity", po::value<std::string>()->default_value("timing"),
-        "bound (closed form) or timing (SystemC)")("report", po::value<std::string>(),
-                                                   "write the report as JSON to this file")(
+        "bound (closed form), timing (SystemC) or functional (SystemC with data, compared with the kernels)")(
+        "report", po::value<std::string>(), "write the report as JSON to this file")(
         "vcd", po::value<std::string>(), "write a VCD, and a GTKWave save file beside it")(
         "trace", po::value<std::string>(), "write Chrome/Perfetto trace-event JSON")(
         "emit", po::value<std::string>(), "print the operator graph or the tile program as JSON and stop")(
@@ -136,7 +142,7 @@ int run_command(const std::vector<std::string>& arguments) {
     };
     const auto fidelity = parse_fidelity(values["fidelity"].as<std::string>());
     if (fidelity == accel::Fidelity::bound && (!path("vcd").empty() || !path("trace").empty())) {
-        throw UsageError("--vcd and --trace need a simulation; allowed: --fidelity timing");
+        throw UsageError("--vcd and --trace need a simulation; allowed: --fidelity timing, functional");
     }
     std::optional<accel::TileProgram> program;
     if (values.count("program") > 0) {
@@ -144,8 +150,9 @@ int run_command(const std::vector<std::string>& arguments) {
         const auto graph = models::build_mamba_graph(design.network, design.step());
         program = accel::program_from_json(accel::read_json_file(path("program")), graph, path("program"));
     }
-    const auto evaluation =
+    auto evaluation =
         accel::evaluate(document, fidelity, observers(path("vcd"), path("trace")), std::move(program));
+    accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     if (!path("report").empty()) sweeps::write_file_atomically(path("report"), report.dump(2) + "\n");
     if (values.count("json") > 0) {
@@ -157,6 +164,13 @@ int run_command(const std::vector<std::string>& arguments) {
         std::cerr << "tilewright: " << document.file() << "#: does not fit " << evaluation.design.device.name
                   << ": " << evaluation.overflow << "\n";
         return does_not_fit;
+    }
+    if (evaluation.functional && evaluation.functional->mismatches > 0) {
+        std::cerr << "tilewright: " << document.file() << "#: " << evaluation.functional->mismatches << " of "
+                  << evaluation.functional->values
+                  << " values differ from the kernels; the first: " << evaluation.functional->first_mismatch
+                  << "\n";
+        return check_failed;
     }
     return success;
 }

@@ -66,7 +66,8 @@ accel::DesignDocument design_of(const accel::DesignDocument& base, const sweeps:
 sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const sweeps::Point& point,
                                    accel::Fidelity fidelity) {
     const auto document = design_of(base, point);
-    const auto evaluation = accel::evaluate(document, fidelity);
+    auto evaluation = accel::evaluate(document, fidelity);
+    accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     sweeps::PointResult result;
     result.status = evaluation.overflow.empty() ? sweeps::PointStatus::ok : sweeps::PointStatus::does_not_fit;

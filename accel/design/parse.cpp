@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/json_choice.hpp"
+#include "accel/design/parse_recipe.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
 
@@ -18,11 +22,6 @@ double quantity(const json& object) {
 }
 std::int64_t count(const json& object) {
     return std::llround(quantity(object));
-}
-
-template <typename T>
-T choice(const json& value, const std::map<std::string, T>& choices) {
-    return choices.at(value.get<std::string>());
 }
 
 memory::DramSpecification parse_dram(const std::string& name, const json& from) {
@@ -89,39 +88,6 @@ Device parse_device(const json& from, const std::string& file) {
                     quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
                     quantity(power.at("uncertainty"))};
     return device;
-}
-
-models::Quantization parse_quantization(const json& from, const std::string& file,
-                                        const std::string& pointer) {
-    models::Quantization result;
-    result.format = models::number_format(from.at("format").get<std::string>());
-    const bool grouped = from.contains("group_size");
-    if (grouped != from.contains("scale") || grouped != from.contains("scale_bits")) {
-        throw ConfigError(file, pointer, "group_size, scale and scale_bits belong together",
-                          "allowed: all three, or none for a format without scales");
-    }
-    if (grouped) {
-        result.group_size = from.at("group_size").get<std::int64_t>();
-        result.scale_bits = from.at("scale_bits").get<int>();
-        result.scale_kind = choice<models::ScaleKind>(
-            from.at("scale"), {{"floating_point", models::ScaleKind::floating_point},
-                               {"power_of_two", models::ScaleKind::power_of_two},
-                               {"sum_of_two_powers", models::ScaleKind::sum_of_two_powers}});
-    }
-    return result;
-}
-
-models::Recipe parse_recipe(const json& from, const std::string& file) {
-    models::Recipe recipe;
-    recipe.name = from.at("name").get<std::string>();
-    recipe.weights = parse_quantization(from.at("weights"), file, "/recipe/weights");
-    recipe.activations = parse_quantization(from.at("activations"), file, "/recipe/activations");
-    recipe.convolution = parse_quantization(from.at("convolution"), file, "/recipe/convolution");
-    recipe.state = parse_quantization(from.at("state"), file, "/recipe/state");
-    recipe.ssm_intermediate = models::number_format(from.at("ssm_intermediate").get<std::string>());
-    recipe.residual = models::number_format(from.at("residual").get<std::string>());
-    recipe.online_hadamard = from.at("online_hadamard").get<bool>();
-    return recipe;
 }
 
 models::MambaConfig parse_network(const json& from, const std::string& file) {
@@ -234,6 +200,19 @@ void parse_mapping(const json& from, Mapping& mapping) {
     mapping.double_buffer = from.at("double_buffer").get<bool>();
 }
 
+// Elements that share a scale are made and used together, so tiles hold whole groups: weight tiles along the
+// inputs, SSM steps along the channels.
+void align_tiles(Design& design) {
+    const auto align = [](std::int64_t size, std::int64_t group) {
+        return group == 0 ? size : memory::divide_up(size, group) * group;
+    };
+    auto& tile = design.mapping.tile;
+    if (tile.inputs) tile.inputs = align(*tile.inputs, design.recipe.weights.group_size);
+    const auto element_group = std::max<std::int64_t>(design.recipe.convolution.group_size, 1);
+    const auto state_group = std::max<std::int64_t>(design.recipe.state.group_size, 1);
+    tile.channels = align(tile.channels, std::lcm(element_group, state_group));
+}
+
 void check_port_names(const Design& design, const std::string& file) {
     for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {
@@ -282,7 +261,7 @@ Design parse_design(const json& document, const std::string& file) {
     design.name = document.at("name").get<std::string>();
     design.device = parse_device(document.at("device"), file);
     design.network = parse_network(document.at("network"), file);
-    design.recipe = parse_recipe(document.at("recipe"), file);
+    design.recipe = parse_recipe(document.at("recipe"), file, "/recipe");
     const auto& workload = document.at("workload");
     design.workload.phase = choice<models::Phase>(
         workload.at("phase"), {{"decode", models::Phase::decode}, {"prefill", models::Phase::prefill}});
@@ -305,12 +284,14 @@ Design parse_design(const json& document, const std::string& file) {
     check_port_names(design, file);
     check_streams(design, file);
     check_packing(design, file);
+    check_recipe(design.recipe, design.network, file, "/recipe");
     parse_mapping(document.at("mapping"), design.mapping);
+    align_tiles(design);
     const bool shared_array = design.mapping.unroll == Unroll::none;
     if (design.recipe.online_hadamard && design.hadamard.points_per_cycle == 0 && !shared_array) {
         throw ConfigError(file, "/engines/hadamard",
                           "the recipe rotates at run time but there is no Hadamard unit",
-                          "allowed: a hadamard engine, unroll \"none\", or a recipe without online_hadamard");
+                          "allowed: a hadamard engine, unroll \"none\", or a recipe without that rotation");
     }
     return design;
 }

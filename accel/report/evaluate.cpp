@@ -2,6 +2,7 @@
 #include "accel/report/evaluate.hpp"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "accel/design/config_error.hpp"
@@ -129,26 +130,30 @@ void check_edited(const DesignDocument& document, const TileProgram& program, co
     }
 }
 
-void check_rotation(const DesignDocument& document, const Design& design) {
-    const auto points = design.network.d_inner();
-    if (design.recipe.online_hadamard && hadamard_factors(points).core == 0) {
-        throw ConfigError(
-            document.file(), "/network/d_model",
-            "there is no Hadamard matrix of expand * d_model = " + std::to_string(points) + " points",
-            "allowed: 1, 12, 20, 28 or 40 times a power of two, or a recipe without online_hadamard");
-    }
-}
-
 std::array<std::int64_t, buffer_count> given_buffer_bytes(const Design& design) {
     std::array<std::int64_t, buffer_count> bytes{};
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = design.buffers[i].bytes.value_or(0);
     return bytes;
 }
 
+FunctionalOutcome run_on_data(const Design& design, const TileProgram& program, Observer* observer) {
+    const models::QuantizedMamba network(design.network, design.recipe, design.matrix.accumulator_bits);
+    const auto instance = synthetic_instance(design, network);
+    return run_functional(design, program, network, instance, observer);
+}
+
 }  // namespace
 
 const char* to_string(Fidelity fidelity) {
-    return fidelity == Fidelity::bound ? "bound" : "timing";
+    switch (fidelity) {
+        case Fidelity::bound:
+            return "bound";
+        case Fidelity::timing:
+            return "timing";
+        case Fidelity::functional:
+            break;
+    }
+    return "functional";
 }
 
 double Evaluation::latency_s() const {
@@ -165,7 +170,6 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     result.fidelity = fidelity;
     result.design = document.parse();
     const auto& design = result.design;
-    check_rotation(document, design);
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
     try {
@@ -173,7 +177,7 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     } catch (const std::invalid_argument& error) {
         throw ConfigError(document.file(), "/network", error.what(), "");
     }
-    if (fidelity == Fidelity::timing) {
+    if (fidelity != Fidelity::bound) {
         try {
             auto scheduled = build_program(design, result.graph);
             if (program) check_edited(document, *program, scheduled);
@@ -203,7 +207,12 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     TeeObserver all(watching);
     Observer* watcher = watching.empty() ? nullptr : watching.size() == 1 ? watching.front() : &all;
     const auto simulated = wall_s();
-    result.activity = simulate(design, *result.program, watcher);
+    if (fidelity == Fidelity::functional) {
+        result.functional = run_on_data(design, *result.program, watcher);
+        result.activity = result.functional->activity;
+    } else {
+        result.activity = simulate(design, *result.program, watcher);
+    }
     result.wall_simulation_s = wall_s() - simulated;
     if (result.latency_s() < result.bound.latency_s) {
         throw ConfigError(document.file(), "", "the program ran faster than any right one can",
@@ -211,6 +220,14 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     }
     result.energy = energy(design, result.resources, energy_input(design, result.graph, *result.activity));
     return result;
+}
+
+void add_numerics(Evaluation& evaluation) {
+    static std::map<std::string, Numerics> measured;
+    const auto key = numerics_key(evaluation.design);
+    auto found = measured.find(key);
+    if (found == measured.end()) found = measured.emplace(key, measure_numerics(evaluation.design)).first;
+    evaluation.numerics = found->second;
 }
 
 }  // namespace tilewright::accel

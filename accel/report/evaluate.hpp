@@ -14,6 +14,8 @@
 #include "accel/cost/energy.hpp"
 #include "accel/cost/resources.hpp"
 #include "accel/design/config_files.hpp"
+#include "accel/functional/functional_run.hpp"
+#include "accel/numerics/numerics.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
 #include "accel/simulation/observer.hpp"
@@ -22,8 +24,9 @@
 namespace tilewright::accel {
 
 enum class Fidelity {
-    bound,  // closed form
-    timing  // SystemC, every instruction and burst, no data
+    bound,      // closed form
+    timing,     // SystemC, every instruction and burst, no data
+    functional  // the same, carrying data, and compared with the kernels
 };
 const char* to_string(Fidelity fidelity);
 
@@ -37,8 +40,10 @@ struct Evaluation {
     std::string overflow;  // why it does not fit its device; empty if it does
     Bound bound;
     EnergyUse bound_energy;
-    std::optional<Activity> activity;  // absent at `bound` and when the design does not fit
-    EnergyUse energy;                  // of the run, or of the bound
+    std::optional<Activity> activity;             // absent at `bound` and when the design does not fit
+    EnergyUse energy;                             // of the run, or of the bound
+    std::optional<FunctionalOutcome> functional;  // at `functional` only
+    std::optional<Numerics> numerics;             // when asked for, see add_numerics()
     double wall_program_s = 0;
     double wall_simulation_s = 0;
 
@@ -50,12 +55,16 @@ struct Evaluation {
 using ObserverFactory =
     std::function<std::vector<std::unique_ptr<Observer>>(const Design&, const TileProgram&)>;
 
-// Throws ConfigError for designs that contradict themselves or whose mapping cannot be carried out, and
-// DeadlockError. A program handed in replaces the one that the schedule would make; it is checked like any
-// other.
+// Throws ConfigError for designs that contradict themselves or whose mapping cannot be carried out,
+// DeadlockError, and at `functional` SimulationError for a program that reads what is not there. A program
+// handed in replaces the one that the schedule would make; it is checked like any other.
 Evaluation evaluate(const DesignDocument& document, Fidelity fidelity,
                     const ObserverFactory& make_observers = {},
                     std::optional<TileProgram> program = std::nullopt);
+
+// Measures what the design's recipe does to the numbers. One process measures once for all designs with the
+// same numerics_key(), which a mapping is no part of.
+void add_numerics(Evaluation& evaluation);
 
 // The report as described in docs/formats.md.
 nlohmann::ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation);

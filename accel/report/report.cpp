@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 
@@ -8,6 +9,7 @@
 
 namespace tilewright::accel {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 
 namespace {
@@ -173,6 +175,44 @@ ordered_json bound_json(const Evaluation& evaluation) {
     return result;
 }
 
+// JSON has no infinity; without error there is no ratio.
+json finite_or_null(double value) {
+    return std::isfinite(value) ? json(value) : json();
+}
+
+ordered_json numerics_json(const Evaluation& evaluation) {
+    ordered_json result = ordered_json::object();
+    if (evaluation.numerics) {
+        const auto& numerics = *evaluation.numerics;
+        auto operators = ordered_json::array();
+        for (const auto& [name, error] : numerics.operators) {
+            operators.push_back({{"name", name},
+                                 {"sqnr_db", finite_or_null(error.sqnr_db)},
+                                 {"cosine", error.cosine},
+                                 {"max_abs_error", error.max_abs_error}});
+        }
+        const auto& block = numerics.operators.back().error;
+        result = {
+            {"data", "one full-width block, seeded synthetic weights and activations"},
+            {"seed", numerics.seed},
+            {"tokens", numerics.tokens},
+            {"block_sqnr_db", finite_or_null(block.sqnr_db)},
+            {"operators", std::move(operators)},
+            {"accumulator_bits", numerics.accumulator_bits},
+            {"required_accumulator_bits", numerics.required_accumulator_bits},
+            {"accumulator_may_overflow", numerics.accumulator_bits < numerics.required_accumulator_bits}};
+    }
+    result["mismatches"] = nullptr;  // unless data were carried
+    if (evaluation.functional) {
+        result["mismatches"] = evaluation.functional->mismatches;
+        result["values_compared"] = evaluation.functional->values;
+        if (evaluation.functional->mismatches > 0) {
+            result["first_mismatch"] = evaluation.functional->first_mismatch;
+        }
+    }
+    return result;
+}
+
 }  // namespace
 
 ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation) {
@@ -195,7 +235,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
                                            : static_cast<std::int64_t>(latency * design.clock_hz);
     report["energy"] = energy_json(evaluation);
     report["power_w"] = evaluation.energy.total_j / latency;
-    if (evaluation.fidelity == Fidelity::timing && !evaluation.activity) {
+    if (evaluation.fidelity != Fidelity::bound && !evaluation.activity) {
         // It does not fit, so nothing was simulated: it has resources and a bound, but neither speed nor
         // energy.
         report["throughput"]["value"] = nullptr;
@@ -208,6 +248,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     }
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);
+    report["numerics"] = numerics_json(evaluation);
     const auto totals = models::totals(evaluation.graph, design.recipe);
     report["workload"] = {{"network", design.network.name},
                           {"tokens", evaluation.graph.tokens},

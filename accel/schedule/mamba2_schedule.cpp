@@ -73,6 +73,20 @@ std::int64_t Mamba2Schedule::state_group_bytes(const Design& design) {
     return models::stored_bytes(design.recipe.state, group_channels(design) * design.network.d_state);
 }
 
+std::int64_t Mamba2Schedule::padded_bytes(const Design& design, Stream stream,
+                                          const models::Quantization& quantization, std::int64_t elements) {
+    const auto& port = design.memory_ports[design.port_of(stream)];
+    const auto beats = port.width_bits / 8 * static_cast<std::int64_t>(port.channels);
+    const auto padded = [&](std::int64_t bits) { return divide_up(divide_up(bits, 8), beats) * beats; };
+    return padded(models::value_bits(quantization, elements)) +
+           padded(models::scale_bits(quantization, elements));
+}
+
+std::int64_t Mamba2Schedule::state_group_stride(const Design& design) {
+    return padded_bytes(design, Stream::state, design.recipe.state,
+                        group_channels(design) * design.network.d_state);
+}
+
 std::int64_t Mamba2Schedule::convolution_bytes(const Design& design) {
     const auto elements = design.network.convolution_channels() * design.network.convolution_width;
     return models::stored_bytes(design.recipe.convolution, elements);

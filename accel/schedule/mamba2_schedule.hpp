@@ -58,6 +58,12 @@ class Mamba2Schedule {
     static std::int64_t group_channels(const Design& design);
     static std::int64_t group_count(const Design& design);
     static std::int64_t state_group_bytes(const Design& design);
+    // Bytes that a transfer takes in memory: values and scales, each in whole beats of every channel of the
+    // port.
+    static std::int64_t padded_bytes(const Design& design, Stream stream,
+                                     const models::Quantization& quantization, std::int64_t elements);
+    // Bytes from one group's state to the next in memory.
+    static std::int64_t state_group_stride(const Design& design);
     static std::int64_t convolution_bytes(const Design& design);
 
   private:

@@ -30,7 +30,7 @@ void Mamba2Schedule::load_state(std::int64_t group, std::int64_t groups) {
     constexpr std::int64_t groups_behind = 2;
     if (groups == 1) flush_stores(static_cast<std::size_t>(std::min(state_slots_ - 1, groups_behind)));
     const auto load = transfer(Opcode::load, Traffic::ssm_state, Stream::state,
-                               layout_.ssm_state + group * state_group_bytes(design_),
+                               layout_.ssm_state + group * state_group_stride(design_),
                                layout_.ssm_state_stride, elements, design_.recipe.state, {}, "state in");
     for (auto i = group; i < group + groups; ++i) state_loads_[static_cast<std::size_t>(i)] = load;
 }
@@ -41,7 +41,7 @@ void Mamba2Schedule::store_state(std::int64_t group, std::int64_t groups) {
     const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
     const auto load = state_loads_[static_cast<std::size_t>(group)];
     const auto store = transfer(Opcode::store, Traffic::ssm_state, Stream::state,
-                                layout_.ssm_state + group * state_group_bytes(design_),
+                                layout_.ssm_state + group * state_group_stride(design_),
                                 layout_.ssm_state_stride, elements, design_.recipe.state,
                                 {state_users_[static_cast<std::size_t>(group + groups - 1)]}, "state out");
     builder_.hold(Buffer::state, models::stored_bytes(design_.recipe.state, elements), load, store);
@@ -99,7 +99,14 @@ void Mamba2Schedule::run_ssm_for_all() {
     instruction.n = static_cast<std::uint32_t>(heads);
     instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
     discretized_ = builder_.emit(engines_.ssm, instruction, {dt});
-    if (first_pass_) load_state(0, group_count(design_));
+    if (first_pass_) {
+        // In the pieces in which it is written back: that is how it lies in memory.
+        const bool whole = design_.mapping.state_transfer == StateTransfer::per_layer;
+        const auto groups = group_count(design_);
+        for (std::int64_t group = 0; group < groups; group += whole ? groups : 1) {
+            load_state(group, whole ? groups : 1);
+        }
+    }
     ssm_group(0, inner);
     gate_group(0, inner, in_proj);
 }
@@ -113,7 +120,8 @@ void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
     instruction.n = static_cast<std::uint32_t>(channels);
     instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
     std::vector<InstructionRef> data = {convolved_, discretized_};
-    if (first_pass_) data.push_back(state_loads_[group]);
+    const auto groups = static_cast<std::size_t>(divide_up(channels, group_channels(design_)));
+    if (first_pass_) data.push_back(state_loads_[group + groups - 1]);
     const auto value_bytes = divide_up(design_.recipe.ssm_intermediate.bits, 8);
     if (design_.mapping.fusion == Fusion::fine_grained) {
         ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
@@ -146,8 +154,7 @@ void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
                           first_intermediate_, ssm_done_);
         }
     }
-    const auto groups = divide_up(channels, group_channels(design_));
-    for (auto i = group; i < group + static_cast<std::size_t>(groups); ++i) {
+    for (auto i = group; i < group + groups; ++i) {
         state_users_[i] = ssm_done_;
         if (last_pass_) pending_stores_.push_back(static_cast<std::int64_t>(i));
     }

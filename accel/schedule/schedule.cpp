@@ -45,12 +45,13 @@ std::int64_t stream_bytes(const Design& design, std::int64_t weights) {
 
 struct Layout {
     MemoryLayout block;
-    std::int64_t embedding = 0;
+    std::int64_t embedding = 0;  // row after row, for look-ups
+    std::int64_t lm_head = 0;    // the same matrix, in the order of the weight tiles
     std::int64_t end = 0;
 };
 
-// Everything on a port lies behind each other: block weights, embedding (also lm_head), convolution weights
-// and state, SSM state. Each starts on a new row of the DRAM.
+// Everything on a port lies behind each other: block weights, embedding, lm_head, convolution weights and
+// state, SSM state. Each starts on a new row of the DRAM.
 Layout lay_out(const Design& design) {
     const auto& network = design.network;
     const auto inner = network.d_inner();
@@ -66,13 +67,19 @@ Layout lay_out(const Design& design) {
     block.weights_stride =
         stream_bytes(design, network.in_proj_outputs() * network.d_model + network.d_model * inner);
     block.weights = place(block.weights_stride * network.layers);
-    layout.embedding = place(stream_bytes(design, network.vocabulary * network.d_model));
-    const auto convolution = divide_up(Mamba2Schedule::convolution_bytes(design), 4096) * 4096;
+    layout.embedding =
+        place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
+    layout.lm_head = place(stream_bytes(design, network.vocabulary * network.d_model));
+    const auto convolution =
+        divide_up(Mamba2Schedule::padded_bytes(design, Stream::convolution, design.recipe.convolution,
+                                               network.convolution_channels() * network.convolution_width),
+                  4096) *
+        4096;
     block.convolution_weights_stride = block.convolution_state_stride = convolution;
     block.convolution_weights = place(convolution * network.layers);
     block.convolution_state = place(convolution * network.layers);
     block.ssm_state_stride =
-        divide_up(Mamba2Schedule::state_group_bytes(design) * Mamba2Schedule::group_count(design), 4096) *
+        divide_up(Mamba2Schedule::state_group_stride(design) * Mamba2Schedule::group_count(design), 4096) *
         4096;
     block.ssm_state = place(block.ssm_state_stride * network.layers);
     layout.end = next;
@@ -199,7 +206,7 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     norm.k = 1;
     const auto normed = builder.emit(engines.vector, norm, {});
     WeightStream weights(design, builder, engines.dma[design.port_of(Stream::weights)], engines.matrix, slots,
-                         layout.embedding);
+                         layout.lm_head);
     weights.begin_pass(head.n * head.k, false, 0);
     const auto& tile = design.mapping.tile;
     const auto rows = std::min(tile.outputs, head.n);

@@ -28,13 +28,13 @@ struct MemorySystem {
 class Accelerator : public sc_core::sc_module {
   public:
     Accelerator(sc_core::sc_module_name name, const Design& design, const TileProgram& program,
-                Observer* observer)
+                Observer* observer, Executor* executor)
         : sc_module(name), design_(design), program_(program) {
         for (int i = 0; i < buffer_count; ++i) {
             buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
                                   program.buffer_bytes[static_cast<std::size_t>(i)]);
         }
-        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, observer};
+        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, observer, executor};
         build_engines();
         build_memories();
         std::vector<Engine*> all;
@@ -72,13 +72,8 @@ class Accelerator : public sc_core::sc_module {
             const auto module_name = "engine" + std::to_string(i);
             if (description.kind == EngineKind::dma) {
                 const auto& port = design_.memory_ports[description.memory_port];
-                const auto& organization = design_.device.memories.at(port.memory).dram.organization;
-                std::vector<std::int64_t> addresses;
-                addresses.reserve(static_cast<std::size_t>(port.channels));
-                for (int c = 0; c < port.channels; ++c) {
-                    addresses.push_back((port.first_channel + c) * organization.channel_bytes);
-                }
-                auto dma = std::make_unique<DmaEngine>(module_name.c_str(), i, environment_, port, addresses);
+                auto dma = std::make_unique<DmaEngine>(module_name.c_str(), i, environment_, port,
+                                                       TransferLayout(design_, port));
                 dmas_.push_back(dma.get());
                 engines_.push_back(std::move(dma));
                 continue;
@@ -123,6 +118,9 @@ class Accelerator : public sc_core::sc_module {
                     (name + std::to_string(c)).c_str(), dram, c * dram.organization.channel_bytes));
                 system.interconnect->channel_sockets[static_cast<std::size_t>(c)]->bind(
                     system.controllers.back()->socket);
+                if (environment_.executor != nullptr) {
+                    system.controllers.back()->attach(&environment_.executor->memory(name));
+                }
             }
             memories_.emplace(name, std::move(system));
         }
@@ -189,9 +187,9 @@ Activity Accelerator::activity(TimeFs end) const {
 
 }  // namespace
 
-Activity simulate(const Design& design, const TileProgram& program, Observer* observer) {
+Activity simulate(const Design& design, const TileProgram& program, Observer* observer, Executor* executor) {
     const SimulationContext context;
-    const Accelerator top("accelerator", design, program, observer);
+    const Accelerator top("accelerator", design, program, observer, executor);
     try {
         sc_core::sc_start();
     } catch (const sc_core::sc_report& report) {

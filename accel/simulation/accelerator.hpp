@@ -8,6 +8,7 @@
 #include "accel/design/design.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
+#include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
 
 namespace tilewright::accel {
@@ -24,9 +25,10 @@ class SimulationError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Simulates the program from its first instruction to its last at timing fidelity: every instruction and
-// every burst. Builds a SystemC kernel of its own, so that it can be called any number of times, but not from
-// several threads. Throws DeadlockError and SimulationError.
-Activity simulate(const Design& design, const TileProgram& program, Observer* observer = nullptr);
+// Simulates the program from its first instruction to its last, every instruction and every burst; with an
+// executor the data move too, which changes no time. Builds a SystemC kernel of its own, so that it can be
+// called any number of times, but not from several threads. Throws DeadlockError and SimulationError.
+Activity simulate(const Design& design, const TileProgram& program, Observer* observer = nullptr,
+                  Executor* executor = nullptr);
 
 }  // namespace tilewright::accel

@@ -125,6 +125,7 @@ void Engine::start_current(TimeFs time) {
     }
     if (work.acquire_count > 0)
         apply(section(), work.effect_begin, work.effect_begin + work.acquire_count, true);
+    if (environment_.executor != nullptr) environment_.executor->start(step());
 }
 
 void Engine::apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire) {
@@ -155,13 +156,15 @@ void Engine::advance() {
     if (!finished()) enter_section();
 }
 
-void Engine::complete(const Section& section, const Instruction& work, std::size_t section_index,
-                      std::size_t position) {
+void Engine::complete(const Step& step) {
+    const auto& section = environment_.program->sections[step.section];
+    const auto& work = instruction(step);
+    if (environment_.executor != nullptr) environment_.executor->complete(step);
     if (work.release_count > 0) {
         const auto begin = work.effect_begin + work.acquire_count;
         apply(section, begin, begin + work.release_count, false);
     }
-    activity_.macs += macs_[section_index][position];
+    activity_.macs += macs_[step.section][step.position];
     ++activity_.instructions;
     ++completed_;
     if (!sleepers_.empty()) wake_sleepers();
@@ -239,18 +242,16 @@ void ComputeEngine::on_done() {
     const auto duration = now() - started_;
     activity_.busy += duration;
     busy_by_label_[current().label] += duration;
-    const auto& done_section = section();
-    const auto done_index = section_;
-    const auto done_position = position_;
+    const auto done = step();
     advance();
     occupied_ = false;
-    complete(done_section, done_section.streams[index_][done_position], done_index, done_position);
+    complete(done);
     proceed();
 }
 
 DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
-                     const MemoryPort& port, const std::vector<std::int64_t>& channel_addresses)
-    : Engine(name, index, environment), port_(port), channel_addresses_(channel_addresses) {
+                     const MemoryPort& port, const TransferLayout& layout)
+    : Engine(name, index, environment), port_(port), layout_(layout) {
     for (int i = 0; i < port.channels; ++i) {
         channels.push_back(std::make_unique<memory::DmaChannel>(("channel" + std::to_string(i)).c_str(),
                                                                 port.width_bits / 8, port.burst_beats));
@@ -262,15 +263,14 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     dont_initialize();
 }
 
-memory::TimeFs DmaEngine::issue(const Instruction& work) {
-    const auto address = work.address + repetition_ * work.address_stride;
-    const auto stripes = static_cast<std::int64_t>(channels.size());
-    const auto share = [&](std::int64_t bytes) { return (bytes + stripes - 1) / stripes; };
+memory::TimeFs DmaEngine::issue(const Step& step, const Instruction& work) {
+    auto* executor = environment_.executor;
     TimeFs done = 0;
     for (std::size_t i = 0; i < channels.size(); ++i) {
-        done = std::max(
-            done, channels[i]->transfer(channel_addresses_[i] + address / stripes, share(work.value_bytes),
-                                        share(work.scale_bytes), work.opcode == Opcode::store));
+        auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(step, i).data();
+        done = std::max(done, channels[i]->transfer(
+                                  layout_.address(work, step.repetition, i), layout_.share(work.value_bytes),
+                                  layout_.share(work.scale_bytes), work.opcode == Opcode::store, data));
     }
     return done;
 }
@@ -296,9 +296,7 @@ void DmaEngine::count(const Instruction& work) {
 void DmaEngine::show_oldest(TimeFs time) {
     if (environment_.observer == nullptr) return;
     const auto& oldest = in_flight_.front();
-    environment_.observer->work(
-        time, oldest.done, index_,
-        environment_.program->sections[oldest.section].streams[index_][oldest.position]);
+    environment_.observer->work(time, oldest.done, index_, instruction(oldest.step));
 }
 
 void DmaEngine::proceed() {
@@ -315,10 +313,10 @@ void DmaEngine::proceed() {
         start_current(time);
         const auto& work = current();
         count(work);
-        const auto done = issue(work);
+        const auto done = issue(step(), work);
         // Completions are reported in order.
         const auto ordered = in_flight_.empty() ? done : std::max(done, in_flight_.back().done);
-        in_flight_.push_back({section_, position_, ordered});
+        in_flight_.push_back({step(), ordered});
         if (in_flight_.size() == 1) {
             busy_since_ = time;
             done_.notify(memory::to_sc_time(ordered - time));
@@ -333,13 +331,11 @@ void DmaEngine::on_done() {
     while (!in_flight_.empty() && in_flight_.front().done <= time) {
         const auto transfer = in_flight_.front();
         in_flight_.pop_front();
-        const auto& section_done = environment_.program->sections[transfer.section];
-        const auto& work = section_done.streams[index_][transfer.position];
         activity_.busy += time - busy_since_;
-        busy_by_label_[work.label] += time - busy_since_;
+        busy_by_label_[instruction(transfer.step).label] += time - busy_since_;
         busy_since_ = time;
         if (!in_flight_.empty()) show_oldest(time);
-        complete(section_done, work, transfer.section, transfer.position);
+        complete(transfer.step);
     }
     if (!in_flight_.empty()) done_.notify(memory::to_sc_time(in_flight_.front().done - time));
     proceed();

@@ -13,7 +13,9 @@
 
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
+#include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
+#include "accel/simulation/transfer_layout.hpp"
 #include "memory/burst_extension.hpp"
 #include "memory/dma/dma_channel.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
@@ -26,6 +28,7 @@ struct EngineEnvironment {
     memory::TimeFs clock_period = 0;
     std::vector<memory::Scratchpad>* buffers = nullptr;  // by Buffer
     Observer* observer = nullptr;                        // may be null
+    Executor* executor = nullptr;                        // null: no data are carried
 };
 
 class Engine : public sc_core::sc_module {
@@ -57,11 +60,14 @@ class Engine : public sc_core::sc_module {
     void note_stall();
     void start_current(memory::TimeFs now);
     void advance();
-    void complete(const Section& section, const Instruction& work, std::size_t section_index,
-                  std::size_t position);
+    void complete(const Step& step);
+    Step step() const { return {index_, section_, repetition_, position_}; }
     memory::TimeFs now() const { return memory::to_fs(sc_core::sc_time_stamp()); }
     const Section& section() const { return environment_.program->sections[section_]; }
     const Instruction& current() const { return section().streams[index_][position_]; }
+    const Instruction& instruction(const Step& step) const {
+        return environment_.program->sections[step.section].streams[index_][step.position];
+    }
     void became_idle();
 
     const std::uint16_t index_;
@@ -122,29 +128,26 @@ class DmaEngine : public Engine {
   public:
     std::vector<std::unique_ptr<memory::DmaChannel>> channels;
 
-    // `channel_addresses`: where the channels that transfers are striped over begin in the memory's address
-    // space.
     DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
-              const MemoryPort& port, const std::vector<std::int64_t>& channel_addresses);
+              const MemoryPort& port, const TransferLayout& layout);
 
     PortActivity port_activity() const;
 
   private:
     SC_HAS_PROCESS(DmaEngine);
     struct Transfer {
-        std::size_t section = 0;
-        std::size_t position = 0;
+        Step step;
         memory::TimeFs done = 0;
     };
 
     void on_done();
     void proceed() override;
-    memory::TimeFs issue(const Instruction& work);
+    memory::TimeFs issue(const Step& step, const Instruction& work);
     void count(const Instruction& work);
     void show_oldest(memory::TimeFs time);
 
     const MemoryPort port_;
-    std::vector<std::int64_t> channel_addresses_;
+    const TransferLayout layout_;
     std::deque<Transfer> in_flight_;
     memory::TimeFs busy_since_ = 0;
     PortActivity port_activity_;

@@ -19,22 +19,24 @@ DmaChannel::~DmaChannel() {
 }
 
 TimeFs DmaChannel::transfer(std::int64_t address, std::int64_t value_bytes, std::int64_t scale_bytes,
-                            bool write) {
+                            bool write, std::byte* data) {
     // Values and scales stand behind each other in memory, so bursts run across the seam.
     auto left = padded(value_bytes) + padded(scale_bytes);
     auto done = to_fs(sc_core::sc_time_stamp());
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
-        done = std::max(done, burst(address, bytes, write));
+        done = std::max(done, burst(address, bytes, write, data));
         address += bytes;
+        if (data != nullptr) data += bytes;
         left -= bytes;
     }
     return done;
 }
 
-TimeFs DmaChannel::burst(std::int64_t address, std::int64_t bytes, bool write) {
+TimeFs DmaChannel::burst(std::int64_t address, std::int64_t bytes, bool write, std::byte* data) {
     payload_.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     payload_.set_address(static_cast<sc_dt::uint64>(address));
+    payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
     payload_.set_data_length(static_cast<unsigned>(bytes));
     payload_.set_streaming_width(static_cast<unsigned>(bytes));
     payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);

@@ -2,6 +2,7 @@
 // TLM-2.0 initiator that moves bursts between the fabric and memory through one AXI port.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <systemc>
 
@@ -24,13 +25,15 @@ class DmaChannel : public sc_core::sc_module {
 
     // Issues the bursts of one transfer now and returns the absolute time at which the last byte has arrived.
     // The data are `values` and, behind them, scales: each part is padded to whole beats, since the two go to
-    // different buffers. Throws std::out_of_range for an address that no memory answers.
-    TimeFs transfer(std::int64_t address, std::int64_t value_bytes, std::int64_t scale_bytes, bool write);
+    // different buffers. `data`, if given, holds as many bytes, padding included, to be written or to be
+    // filled. Throws std::out_of_range for an address that no memory answers.
+    TimeFs transfer(std::int64_t address, std::int64_t value_bytes, std::int64_t scale_bytes, bool write,
+                    std::byte* data = nullptr);
 
     std::int64_t bursts() const { return bursts_; }
 
   private:
-    TimeFs burst(std::int64_t address, std::int64_t bytes, bool write);
+    TimeFs burst(std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     std::int64_t padded(std::int64_t bytes) const {
         return (bytes + beat_bytes_ - 1) / beat_bytes_ * beat_bytes_;
     }

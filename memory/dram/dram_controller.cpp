@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/dram/dram_controller.hpp"
 
+#include <cstddef>
+#include <span>
+
 #include "memory/burst_extension.hpp"
 
 namespace tilewright::memory {
@@ -12,6 +15,18 @@ DramController::DramController(sc_core::sc_module_name name, const DramSpecifica
       base_address_(base_address),
       channel_bytes_(specification.organization.channel_bytes) {
     socket.register_b_transport(this, &DramController::b_transport);
+}
+
+void DramController::move_data(const tlm::tlm_generic_payload& payload) {
+    auto* data = reinterpret_cast<std::byte*>(payload.get_data_ptr());
+    if (storage_ == nullptr || data == nullptr) return;
+    const auto address = static_cast<std::int64_t>(payload.get_address());
+    const std::span<std::byte> bytes(data, payload.get_data_length());
+    if (payload.is_write()) {
+        storage_->write(address, bytes);
+    } else {
+        storage_->read(address, bytes);
+    }
 }
 
 void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -27,6 +42,7 @@ void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_
         burst->first_data = times.first_data;
         burst->last_data = times.last_data;
     }
+    move_data(payload);
     delay = to_sc_time(times.last_data - now);
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }

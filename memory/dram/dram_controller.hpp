@@ -9,12 +9,13 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "memory/dram/dram_channel.hpp"
+#include "memory/storage/sparse_memory.hpp"
 
 namespace tilewright::memory {
 
 // Loosely timed: b_transport returns in `delay` when the last data byte has passed the pins, and fills in the
 // payload's BurstExtension. Calls must come in the order of their start times. An access beyond the channel
-// gets TLM_ADDRESS_ERROR_RESPONSE.
+// gets TLM_ADDRESS_ERROR_RESPONSE. With a storage, a payload that points to data reads or writes them.
 class DramController : public sc_core::sc_module {
   public:
     tlm_utils::simple_target_socket<DramController> socket{"socket"};
@@ -23,12 +24,18 @@ class DramController : public sc_core::sc_module {
     DramController(sc_core::sc_module_name name, const DramSpecification& specification,
                    std::int64_t base_address);
 
+    // Addresses in `storage` are those of the payloads.
+    void attach(SparseMemory* storage) { storage_ = storage; }
+
     const DramStatistics& statistics() const { return channel_.statistics(); }
 
   private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
+    void move_data(const tlm::tlm_generic_payload& payload);
+
     DramChannel channel_;
+    SparseMemory* storage_ = nullptr;
     std::int64_t base_address_;
     std::int64_t channel_bytes_;
 };

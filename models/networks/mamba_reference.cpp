@@ -140,7 +140,8 @@ MambaOutput MambaReference::run(std::span<const std::int64_t> tokens, MambaState
 }
 
 std::vector<LinearInputs> MambaReference::run_blocks(std::vector<double>& residual, MambaState& state,
-                                                     ScanForm scan, std::int64_t chunk) const {
+                                                     ScanForm scan, std::int64_t chunk,
+                                                     std::vector<BlockTaps>* taps) const {
     const auto tokens = static_cast<std::int64_t>(residual.size()) / config_.d_model;
     if (residual.size() != index(tokens * config_.d_model)) {
         throw std::invalid_argument("a residual of " + std::to_string(residual.size()) +
@@ -148,23 +149,32 @@ std::vector<LinearInputs> MambaReference::run_blocks(std::vector<double>& residu
     }
     std::vector<LinearInputs> inputs;
     for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-        inputs.push_back(block(blocks_[layer], residual, tokens, state.blocks[layer], scan, chunk));
+        auto* block_taps = taps == nullptr ? nullptr : &taps->emplace_back();
+        inputs.push_back(
+            block(blocks_[layer], residual, tokens, state.blocks[layer], scan, chunk, block_taps));
     }
     return inputs;
 }
 
 LinearInputs MambaReference::block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
-                                   MambaState::Block& state, ScanForm scan, std::int64_t chunk) const {
+                                   MambaState::Block& state, ScanForm scan, std::int64_t chunk,
+                                   BlockTaps* taps) const {
+    const auto tap = [&](const char* name, const std::vector<double>& values) {
+        if (taps != nullptr) taps->add(name, values);
+    };
     const auto inner = config_.d_inner();
     const auto width = config_.in_proj_outputs();
     const bool mamba2 = config_.version == MambaVersion::mamba2;
     auto normed = residual;
     for (std::int64_t t = 0; t < tokens; ++t) rms_norm(&normed[index(t * config_.d_model)], weights.norm);
+    tap("norm", normed);
     const auto projected = linear(*weights.in_proj, normed, tokens);
+    tap("in_proj", projected);
     const auto channels = config_.convolution_channels();
     const auto z = columns(projected, tokens, width, mamba2 ? 0 : inner, inner);
     const auto convolved =
         convolve(weights, columns(projected, tokens, width, mamba2 ? inner : 0, channels), tokens, state);
+    tap("conv1d", convolved);
 
     ScanInput input;
     input.x = columns(convolved, tokens, channels, 0, inner);
@@ -184,14 +194,20 @@ LinearInputs MambaReference::block(const Block& weights, std::vector<double>& re
     for (std::size_t i = 0; i < input.dt.size(); ++i) {
         input.dt[i] = softplus(input.dt[i] + weights.dt_bias[i % weights.dt_bias.size()]);
     }
+    tap("dt", input.dt);
     auto y = mamba2 && scan == ScanForm::chunked ? scan_chunked(weights, input, tokens, chunk, state.hidden)
                                                  : scan_recurrent(weights, input, tokens, state.hidden);
+    tap("scan", y);
     for (std::size_t i = 0; i < y.size(); ++i) y[i] *= silu(z[i]);
+    tap("gate", y);
     if (mamba2) {
         for (std::int64_t t = 0; t < tokens; ++t) rms_norm(&y[index(t * inner)], weights.gated_norm);
+        tap("gated_norm", y);
     }
     const auto update = linear(*weights.out_proj, y, tokens);
+    tap("out_proj", update);
     for (std::size_t i = 0; i < residual.size(); ++i) residual[i] += update[i];
+    tap("block", residual);
     return {std::move(normed), std::move(y)};
 }
 

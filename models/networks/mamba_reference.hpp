@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/networks/block_taps.hpp"
 #include "models/networks/mamba.hpp"
 #include "models/weights/mamba_weights.hpp"
 
@@ -50,9 +51,10 @@ class MambaReference {
 
     // The blocks alone: `residual` [tokens, d_model] goes through all of them and advances `state`. Returns
     // what every block fed its linear layers. Throws std::invalid_argument for a residual that is not whole
-    // tokens.
+    // tokens. `taps`, if given, gets what the operators of every block made.
     std::vector<LinearInputs> run_blocks(std::vector<double>& residual, MambaState& state,
-                                         ScanForm scan = ScanForm::recurrent, std::int64_t chunk = 256) const;
+                                         ScanForm scan = ScanForm::recurrent, std::int64_t chunk = 256,
+                                         std::vector<BlockTaps>* taps = nullptr) const;
 
     const MambaConfig& config() const { return config_; }
 
@@ -79,7 +81,8 @@ class MambaReference {
     };
 
     LinearInputs block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
-                       MambaState::Block& state, ScanForm scan, std::int64_t chunk) const;
+                       MambaState::Block& state, ScanForm scan, std::int64_t chunk,
+                       BlockTaps* taps = nullptr) const;
     std::vector<double> convolve(const Block& weights, const std::vector<double>& input, std::int64_t tokens,
                                  MambaState::Block& state) const;
     std::vector<double> scan_recurrent(const Block& weights, const ScanInput& input, std::int64_t tokens,

@@ -30,6 +30,8 @@ target_compile_definitions(tilewright_systemc INTERFACE SC_CPLUSPLUS=201703L SC_
 add_library(tilewright_options INTERFACE)
 target_include_directories(tilewright_options INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(tilewright_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+# Bit-accurate kernels name every rounding: a multiplication and an addition are never fused into one.
+target_compile_options(tilewright_options INTERFACE -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 reports impossible overlaps when it inlines std::string operator+ (GCC bug 105651).
   target_compile_options(tilewright_options INTERFACE -Wno-restrict)

@@ -11,12 +11,15 @@
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"
+#include "mappings.hpp"
 #include "small_design.hpp"
 
 using namespace tilewright;
 using namespace tilewright::accel;
+using tilewright::test::all_mappings;
 using tilewright::test::Settings;
 using tilewright::test::small_document;
+using tilewright::test::text;
 
 namespace {
 
@@ -32,41 +35,6 @@ Built build(const DesignDocument& document) {
     built.graph = models::build_mamba_graph(built.design.network, built.design.step());
     built.program = build_program(built.design, built.graph);
     return built;
-}
-
-// Every combination of the mapping choices, over decode and a prefill of seven tokens.
-std::vector<Settings> all_mappings() {
-    std::vector<Settings> result;
-    for (const auto* phase : {"decode", "prefill"}) {
-        for (const auto* loop : {"mnk", "mkn", "nmk", "nkm", "kmn", "knm"}) {
-            for (const auto* order : {"naive", "reordered", "released_rtl"}) {
-                for (const auto* fusion : {"none", "fine_grained"}) {
-                    for (const auto* unroll : {"none", "partial"}) {
-                        for (const bool double_buffer : {true, false}) {
-                            const bool prefill = std::string(phase) == "prefill";
-                            nlohmann::json tile = {
-                                {"outputs", 12}, {"inputs", 80}, {"channels", 40}, {"state", 10}};
-                            if (prefill) tile["tokens"] = 3;
-                            result.push_back({{"/workload", {{"phase", phase}, {"tokens", prefill ? 7 : 1}}},
-                                              {"/mapping/loop_order", loop},
-                                              {"/mapping/operator_order", order},
-                                              {"/mapping/fusion", fusion},
-                                              {"/mapping/unroll", unroll},
-                                              {"/mapping/double_buffer", double_buffer},
-                                              {"/mapping/tile", tile}});
-                        }
-                    }
-                }
-            }
-        }
-    }
-    return result;
-}
-
-std::string text(const Settings& settings) {
-    std::string all;
-    for (const auto& [pointer, value] : settings) all += pointer + "=" + value.dump() + " ";
-    return all;
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ inline accel::DesignDocument small_document(const Settings& settings = {}) {
                                                                {"/network/d_state", 24},
                                                                {"/network/vocabulary", 500},
                                                                {"/network/head_dim", 32},
+                                                               {"/recipe/weights/group_size", 64},
+                                                               {"/recipe/activations/group_size", 64},
                                                                {"/buffers/state", {{"ram", "uram"}}}});
     for (const auto& [pointer, value] : settings) document.set(pointer, value);
     return document;

@@ -70,7 +70,7 @@ inline std::string design(const std::string& name) {
 // Settings that make the main design small.
 inline const std::string small =
     " --set /network/layers=2 --set /network/d_model=192 --set /network/d_state=24 --set "
-    "/network/vocabulary=500"
+    "/network/vocabulary=500 --set /recipe/weights/group_size=64 --set /recipe/activations/group_size=64"
     " --set /network/head_dim=32 --set '/buffers/state={\"ram\":\"uram\"}' ";
 
 }  // namespace tilewright::test

@@ -250,7 +250,17 @@ TEST_CASE("parts of a design that contradict each other are refused") {
                   "/memory_ports/0/channels");
     check_refused(workspace.run("run " + main_design + " --set /workload/tokens=2"), "/workload/tokens");
     check_refused(workspace.run("run " + main_design + " --set /network/head_dim=100"), "/network/head_dim");
-    check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"), "/network/d_model");
+    check_refused(workspace.run("run " + main_design + " --set /network/d_model=1152"), "/recipe/rotations");
+    check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"),
+                  "/recipe/weights/group_size");
+    check_refused(workspace.run("run " + main_design + " --set /recipe/state/scale_bits=9"),
+                  "/recipe/state/scale_bits");
+    check_refused(workspace.run("run " + main_design + " --set /recipe/state/scale=floating_point" +
+                                " --set /recipe/state/scale_bits=16"),
+                  "/recipe/ssm_intermediate");
+    check_refused(workspace.run("run " + main_design + " --set /recipe/activations/scale=sum_of_two_powers" +
+                                " --set /recipe/activations/scale_bits=6"),
+                  "/recipe/activations/scale");
     check_refused(workspace.run("run " + main_design + " --set /device/memories/ddr4/timing/refi=100"),
                   "/device/memories/ddr4/timing/refi");
 }

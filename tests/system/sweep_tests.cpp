@@ -14,7 +14,7 @@ json small_study() {
     const auto base = json::parse(read_file(source_path("configs/networks/mamba2-130m.json")));
     auto network = base;
     network["layers"] = 64;
-    network["d_model"] = 192;
+    network["d_model"] = 256;
     return {{"schema_version", 1},
             {"name", "small"},
             {"base", source_path("configs/designs/lightmamba-vck190-w4a4.json").string()},
@@ -61,7 +61,7 @@ TEST_CASE("what a sweep reports of a point is what run reports of the design") {
     const auto rows = json::parse(workspace.run("sweep study.json --json").out);
     auto network = json::parse(read_file(source_path("configs/networks/mamba2-130m.json")));
     network["layers"] = 64;
-    network["d_model"] = 192;
+    network["d_model"] = 256;
     workspace.write("network.json", network.dump());
     const auto report = json::parse(workspace
                                         .run("run " + design("lightmamba-vck190-w4a4") +

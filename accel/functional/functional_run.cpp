@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/functional/functional_run.hpp"
+
+#include <bit>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "accel/functional/functional_error.hpp"
+#include "accel/simulation/accelerator.hpp"
+#include "models/networks/mamba_preparation.hpp"
+#include "models/weights/synthetic_mamba.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+void compare(FunctionalOutcome& outcome, const std::string& what, std::span<const double> kernel,
+             std::span<const double> simulated) {
+    for (std::size_t i = 0; i < kernel.size(); ++i) {
+        ++outcome.values;
+        if (std::bit_cast<std::uint64_t>(kernel[i]) == std::bit_cast<std::uint64_t>(simulated[i])) continue;
+        ++outcome.mismatches;
+        if (!outcome.first_mismatch.empty()) continue;
+        outcome.first_mismatch = what + " " + std::to_string(i) + ": " + std::to_string(simulated[i]) +
+                                 " simulated, " + std::to_string(kernel[i]) + " by the kernel";
+    }
+}
+
+}  // namespace
+
+FunctionalOutcome run_functional(const Design& design, const TileProgram& program,
+                                 const models::QuantizedMamba& network, const MambaInstance& instance,
+                                 Observer* observer) {
+    FunctionalOutcome outcome;
+    Mamba2Executor executor(design, program, network, instance);
+    outcome.activity = simulate(design, program, observer, &executor);
+
+    const auto tokens = design.workload.tokens;
+    const auto width = index(design.network.d_model);
+    std::vector<double> residual = instance.residual;
+    if (instance.ends) {
+        residual.clear();
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            const auto row = network.embed(*instance.ends, t);
+            residual.insert(residual.end(), row.begin(), row.end());
+        }
+    }
+    for (int layer = 0; layer < design.network.layers; ++layer) {
+        const auto weights = instance.block(layer);
+        auto state = instance.state(layer);
+        for (std::size_t t = 0; t < index(tokens); ++t) {
+            network.block(*weights, std::span(residual).subspan(t * width, width), state);
+        }
+        const auto stored = executor.stored_state(layer);
+        const auto tag = "block " + std::to_string(layer);
+        compare(outcome, tag + ": convolution state", state.window, stored.window);
+        compare(outcome, tag + ": SSM state", state.hidden.values, stored.hidden.values);
+    }
+    for (std::int64_t t = 0; t < tokens; ++t) {
+        compare(outcome, "token " + std::to_string(t) + ": residual",
+                std::span(residual).subspan(index(t) * width, width), executor.final_residual(t));
+    }
+    if (instance.ends) {
+        compare(outcome, "logit",
+                network.logits(*instance.ends, std::span(residual).subspan(index(tokens - 1) * width, width)),
+                executor.logits());
+    }
+    return outcome;
+}
+
+MambaInstance synthetic_instance(const Design& design, const models::QuantizedMamba& network,
+                                 std::uint64_t seed) {
+    // Only the block that was asked for last is kept.
+    struct Cache {
+        int layer = -1;
+        std::shared_ptr<const models::QuantizedMambaBlock> block;
+    };
+    const auto cache = std::make_shared<Cache>();
+    auto one_block = design.network;
+    one_block.layers = 1;
+    one_block.vocabulary = 1;
+    const auto recipe = design.recipe;
+    MambaInstance instance;
+    instance.block = [=](int layer) {
+        if (cache->layer == layer) return cache->block;
+        const models::SyntheticMamba weights(one_block, seed + static_cast<std::uint64_t>(layer),
+                                             models::ElementType::bf16);
+        std::vector<models::LinearInputs> calibration(1);
+        if (recipe.smoothing_alpha) {
+            const models::MambaReference reference(weights);
+            constexpr std::int64_t calibration_tokens = 16;
+            auto residual = models::synthetic_residual(one_block, calibration_tokens, seed + 500);
+            auto state = reference.initial_state();
+            calibration = reference.run_blocks(residual, state);
+        }
+        cache->block = std::make_shared<models::QuantizedMambaBlock>(
+            models::prepare_block(weights, recipe, 0, calibration.data()));
+        cache->layer = layer;
+        return cache->block;
+    };
+    instance.state = [=, block = instance.block, &network](int layer) {
+        auto state = network.operators().initial_state();
+        const auto weights = block(layer);
+        constexpr std::int64_t earlier_tokens = 2;
+        const auto stream = models::synthetic_residual(one_block, earlier_tokens,
+                                                       seed + 1000 + static_cast<std::uint64_t>(layer));
+        const auto width = index(one_block.d_model);
+        for (std::size_t t = 0; t < index(earlier_tokens); ++t) {
+            auto residual = network.rotated(std::span(stream).subspan(t * width, width));
+            network.block(*weights, residual, state);
+        }
+        return state;
+    };
+    if (design.workload.lm_head) {
+        auto ends_only = design.network;
+        ends_only.layers = 1;
+        // The blocks' sizes do not matter here; the smallest that are allowed.
+        const models::SyntheticMamba weights(ends_only, seed + 2000, models::ElementType::bf16);
+        instance.ends = std::make_shared<models::QuantizedMambaEnds>(models::prepare_ends(weights, recipe));
+        return instance;
+    }
+    const auto stream = models::synthetic_residual(one_block, design.workload.tokens, seed + 3000);
+    const auto width = index(one_block.d_model);
+    for (std::size_t t = 0; t < index(design.workload.tokens); ++t) {
+        const auto row = network.rotated(std::span(stream).subspan(t * width, width));
+        instance.residual.insert(instance.residual.end(), row.begin(), row.end());
+    }
+    return instance;
+}
+
+}  // namespace tilewright::accel

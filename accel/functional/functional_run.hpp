@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A simulation that carries data, and its comparison with the untiled kernels.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "accel/design/design.hpp"
+#include "accel/functional/mamba2_executor.hpp"
+#include "accel/simulation/activity.hpp"
+#include "accel/simulation/observer.hpp"
+
+namespace tilewright::accel {
+
+struct FunctionalOutcome {
+    Activity activity;
+    std::int64_t values = 0;      // numbers compared: residual stream, states in memory, logits
+    std::int64_t mismatches = 0;  // numbers that differ in any bit
+    std::string first_mismatch;   // what differs first; empty if nothing does
+};
+
+// Runs the program on the instance's data and compares all that it leaves behind with `network`'s kernels on
+// the same data. Throws FunctionalError for a program that reads what is not there, and what simulate()
+// throws.
+FunctionalOutcome run_functional(const Design& design, const TileProgram& program,
+                                 const models::QuantizedMamba& network, const MambaInstance& instance,
+                                 Observer* observer = nullptr);
+
+// Data for a design without a checkpoint: seeded synthetic weights, block by block, states that two earlier
+// tokens have left, and, without lm_head in the workload, a synthetic residual stream.
+MambaInstance synthetic_instance(const Design& design, const models::QuantizedMamba& network,
+                                 std::uint64_t seed = 1);
+
+}  // namespace tilewright::accel

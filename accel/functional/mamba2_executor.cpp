@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the executor around memory: images, transfers, buffers.
+#include "accel/functional/mamba2_executor.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "accel/functional/functional_error.hpp"
+#include "accel/schedule/mamba2_schedule.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+std::size_t engine_of_kind(const TileProgram& program, EngineKind kind) {
+    for (std::size_t i = 0; i < program.engines.size(); ++i) {
+        if (program.engines[i].kind == kind) return i;
+    }
+    throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
+}
+
+}  // namespace
+
+Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
+                               const models::QuantizedMamba& network, const MambaInstance& instance)
+    : design_(design),
+      program_(program),
+      network_(network),
+      ops_(network.operators()),
+      instance_(instance),
+      matrix_(engine_of_kind(program, EngineKind::matrix)),
+      weight_dma_(design.port_of(Stream::weights)),
+      tokens_(design.workload.tokens),
+      weight_codec_(design.recipe.weights),
+      hidden_(network.operators().initial_state().hidden),
+      hidden_generation_(index(design.network.d_inner()), -1),
+      hidden_tokens_(index(design.network.d_inner()), 0),
+      residual_("the residual stream", tokens_, design.network.d_model),
+      in_proj_(make_linear(network.in_proj(), "in_proj's outputs", design.network.in_proj_outputs())),
+      out_proj_(make_linear(network.out_proj(), "out_proj's outputs", design.network.d_model)),
+      lm_head_(make_linear(network.in_proj(), "the logits", design.network.vocabulary)),
+      convolved_(
+          "the convolution's outputs", tokens_, design.network.convolution_channels(),
+          static_cast<std::int64_t>(ops_.element().groups(index(design.network.convolution_channels())))),
+      dt_("dt", tokens_, design.network.heads(),
+          static_cast<std::int64_t>(ops_.element().groups(index(design.network.heads())))),
+      decays_("exp(A dt)", tokens_, design.network.heads(),
+              static_cast<std::int64_t>(ops_.element().groups(index(design.network.heads())))),
+      gains_("dt B", tokens_, design.network.heads() * design.network.d_state,
+             design.network.heads() *
+                 static_cast<std::int64_t>(ops_.element().groups(index(design.network.d_state)))),
+      y_("y", tokens_, design.network.d_inner()),
+      gated_("the gates' outputs", tokens_, design.network.d_inner()),
+      normed_("the gated norm's outputs", tokens_, design.network.d_inner()) {
+    layouts_.resize(program.engines.size());
+    for (std::size_t i = 0; i < program.engines.size(); ++i) {
+        if (program.engines[i].kind != EngineKind::dma) continue;
+        layouts_[i] =
+            std::make_unique<TransferLayout>(design, design.memory_ports[program.engines[i].memory_port]);
+    }
+    orders_.resize(program.sections.size());
+    for (std::size_t s = 0; s < program.sections.size(); ++s) {
+        const auto& section = program.sections[s];
+        if (section.name == "block") block_section_ = s;
+        const bool multiplies = std::any_of(section.streams[matrix_].begin(), section.streams[matrix_].end(),
+                                            [](const auto& work) { return work.opcode == Opcode::matmul; });
+        if (multiplies) {
+            orders_[s] = std::make_unique<WeightStreamOrder>(program, section, matrix_, weight_dma_,
+                                                             design.recipe.weights);
+        }
+    }
+    collect_releases();
+    state_base_ = std::numeric_limits<std::int64_t>::max();
+    for (const auto& stream : program.sections[block_section_].streams) {
+        for (const auto& work : stream) {
+            if (work.opcode == Opcode::load && work.traffic == Traffic::ssm_state) {
+                state_base_ = std::min(state_base_, work.address);
+            }
+        }
+    }
+    write_images();
+}
+
+Mamba2Executor::Linear Mamba2Executor::make_linear(const models::QuantizedLinear& kernel, const char* name,
+                                                   std::int64_t outputs) const {
+    return {&kernel,
+            std::vector<models::QuantizedRow>(index(tokens_)),
+            std::vector<std::int64_t>(index(tokens_), -1),
+            std::vector<models::LinearSum>(index(tokens_ * outputs)),
+            std::vector<std::int64_t>(index(tokens_ * outputs), 0),
+            TaggedArray(name, tokens_, outputs)};
+}
+
+std::string Mamba2Executor::describe(const Step& step) const {
+    const auto& work = instruction(step);
+    return program_.engines[step.engine].name + ", " + program_.sections[step.section].name + " " +
+           std::to_string(step.repetition) + ", " + program_.labels[work.label] + " [" +
+           std::to_string(work.n0) + ", " + std::to_string(work.n0 + work.n) + ")";
+}
+
+const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) {
+    if (block_of_ == layer) return *block_;
+    if (block_of_ == layer + 1 && previous_block_) return *previous_block_;
+    previous_block_ = std::move(block_);
+    block_ = instance_.block(static_cast<int>(layer));
+    block_of_ = layer;
+    return *block_;
+}
+
+void Mamba2Executor::write_memory(const Step& step, std::span<const std::byte> bytes) {
+    const auto& layout = *layouts_[step.engine];
+    const auto& work = instruction(step);
+    auto& target = memories_[design_.memory_ports[program_.engines[step.engine].memory_port].memory];
+    const auto parts = layout.scatter(work, bytes);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        target.write(layout.address(work, step.repetition, i), parts[i]);
+    }
+}
+
+std::vector<std::byte> Mamba2Executor::read_memory(const Step& step) const {
+    const auto& layout = *layouts_[step.engine];
+    const auto& work = instruction(step);
+    const auto& source = memories_.at(design_.memory_ports[program_.engines[step.engine].memory_port].memory);
+    std::vector<std::vector<std::byte>> parts(layout.channels());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        parts[i].resize(index(layout.padded_bytes(work)));
+        source.read(layout.address(work, step.repetition, i), parts[i]);
+    }
+    return layout.gather(work, parts);
+}
+
+void Mamba2Executor::write_weights(
+    std::size_t section, std::int64_t repetition,
+    const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of) {
+    const auto& order = *orders_[section];
+    weight_codec_.collect(order, matrix_of);
+    for (const auto& load : order.loads()) {
+        const Step step{weight_dma_, section, repetition, load.load};
+        const auto& work = instruction(step);
+        write_memory(step, weight_codec_.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+    }
+}
+
+// Embedding, lm_head; without them the residual stream is there from the start.
+void Mamba2Executor::write_images() {
+    if (!instance_.ends) {
+        for (std::int64_t t = 0; t < tokens_; ++t) {
+            residual_.write(t, 0,
+                            std::span(instance_.residual)
+                                .subspan(index(t * design_.network.d_model), index(design_.network.d_model)),
+                            0);
+        }
+        return;
+    }
+    lm_head_.scale_base = instance_.ends->lm_head.scale_base;
+    for (std::size_t s = 0; s < program_.sections.size(); ++s) {
+        const auto& section = program_.sections[s];
+        if (s == block_section_) continue;
+        if (orders_[s]) {
+            write_weights(
+                s, 0, [&](std::uint32_t) -> const auto& { return instance_.ends->lm_head; });
+            continue;
+        }
+        // The rows of the embedding that the program looks up lie one behind the other.
+        StreamTile rows{0, 0, tokens_, 0, design_.network.d_model, 0};
+        for (std::size_t p = 0; p < section.streams[weight_dma_].size(); ++p) {
+            WeightCodec codec(design_.recipe.weights);
+            codec.append(instance_.ends->embedding, rows);
+            const Step step{weight_dma_, s, 0, p};
+            const auto& work = instruction(step);
+            write_memory(
+                step, codec.pack(0, tokens_ * design_.network.d_model, work.value_bytes, work.scale_bytes));
+        }
+    }
+}
+
+// Weights and state of a block, before its first transfer.
+void Mamba2Executor::write_block_image(std::int64_t layer) {
+    const auto& weights = block(layer);
+    const auto& operators = program_.sections[block_section_].operators;
+    write_weights(
+        block_section_, layer, [&](std::uint32_t op) -> const auto& {
+            return operators[op].name.ends_with("in_proj") ? weights.in_proj : weights.out_proj;
+        });
+    const auto state = instance_.state(static_cast<int>(layer));
+    const auto& streams = program_.sections[block_section_].streams;
+    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
+        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
+            const auto& work = streams[engine][p];
+            const Step step{engine, block_section_, layer, p};
+            if (work.opcode != Opcode::load) continue;
+            if (work.traffic == Traffic::convolution_weights)
+                write_memory(step, ops_.element().pack(weights.taps));
+            if (work.traffic == Traffic::convolution_state)
+                write_memory(step, ops_.element().pack(state.window));
+            if (work.traffic != Traffic::ssm_state) continue;
+            const auto [first, count] = state_channels(work);
+            const auto states = design_.network.d_state;
+            const auto group = ops_.state_group();
+            write_memory(
+                step,
+                ops_.state().pack(
+                    std::span(state.hidden.values).subspan(index(first * states), index(count * states)),
+                    std::span(state.hidden.exponents)
+                        .subspan(index(first / group * states), index(count / group * states))));
+        }
+    }
+    image_written_ = layer;
+}
+
+std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instruction& work) const {
+    const auto first = (work.address - state_base_) / Mamba2Schedule::state_group_stride(design_) *
+                       Mamba2Schedule::group_channels(design_);
+    const auto elements = work.value_bytes * 8 / design_.recipe.state.format.bits;
+    return {first, elements / design_.network.d_state};
+}
+
+std::span<std::byte> Mamba2Executor::transfer_bytes(const Step& step, std::size_t channel) {
+    return staging_.at(key(step))[channel];
+}
+
+void Mamba2Executor::start(const Step& step) {
+    try {
+        const auto& work = instruction(step);
+        if (work.opcode != Opcode::load && work.opcode != Opcode::store) {
+            commits_[key(step)] = compute(step);
+            return;
+        }
+        if (step.section == block_section_) {
+            while (image_written_ < step.repetition) write_block_image(image_written_ + 1);
+        }
+        if (work.opcode == Opcode::store) {
+            start_store(step);
+            return;
+        }
+        auto& parts = staging_[key(step)];
+        parts.resize(layouts_[step.engine]->channels());
+        for (auto& part : parts) part.resize(index(layouts_[step.engine]->padded_bytes(work)));
+    } catch (const FunctionalError& error) {
+        throw FunctionalError(describe(step) + ": " + error.what());
+    }
+}
+
+void Mamba2Executor::complete(const Step& step) {
+    try {
+        const auto& work = instruction(step);
+        if (work.opcode == Opcode::load) complete_load(step);
+        if (const auto commit = commits_.extract(key(step)); commit) commit.mapped()();
+        staging_.erase(key(step));
+        release(step);
+    } catch (const FunctionalError& error) {
+        throw FunctionalError(describe(step) + ": " + error.what());
+    }
+}
+
+void Mamba2Executor::start_store(const Step& step) {
+    const auto& work = instruction(step);
+    std::vector<std::byte> bytes;
+    if (work.traffic == Traffic::convolution_state) {
+        if (window_generation_ != step.repetition) {
+            throw FunctionalError("the convolution's state is not that of this block");
+        }
+        // All channels must have seen all tokens: their outputs say so.
+        for (std::int64_t t = 0; t < tokens_; ++t) {
+            convolved_.values.read(t, 0, convolved_.values.width(), step.repetition);
+        }
+        bytes = ops_.element().pack(window_);
+    } else {
+        const auto [first, count] = state_channels(work);
+        require_state(first, count, step.repetition);
+        for (auto channel = first; channel < first + count; ++channel) {
+            if (hidden_tokens_[index(channel)] == tokens_) continue;
+            throw FunctionalError("the state of channel " + std::to_string(channel) + " has seen " +
+                                  std::to_string(hidden_tokens_[index(channel)]) + " of " +
+                                  std::to_string(tokens_) + " tokens");
+        }
+        const auto states = design_.network.d_state;
+        const auto group = ops_.state_group();
+        bytes =
+            ops_.state().pack(std::span(hidden_.values).subspan(index(first * states), index(count * states)),
+                              std::span(hidden_.exponents)
+                                  .subspan(index(first / group * states), index(count / group * states)));
+    }
+    staging_[key(step)] = layouts_[step.engine]->scatter(work, bytes);
+}
+
+void Mamba2Executor::complete_load(const Step& step) {
+    const auto& work = instruction(step);
+    const auto bytes = layouts_[step.engine]->gather(work, staging_.at(key(step)));
+    switch (work.traffic) {
+        case Traffic::weights:
+        case Traffic::weights_again: {
+            if (!orders_[step.section]) {  // the embedding's rows
+                const auto elements = tokens_ * design_.network.d_model;
+                const WeightCodec codec(design_.recipe.weights);
+                weights_[key(step)] = codec.unpack(bytes, 0, elements, work.value_bytes);
+                break;
+            }
+            const auto& order = *orders_[step.section];
+            const auto [begin, end] = order.range_of_load(step.position);
+            weights_[key(step)] = weight_codec_.unpack(bytes, begin, end, work.value_bytes);
+            break;
+        }
+        case Traffic::convolution_weights:
+            taps_ = ops_.element().unpack(
+                bytes, index(design_.network.convolution_channels() * design_.network.convolution_width));
+            taps_generation_ = step.repetition;
+            break;
+        case Traffic::convolution_state:
+            window_ = ops_.element().unpack(
+                bytes, index(design_.network.convolution_channels() * design_.network.convolution_width));
+            window_generation_ = step.repetition;
+            break;
+        case Traffic::ssm_state: {
+            const auto [first, count] = state_channels(work);
+            const auto states = design_.network.d_state;
+            const auto group = ops_.state_group();
+            std::vector<int> exponents(index(count / group * states));
+            const auto values = ops_.state().unpack(bytes, index(count * states), exponents);
+            std::copy(values.begin(), values.end(), hidden_.values.begin() + first * states);
+            std::copy(exponents.begin(), exponents.end(), hidden_.exponents.begin() + first / group * states);
+            std::fill_n(hidden_generation_.begin() + first, count, step.repetition);
+            std::fill_n(hidden_tokens_.begin() + first, count, 0);
+            break;
+        }
+    }
+}
+
+// A hold of what a DMA engine has loaded ends the data's life with its last user: a later read is a mistake
+// of the program.
+void Mamba2Executor::collect_releases() {
+    for (std::size_t s = 0; s < program_.sections.size(); ++s) {
+        for (const auto& hold : program_.sections[s].holds) {
+            const bool loaded = program_.engines[hold.holder.engine].kind == EngineKind::dma;
+            if (!loaded || hold.holder.index < 0 || hold.releaser.index < 0) continue;
+            releases_[{s, hold.releaser.engine, index(hold.releaser.index)}].push_back(
+                {hold.holder.engine, index(hold.holder.index)});
+        }
+    }
+}
+
+void Mamba2Executor::release(const Step& step) {
+    const auto found = releases_.find({step.section, step.engine, step.position});
+    if (found == releases_.end()) return;
+    for (const auto& [engine, position] : found->second) {
+        const Step loaded{engine, step.section, step.repetition, position};
+        const auto& work = instruction(loaded);
+        switch (work.traffic) {
+            case Traffic::weights:
+            case Traffic::weights_again:
+                weights_.erase(key(loaded));
+                break;
+            case Traffic::convolution_weights:
+                if (taps_generation_ == step.repetition) taps_generation_ = -1;
+                break;
+            case Traffic::convolution_state:
+                if (window_generation_ == step.repetition) window_generation_ = -1;
+                break;
+            case Traffic::ssm_state: {
+                // A store gives back what it has written.
+                const auto [first, count] = state_channels(instruction(step));
+                for (auto channel = first; channel < first + count; ++channel) {
+                    auto& generation = hidden_generation_[index(channel)];
+                    if (generation == step.repetition) generation = -1;
+                }
+                break;
+            }
+        }
+    }
+}
+
+void Mamba2Executor::require_state(std::int64_t first, std::int64_t count, std::int64_t generation) const {
+    for (auto channel = first; channel < first + count; ++channel) {
+        if (hidden_generation_[index(channel)] == generation) continue;
+        throw FunctionalError("the state of channel " + std::to_string(channel) + " is not in the buffer");
+    }
+}
+
+std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
+    return residual_.read(token, 0, design_.network.d_model, design_.network.layers);
+}
+
+std::vector<double> Mamba2Executor::logits() const {
+    return lm_head_.outputs.read(0, 0, design_.network.vocabulary, 0);
+}
+
+models::QuantizedBlockState Mamba2Executor::stored_state(int layer) const {
+    auto state = ops_.initial_state();
+    const auto& streams = program_.sections[block_section_].streams;
+    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
+        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
+            const auto& work = streams[engine][p];
+            if (work.opcode != Opcode::store) continue;
+            const auto bytes = read_memory({engine, block_section_, layer, p});
+            if (work.traffic == Traffic::convolution_state) {
+                state.window = ops_.element().unpack(bytes, state.window.size());
+                continue;
+            }
+            const auto [first, count] = state_channels(work);
+            const auto states = design_.network.d_state;
+            const auto values = ops_.state().unpack(bytes, index(count * states));
+            std::copy(values.begin(), values.end(), state.hidden.values.begin() + first * states);
+        }
+    }
+    return state;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/numerics/numerics.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "models/networks/mamba_preparation.hpp"
+#include "models/networks/quantized_mamba.hpp"
+#include "models/weights/synthetic_mamba.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+// Operators whose outputs the recipe leaves in the reference's basis; the others are rotated or scaled back
+// where that can be done.
+bool comparable(const std::string& name, const models::Recipe& recipe) {
+    if (name == "norm") return !recipe.rotate_residual && !recipe.smoothing_alpha;  // its scale is merged
+    if (name == "gated_norm") return !recipe.smoothing_alpha;
+    return true;
+}
+
+std::vector<double> rows_rotated_back(const models::QuantizedMamba& network, const std::vector<double>& rows,
+                                      std::size_t width) {
+    std::vector<double> result;
+    for (std::size_t at = 0; at < rows.size(); at += width) {
+        const auto row = network.unrotated(std::span(rows).subspan(at, width));
+        result.insert(result.end(), row.begin(), row.end());
+    }
+    return result;
+}
+
+}  // namespace
+
+std::string numerics_key(const Design& design) {
+    const auto& network = design.network;
+    const auto& recipe = design.recipe;
+    const auto describe = [](const models::Quantization& quantization) {
+        return nlohmann::json{quantization.format.name, quantization.group_size,
+                              static_cast<int>(quantization.scale_kind), quantization.scale_bits,
+                              quantization.scale_exponent_min};
+    };
+    const nlohmann::json key = {
+        static_cast<int>(network.version),
+        network.d_model,
+        network.d_state,
+        network.expand,
+        network.head_dim,
+        network.groups,
+        network.convolution_width,
+        describe(recipe.weights),
+        describe(recipe.activations),
+        describe(recipe.convolution),
+        describe(recipe.state),
+        recipe.ssm_intermediate.name,
+        recipe.residual.name,
+        recipe.residual_fraction_bits,
+        static_cast<int>(recipe.ties),
+        static_cast<int>(recipe.functions),
+        recipe.rotate_residual,
+        recipe.online_hadamard,
+        recipe.smoothing_alpha.value_or(-1),
+        design.matrix.accumulator_bits,
+    };
+    return key.dump();
+}
+
+Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
+    auto config = design.network;
+    config.layers = 1;
+    config.vocabulary = 1;
+    const models::SyntheticMamba weights(config, seed, models::ElementType::bf16);
+    const auto stream = models::synthetic_residual(config, tokens, seed);
+
+    const models::MambaReference reference(weights);
+    auto reference_state = reference.initial_state();
+    auto residual = stream;
+    std::vector<models::BlockTaps> expected;
+    constexpr std::int64_t chunk = 256;
+    reference.run_blocks(residual, reference_state, models::ScanForm::recurrent, chunk, &expected);
+    // Calibration sees other tokens than those that are measured.
+    std::vector<models::LinearInputs> calibration(1);
+    if (design.recipe.smoothing_alpha) {
+        constexpr std::int64_t calibration_tokens = 16;
+        auto other_stream = models::synthetic_residual(config, calibration_tokens, seed + 1);
+        auto other_state = reference.initial_state();
+        calibration = reference.run_blocks(other_stream, other_state);
+    }
+
+    const models::QuantizedMamba network(config, design.recipe, design.matrix.accumulator_bits);
+    const auto block = models::prepare_block(weights, design.recipe, 0, calibration.data());
+    auto state = network.operators().initial_state();
+    models::BlockTaps taps;
+    const auto width = static_cast<std::size_t>(config.d_model);
+    for (std::size_t t = 0; t < static_cast<std::size_t>(tokens); ++t) {
+        auto row = network.rotated(std::span(stream).subspan(t * width, width));
+        network.block(block, row, state, &taps);
+    }
+    for (const auto* name : {"out_proj", "block"}) {
+        taps.outputs[name] = rows_rotated_back(network, taps.outputs[name], width);
+    }
+    Numerics result;
+    result.tokens = tokens;
+    result.seed = seed;
+    result.accumulator_bits = design.matrix.accumulator_bits;
+    result.required_accumulator_bits = std::max(network.in_proj().required_accumulator_bits(),
+                                                network.out_proj().required_accumulator_bits());
+    for (const auto* name :
+         {"norm", "in_proj", "conv1d", "dt", "scan", "gate", "gated_norm", "out_proj", "block"}) {
+        const auto found = taps.outputs.find(name);
+        if (found == taps.outputs.end() || !comparable(name, design.recipe)) continue;
+        result.operators.push_back(
+            {name, models::measure_error(expected[0].outputs.at(name), found->second)});
+    }
+    return result;
+}
+
+}  // namespace tilewright::accel

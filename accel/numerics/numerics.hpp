@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recipe does to the numbers: every operator of one full-width block, quantized, against float64.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "accel/design/design.hpp"
+#include "models/kernels/error_measures.hpp"
+
+namespace tilewright::accel {
+
+struct OperatorNumerics {
+    std::string name;  // see models/networks/block_taps.hpp
+    models::ErrorMeasures error;
+};
+
+struct Numerics {
+    std::vector<OperatorNumerics> operators;  // in the order of computation; the last is the block's output
+    std::int64_t tokens = 0;                  // that went through the block
+    std::uint64_t seed = 0;
+    int accumulator_bits = 0;           // of the matrix unit
+    int required_accumulator_bits = 0;  // at which no sum can overflow
+};
+
+// All that the numbers depend on: network, recipe and the matrix unit's accumulator. Designs for which this
+// is equal have equal numerics, whatever their mapping.
+std::string numerics_key(const Design& design);
+
+// Seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them one after
+// the other through one block. Errors add up along the block: each operator gets what the quantized ones
+// before it made.
+Numerics measure_numerics(const Design& design, std::int64_t tokens = 4, std::uint64_t seed = 1);
+
+}  // namespace tilewright::accel

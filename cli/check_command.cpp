@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numerics of a design: its operators against float64, and its program carried out on data against the
+// kernels.
+#include <iostream>
+
+#include "accel/report/evaluate.hpp"
+#include "cli/command.hpp"
+#include "sweeps/table.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+namespace {
+
+sweeps::ResultTable operator_table(const ordered_json& numerics) {
+    sweeps::ResultTable table;
+    table.columns = {{"operator", ""}, {"SQNR, dB", ""}, {"cosine", ""}, {"max abs error", ""}};
+    for (const auto& row : numerics.at("operators")) {
+        table.rows.push_back(
+            {{row.at("name"), row.at("sqnr_db"), row.at("cosine"), row.at("max_abs_error")}, false, "", ""});
+    }
+    return table;
+}
+
+}  // namespace
+
+int check_command(const std::vector<std::string>& arguments) {
+    po::options_description options("Options");
+    options.add_options()("set", po::value<std::vector<std::string>>()->composing(),
+                          "/json/pointer=VALUE: change the design before it is checked; may be repeated")(
+        "layers", po::value<int>()->default_value(1), "blocks to carry out on data; 0: all of the network's")(
+        "json", "print the numerics as JSON");
+    po::variables_map values;
+    if (!parse_options(arguments, "check DESIGN.json [OPTIONS]", options, "design", 1, 1, values))
+        return success;
+    auto document = accel::DesignDocument::load(values["design"].as<std::vector<std::string>>().front());
+    if (values.count("set") > 0) {
+        for (const auto& assignment : values["set"].as<std::vector<std::string>>())
+            document.assign(assignment);
+    }
+    const auto layers = values["layers"].as<int>();
+    const auto all = document.parse().network.layers;
+    if (layers < 0 || layers > all) {
+        throw UsageError("--layers " + std::to_string(layers) + " is not in the network; allowed: 0 to " +
+                         std::to_string(all));
+    }
+    if (layers > 0) {
+        // A block is like the others, and lm_head like its linear layers.
+        document.set("/network/layers", layers);
+        if (layers < all) document.set("/workload/lm_head", false);
+    }
+    auto evaluation = accel::evaluate(document, accel::Fidelity::functional);
+    accel::add_numerics(evaluation);
+    const auto report = accel::make_report(document, evaluation);
+    const auto& numerics = report.at("numerics");
+    if (values.count("json") > 0) {
+        std::cout << numerics.dump(2) << "\n";
+    } else {
+        std::cout << evaluation.design.name << ": " << evaluation.design.recipe.name << " on "
+                  << evaluation.design.network.name << ", against float64 ("
+                  << numerics.at("data").get<std::string>() << ")\n\n"
+                  << sweeps::format_table(operator_table(numerics), 4)
+                  << "\naccumulator: " << numerics.at("accumulator_bits") << " bits, "
+                  << numerics.at("required_accumulator_bits") << " needed\n";
+        if (evaluation.functional) {
+            std::cout << "functional: " << evaluation.design.network.layers << " blocks, "
+                      << evaluation.functional->values << " values compared with the kernels, "
+                      << evaluation.functional->mismatches << " mismatches\n";
+        }
+    }
+    if (!evaluation.overflow.empty()) {
+        std::cerr << "tilewright: " << document.file() << "#: does not fit " << evaluation.design.device.name
+                  << ": " << evaluation.overflow << "; its program was not carried out\n";
+        return does_not_fit;
+    }
+    if (evaluation.functional->mismatches > 0) {
+        std::cerr << "tilewright: " << document.file() << "#: " << evaluation.functional->first_mismatch
+                  << "\n";
+        return check_failed;
+    }
+    return success;
+}
+
+}  // namespace tilewright::cli

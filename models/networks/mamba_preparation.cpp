@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/networks/mamba_preparation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "models/kernels/group_quantizer.hpp"
+#include "models/kernels/hadamard.hpp"
+
+namespace tilewright::models {
+
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+std::vector<double> all(const TensorView& view) {
+    std::vector<double> values(index(view.elements()));
+    view.read(0, view.elements(), values.data());
+    return values;
+}
+
+// A vector as it is kept on chip.
+std::vector<double> in_fp16(std::vector<double> values) {
+    Quantization fp16;
+    fp16.format = number_format("fp16");
+    GroupQuantizer(fp16, TieRule::to_even).round(values);
+    return values;
+}
+
+// [outputs, inputs] in binary32: every row scaled by `input_scale` (if any) and, on request, rotated.
+std::vector<float> merged_rows(const TensorView& view, std::span<const double> input_scale, bool rotate) {
+    const auto inputs = view.shape.back();
+    const auto outputs = view.elements() / inputs;
+    std::vector<float> result(index(view.elements()));
+    std::vector<double> row(index(inputs));
+    for (std::int64_t n = 0; n < outputs; ++n) {
+        view.read(n * inputs, inputs, row.data());
+        if (!input_scale.empty()) {
+            for (std::size_t k = 0; k < row.size(); ++k) row[k] *= input_scale[k];
+        }
+        if (rotate) hadamard_transform(row);
+        std::transform(row.begin(), row.end(), result.begin() + n * inputs,
+                       [](double value) { return static_cast<float>(value); });
+    }
+    return result;
+}
+
+// Q W, column by column; a few columns at a time, so that memory is read in lines.
+void rotate_outputs(std::vector<float>& weights, std::int64_t outputs, std::int64_t inputs) {
+    constexpr std::int64_t lines = 16;
+    std::vector<double> columns(index(lines * outputs));
+    for (std::int64_t k = 0; k < inputs; k += lines) {
+        const auto count = std::min(lines, inputs - k);
+        for (std::int64_t n = 0; n < outputs; ++n) {
+            for (std::int64_t i = 0; i < count; ++i) {
+                columns[index(i * outputs + n)] = static_cast<double>(weights[index(n * inputs + k + i)]);
+            }
+        }
+        for (std::int64_t i = 0; i < count; ++i) {
+            hadamard_transform(std::span(columns).subspan(index(i * outputs), index(outputs)));
+        }
+        for (std::int64_t n = 0; n < outputs; ++n) {
+            for (std::int64_t i = 0; i < count; ++i) {
+                weights[index(n * inputs + k + i)] = static_cast<float>(columns[index(i * outputs + n)]);
+            }
+        }
+    }
+}
+
+// SmoothQuant (Xiao et al., arXiv 2211.10438, equation 4): s = max|x|^alpha / max|w|^(1 - alpha) per input.
+std::vector<double> smoothing_scales(const std::vector<double>& inputs, const TensorView& view,
+                                     double alpha) {
+    const auto channels = view.shape.back();
+    std::vector<double> most_x(index(channels));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        auto& most = most_x[i % most_x.size()];
+        most = std::max(most, std::abs(inputs[i]));
+    }
+    std::vector<double> most_w(index(channels));
+    std::vector<double> row(index(channels));
+    for (std::int64_t n = 0; n < view.elements() / channels; ++n) {
+        view.read(n * channels, channels, row.data());
+        for (std::size_t k = 0; k < row.size(); ++k) most_w[k] = std::max(most_w[k], std::abs(row[k]));
+    }
+    std::vector<double> scales(index(channels), 1.0);
+    for (std::size_t k = 0; k < scales.size(); ++k) {
+        if (most_x[k] > 0 && most_w[k] > 0) {
+            scales[k] = std::pow(most_x[k], alpha) / std::pow(most_w[k], 1 - alpha);
+        }
+    }
+    return scales;
+}
+
+// Element-wise a / b, where an empty b is all ones.
+std::vector<double> over(std::vector<double> a, const std::vector<double>& b) {
+    for (std::size_t i = 0; i < b.size(); ++i) a[i] /= b[i];
+    return a;
+}
+
+}  // namespace
+
+Quantization for_inputs(const Quantization& quantization, std::int64_t inputs) {
+    auto result = quantization;
+    if (result.group_size > 0 && inputs % result.group_size != 0) result.group_size = inputs;
+    return result;
+}
+
+QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& recipe, int layer,
+                                  const LinearInputs* calibration) {
+    const auto& config = weights.config();
+    const bool mamba2 = config.version == MambaVersion::mamba2;
+    const auto prefix = "backbone.layers." + std::to_string(layer) + ".";
+    const auto get = [&](const char* name) -> const TensorView& { return weights.tensor(prefix + name); };
+    const auto quantize = [&](const std::vector<float>& matrix, const TensorView& view) {
+        const auto inputs = view.shape.back();
+        return quantize_matrix(matrix, view.elements() / inputs, inputs, for_inputs(recipe.weights, inputs),
+                               recipe.ties);
+    };
+    if (recipe.smoothing_alpha && calibration == nullptr) {
+        throw std::invalid_argument("smoothing needs calibration data");
+    }
+    QuantizedMambaBlock block;
+    const auto norm = all(get("norm.weight"));
+    std::vector<double> in_smoothing;
+    std::vector<double> out_smoothing;
+    if (recipe.smoothing_alpha) {
+        const auto alpha = *recipe.smoothing_alpha;
+        in_smoothing = smoothing_scales(calibration->in_proj, get("mixer.in_proj.weight"), alpha);
+        // Without a norm in front of it there is nothing that out_proj's scales could be merged into.
+        if (mamba2)
+            out_smoothing = smoothing_scales(calibration->out_proj, get("mixer.out_proj.weight"), alpha);
+    }
+    // A rotated stream has no channels left that could be scaled, so there smoothing is for out_proj alone.
+    auto in_scale = in_smoothing;
+    if (recipe.rotate_residual) {
+        in_scale = norm;
+    } else {
+        block.norm = in_fp16(over(norm, in_smoothing));
+    }
+    const auto& in_proj = get("mixer.in_proj.weight");
+    block.in_proj = quantize(merged_rows(in_proj, in_scale, recipe.rotate_residual), in_proj);
+
+    block.taps = all(get("mixer.conv1d.weight"));
+    GroupQuantizer(recipe.convolution, recipe.ties).round(block.taps);
+    block.convolution_bias = in_fp16(all(get("mixer.conv1d.bias")));
+    block.a = all(get("mixer.A_log"));
+    for (auto& value : block.a) value = static_cast<double>(static_cast<float>(std::exp(value)));
+    block.d = in_fp16(all(get("mixer.D")));
+    if (mamba2) {
+        block.dt_bias = in_fp16(all(get("mixer.dt_bias")));
+        block.gated_norm = in_fp16(over(all(get("mixer.norm.weight")), out_smoothing));
+    } else {
+        block.dt_bias = in_fp16(all(get("mixer.dt_proj.bias")));
+        block.x_proj =
+            quantize(merged_rows(get("mixer.x_proj.weight"), {}, false), get("mixer.x_proj.weight"));
+        block.dt_proj =
+            quantize(merged_rows(get("mixer.dt_proj.weight"), {}, false), get("mixer.dt_proj.weight"));
+    }
+    const auto& out_proj = get("mixer.out_proj.weight");
+    auto merged = merged_rows(out_proj, out_smoothing, recipe.online_hadamard);
+    if (recipe.rotate_residual) rotate_outputs(merged, config.d_model, config.d_inner());
+    block.out_proj = quantize(merged, out_proj);
+    return block;
+}
+
+QuantizedMambaEnds prepare_ends(const MambaWeights& weights, const Recipe& recipe) {
+    const auto& config = weights.config();
+    const auto& embedding = weights.tensor("backbone.embedding.weight");
+    const auto norm = all(weights.tensor("backbone.norm_f.weight"));
+    const auto quantize = [&](std::span<const double> scale) {
+        return quantize_matrix(merged_rows(embedding, scale, recipe.rotate_residual), config.vocabulary,
+                               config.d_model, recipe.weights, recipe.ties);
+    };
+    QuantizedMambaEnds ends;
+    ends.embedding = quantize({});
+    if (recipe.rotate_residual) {
+        ends.lm_head = quantize(norm);
+    } else {
+        ends.lm_head = ends.embedding;
+        ends.final_norm = in_fp16(norm);
+    }
+    return ends;
+}
+
+}  // namespace tilewright::models

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "accel/numerics/numerics.hpp"
+#include "accel/report/evaluate.hpp"
+#include "mappings.hpp"
+#include "small_design.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using test::design_document;
+using test::Settings;
+using test::small_document;
+
+namespace {
+
+double block_sqnr(const Settings& settings) {
+    const auto numerics = measure_numerics(design_document("lightmamba-vck190-w4a4", settings).parse());
+    return numerics.operators.back().error.sqnr_db;
+}
+
+}  // namespace
+
+TEST_CASE("no mapping choice is part of what numerics depend on, and every choice of the recipe is") {
+    // That the programs of these mappings make the kernels' numbers in every bit is tested with the data.
+    std::set<std::string> keys;
+    for (const auto& mapping : test::all_mappings())
+        keys.insert(numerics_key(small_document(mapping).parse()));
+    CHECK(keys.size() == 1);
+    for (const Settings& settings :
+         {Settings{{"/recipe/weights/format", "int8"}},
+          {{"/recipe/weights/group_size", 32}},
+          {{"/recipe/weights/scale_bits", 32}},
+          {{"/recipe/activations/format", "e2m1"}},
+          {{"/recipe/state/scale_exponent_min", -12}},
+          {{"/recipe/convolution/group_size", 4}},
+          {{"/recipe/ssm_intermediate", "int12"}},
+          {{"/recipe/residual_fraction_bits", 12}},
+          {{"/recipe/rounding", "rne"}},
+          {{"/recipe/functions", "exact"}},
+          {{"/recipe/rotations", {{"residual", "none"}, {"out_proj_input", "online"}}}},
+          {{"/recipe/rotations", {{"residual", "merged"}, {"out_proj_input", "none"}}}},
+          {{"/recipe/smoothing", {{"method", "smoothquant"}, {"alpha", 0.5}}}},
+          {{"/network/d_model", 256}},
+          {{"/engines/matrix/accumulator_bits", 20}}}) {
+        INFO(test::text(settings));
+        CHECK(keys.insert(numerics_key(small_document(settings).parse())).second);
+    }
+}
+
+TEST_CASE("on a full-width block the rotated W4A4 recipe beats the others, and wider formats beat it") {
+    const auto rotated = block_sqnr({});
+    const auto plain = block_sqnr({{"/recipe", "w4a4-unrotated"}});
+    const auto smoothed = block_sqnr({{"/recipe", "w4a4-smoothquant"}});
+    const auto eight_bits = block_sqnr({{"/recipe", "lightmamba-w8a8"}});
+    WARN("block output, SQNR in dB: W4A4 rotated " << rotated << ", SmoothQuant " << smoothed << ", plain "
+                                                   << plain << "; W8A8 rotated " << eight_bits);
+    CHECK(rotated > plain + 3);
+    CHECK(rotated > smoothed);
+    CHECK(eight_bits > rotated + 15);
+}
+
+TEST_CASE("reports carry the numerics of their recipe") {
+    const auto document = small_document();
+    auto evaluation = evaluate(document, Fidelity::functional);
+    add_numerics(evaluation);
+    const auto report = make_report(document, evaluation);
+    const auto& numerics = report.at("numerics");
+    CHECK(numerics.at("mismatches") == 0);
+    CHECK(numerics.at("values_compared").get<std::int64_t>() > 1000);
+    CHECK(numerics.at("operators").back().at("name") == "block");
+    CHECK(numerics.at("operators").back().at("sqnr_db").get<double>() > 5);
+    CHECK(numerics.at("required_accumulator_bits") == 13);  // 64 products of 7 x 7 and a sign
+    const auto timed = evaluate(document, Fidelity::timing);
+    CHECK(timed.activity->duration == evaluation.activity->duration);
+    CHECK(make_report(document, timed).at("numerics").at("mismatches").is_null());
+}
