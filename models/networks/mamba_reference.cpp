@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace tilewright::models {
 
@@ -74,14 +75,14 @@ std::vector<double> columns(const std::vector<double>& matrix, std::int64_t toke
 
 }  // namespace
 
-MambaReference::MambaReference(const MambaCheckpoint& checkpoint) : config_(checkpoint.config()) {
-    embedding_ = &checkpoint.tensor("backbone.embedding.weight");
-    final_norm_ = all(checkpoint.tensor("backbone.norm_f.weight"));
+MambaReference::MambaReference(const MambaWeights& network) : config_(network.config()) {
+    embedding_ = &network.tensor("backbone.embedding.weight");
+    final_norm_ = all(network.tensor("backbone.norm_f.weight"));
     const bool mamba2 = config_.version == MambaVersion::mamba2;
     for (int layer = 0; layer < config_.layers; ++layer) {
         const auto prefix = "backbone.layers." + std::to_string(layer) + ".";
         const auto get = [&](const std::string& name) -> const TensorView& {
-            return checkpoint.tensor(prefix + name);
+            return network.tensor(prefix + name);
         };
         Block block;
         block.norm = all(get("norm.weight"));
@@ -138,8 +139,22 @@ MambaOutput MambaReference::run(std::span<const std::int64_t> tokens, MambaState
     return output;
 }
 
-void MambaReference::block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
-                           MambaState::Block& state, ScanForm scan, std::int64_t chunk) const {
+std::vector<LinearInputs> MambaReference::run_blocks(std::vector<double>& residual, MambaState& state,
+                                                     ScanForm scan, std::int64_t chunk) const {
+    const auto tokens = static_cast<std::int64_t>(residual.size()) / config_.d_model;
+    if (residual.size() != index(tokens * config_.d_model)) {
+        throw std::invalid_argument("a residual of " + std::to_string(residual.size()) +
+                                    " elements is not whole tokens of " + std::to_string(config_.d_model));
+    }
+    std::vector<LinearInputs> inputs;
+    for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+        inputs.push_back(block(blocks_[layer], residual, tokens, state.blocks[layer], scan, chunk));
+    }
+    return inputs;
+}
+
+LinearInputs MambaReference::block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
+                                   MambaState::Block& state, ScanForm scan, std::int64_t chunk) const {
     const auto inner = config_.d_inner();
     const auto width = config_.in_proj_outputs();
     const bool mamba2 = config_.version == MambaVersion::mamba2;
@@ -177,6 +192,7 @@ void MambaReference::block(const Block& weights, std::vector<double>& residual, 
     }
     const auto update = linear(*weights.out_proj, y, tokens);
     for (std::size_t i = 0; i < residual.size(); ++i) residual[i] += update[i];
+    return {std::move(normed), std::move(y)};
 }
 
 std::vector<double> MambaReference::convolve(const Block& weights, const std::vector<double>& input,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/networks/mamba.hpp"
-#include "models/weights/mamba_checkpoint.hpp"
+#include "models/weights/mamba_weights.hpp"
 
 namespace tilewright::models {
 
@@ -27,11 +27,17 @@ struct MambaOutput {
     std::vector<std::vector<double>> blocks;  // residual stream after every block, [tokens, d_model] each
 };
 
-// Keeps references into the checkpoint, which must outlive it. Large matrices are converted row by row as
+// The activations that a block multiplies by its two large matrices: what calibration looks at.
+struct LinearInputs {
+    std::vector<double> in_proj;   // [tokens, d_model], normed
+    std::vector<double> out_proj;  // [tokens, d_inner], gated, and normed in Mamba2
+};
+
+// Keeps references into the weights, which must outlive it. Large matrices are converted row by row as
 // they are used; sums run in a fixed order, so results do not depend on the machine's load.
 class MambaReference {
   public:
-    explicit MambaReference(const MambaCheckpoint& checkpoint);
+    explicit MambaReference(const MambaWeights& network);
 
     MambaState initial_state() const;
 
@@ -41,6 +47,12 @@ class MambaReference {
     MambaOutput run(std::span<const std::int64_t> tokens, MambaState& state,
                     ScanForm scan = ScanForm::recurrent, std::int64_t chunk = 256,
                     bool keep_blocks = false) const;
+
+    // The blocks alone: `residual` [tokens, d_model] goes through all of them and advances `state`. Returns
+    // what every block fed its linear layers. Throws std::invalid_argument for a residual that is not whole
+    // tokens.
+    std::vector<LinearInputs> run_blocks(std::vector<double>& residual, MambaState& state,
+                                         ScanForm scan = ScanForm::recurrent, std::int64_t chunk = 256) const;
 
     const MambaConfig& config() const { return config_; }
 
@@ -66,8 +78,8 @@ class MambaReference {
         std::vector<double> dt;  // [tokens, heads], or [tokens, d_inner] in Mamba1
     };
 
-    void block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
-               MambaState::Block& state, ScanForm scan, std::int64_t chunk) const;
+    LinearInputs block(const Block& weights, std::vector<double>& residual, std::int64_t tokens,
+                       MambaState::Block& state, ScanForm scan, std::int64_t chunk) const;
     std::vector<double> convolve(const Block& weights, const std::vector<double>& input, std::int64_t tokens,
                                  MambaState::Block& state) const;
     std::vector<double> scan_recurrent(const Block& weights, const ScanInput& input, std::int64_t tokens,

@@ -63,14 +63,6 @@ std::string canonical_name(std::string name) {
 
 }  // namespace
 
-std::map<std::string, std::vector<std::int64_t>> mamba_weight_shapes(const MambaConfig& config) {
-    std::map<std::string, std::vector<std::int64_t>> shapes;
-    for (const auto& tensor : build_mamba_graph(config, {}).tensors) {
-        if (tensor.role == TensorRole::weight) shapes.emplace(tensor.name, tensor.shape);
-    }
-    return shapes;
-}
-
 MambaCheckpoint::MambaCheckpoint(const std::filesystem::path& folder) : folder_(folder.string()) {
     read_config(folder / "config.json");
     map_shards(folder);

@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/networks/mamba.hpp"
-#include "models/weights/safetensors.hpp"
+#include "models/weights/mamba_weights.hpp"
 
 namespace tilewright::models {
 
@@ -20,15 +19,15 @@ class CheckpointError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-class MambaCheckpoint {
+class MambaCheckpoint : public MambaWeights {
   public:
     // Maps all shards and checks that every tensor of the network is there with its shape and finite values.
     // Throws CheckpointError or SafetensorsError.
     explicit MambaCheckpoint(const std::filesystem::path& folder);
 
-    const MambaConfig& config() const { return config_; }
-    // By the name that state-spaces checkpoints use, such as "backbone.layers.0.mixer.in_proj.weight".
-    const TensorView& tensor(const std::string& name) const;
+    const MambaConfig& config() const override { return config_; }
+    // Throws CheckpointError.
+    const TensorView& tensor(const std::string& name) const override;
 
   private:
     void read_config(const std::filesystem::path& file);
@@ -40,9 +39,5 @@ class MambaCheckpoint {
     std::vector<SafetensorsFile> files_;
     std::map<std::string, const TensorView*> tensors_;
 };
-
-// Every weight that a network of these sizes has, with its shape (convolution weights as [channels, 1,
-// width]).
-std::map<std::string, std::vector<std::int64_t>> mamba_weight_shapes(const MambaConfig& config);
 
 }  // namespace tilewright::models
