@@ -19,7 +19,7 @@ class CheckpointError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-class MambaCheckpoint : public MambaWeights {
+class MambaCheckpoint final : public MambaWeights {
   public:
     // Maps all shards and checks that every tensor of the network is there with its shape and finite values.
     // Throws CheckpointError or SafetensorsError.
