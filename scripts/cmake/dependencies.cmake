@@ -19,6 +19,7 @@ find_package(fmt 9 REQUIRED)
 find_package(SQLite3 3.40 REQUIRED)
 find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)
 pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET systemc)
+pkg_check_modules(HIGHWAY REQUIRED IMPORTED_TARGET libhwy)
 
 # Debian builds SystemC as C++17: the library exports its version symbol for that standard only, so C++20 code
 # has to ask for it. SC_INCLUDE_DYNAMIC_PROCESSES must be the same in every translation unit.
