@@ -3,7 +3,8 @@
 
 #include <benchmark/benchmark.h>
 
-#include "models/formats/group_encoder.hpp"
+#include "models/formats/quantize.hpp"
+#include "models/kernels/four_bit_dot.hpp"
 #include "models/kernels/grouped_dot.hpp"
 #include "models/networks/mamba.hpp"
 #include "models/weights/synthetic_mamba.hpp"
@@ -26,8 +27,8 @@ void count_elements(benchmark::State& state) {
     state.SetItemsProcessed(static_cast<std::int64_t>(elements) * state.iterations());
 }
 
-void quantize_groups(benchmark::State& state, const char* format, std::size_t group, ScaleRule rule,
-                     TieRule ties) {
+void quantize_codes(benchmark::State& state, const char* format, std::size_t group, ScaleRule rule,
+                    TieRule ties) {
     const GroupEncoder encoder(number_format(format), {group, rule, MxScaleMode::floor, ties});
     const auto values = gaussian();
     std::vector<std::uint16_t> codes(elements);
@@ -73,6 +74,26 @@ void dot_of_groups(benchmark::State& state) {
 }
 BENCHMARK(dot_of_groups)->Arg(8)->Arg(32)->Arg(128)->Arg(4096);
 
+void dot_of_e2m1_codes(benchmark::State& state) {
+    const FourBitDot dot(number_format("e2m1"), number_format("e2m1"));
+    std::mt19937 random(1);
+    std::vector<std::uint8_t> codes(elements);
+    for (auto& code : codes) code = static_cast<std::uint8_t>(random() % 16);
+    for (auto _ : state) benchmark::DoNotOptimize(dot.dot(codes, codes));
+    count_elements(state);
+}
+BENCHMARK(dot_of_e2m1_codes);
+
+// As quantize_groups() allocates its results.
+void quantize_into_new_memory(benchmark::State& state) {
+    const auto values = gaussian();
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(tilewright::models::quantize_groups(values, number_format("e2m1"), {128}));
+    }
+    count_elements(state);
+}
+BENCHMARK(quantize_into_new_memory);
+
 // One full-width block of Mamba2-2.7B.
 void draw_synthetic_block(benchmark::State& state) {
     MambaConfig config;
@@ -92,8 +113,8 @@ BENCHMARK(draw_synthetic_block)->Unit(benchmark::kMillisecond);
 const bool registered = [] {
     for (const auto* format : {"int4", "int8", "e2m1", "e2m3", "e4m3"}) {
         const auto add = [&](const char* scale, std::size_t group, ScaleRule rule, TieRule ties) {
-            const auto name = "quantize_groups/" + std::string(format) + "_" + scale;
-            benchmark::RegisterBenchmark(name.c_str(), quantize_groups, format, group, rule, ties);
+            const auto name = "quantize_codes/" + std::string(format) + "_" + scale;
+            benchmark::RegisterBenchmark(name.c_str(), quantize_codes, format, group, rule, ties);
         };
         add("absmax_128", 128, ScaleRule::absmax, TieRule::to_even);
         add("absmax_128_half_up", 128, ScaleRule::absmax, TieRule::half_up);
