@@ -32,18 +32,4 @@ QuantizedGroups quantize_groups(std::span<const float> values, const NumberForma
 std::vector<float> dequantize_groups(const QuantizedGroups& quantized, const NumberFormat& format,
                                      std::size_t group);
 
-// FPQVAR's dual format for skewed activations: a code is a sign and three magnitude bits; negative elements
-// are e1m2 and positive ones e2m1, each with an absmax scale of its own per group. Zero is positive.
-struct DualGroups {
-    std::vector<float> negative_scales;
-    std::vector<float> positive_scales;
-    std::vector<std::uint8_t> codes;
-    std::size_t nan_count = 0;  // NaN becomes code 0; infinity saturates
-};
-
-// Throws std::invalid_argument for a group of 0 elements.
-DualGroups quantize_dual(std::span<const float> values, std::size_t group, TieRule ties = TieRule::half_up);
-
-std::vector<float> dequantize_dual(const DualGroups& quantized, std::size_t group);
-
 }  // namespace tilewright::models

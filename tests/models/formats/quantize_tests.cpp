@@ -206,20 +206,3 @@ TEST_CASE("zeros, NaN and infinity in a tensor") {
     const std::vector<float> tiny = {1e-45F, -1e-45F};
     CHECK(dequantize_groups(quantize_groups(tiny, e2m1, {2}), e2m1, 2) == tiny);
 }
-
-TEST_CASE("the dual format scales both signs on their own") {
-    const std::vector<float> values = {-0.7F, -0.1F, 0, 2.4F, 6, 12};
-    const auto dual = quantize_dual(values, 6, TieRule::half_up);
-    CHECK(dual.negative_scales == std::vector<float>{0.7F / 1.75F});
-    CHECK(dual.positive_scales == std::vector<float>{2});
-    CHECK(dual.codes == std::vector<std::uint8_t>{15, 9, 0, 2, 5, 7});
-    CHECK(dequantize_dual(dual, 6) ==
-          std::vector<float>{-1.75F * (0.7F / 1.75F), -0.25F * (0.7F / 1.75F), 0, 2, 6, 12});
-    // What GELU leaves: a short negative side. One scale for both wastes the negative codes.
-    auto samples = gaussian(1 << 16, 5);
-    for (auto& x : samples) x = x * 0.5F * (1 + std::erf(x / std::sqrt(2.0F)));
-    const auto single = quantize_groups(samples, number_format("e2m1"), {64, ScaleRule::absmax});
-    const auto gain = sqnr_db(samples, dequantize_dual(quantize_dual(samples, 64), 64)) -
-                      sqnr_db(samples, dequantize_groups(single, number_format("e2m1"), 64));
-    CHECK(gain > 0.1);
-}
