@@ -42,6 +42,12 @@ if(TILEWRIGHT_SANITIZE)
   target_compile_options(tilewright_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
   target_link_options(tilewright_options INTERFACE -fsanitize=address,undefined)
 endif()
+if(TILEWRIGHT_FUZZ)
+  # The libraries report their branches to libFuzzer; only the fuzzers have its main.
+  target_compile_options(tilewright_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(tilewright_options INTERFACE -fsanitize=address,undefined)
+endif()
 
 # tilewright_library(NAME SOURCES... LINKS...): one static library per top-level folder.
 function(tilewright_library name)
