@@ -98,6 +98,10 @@ TEST_CASE("files that lie about themselves are refused before their data are tou
     };
     CHECK(two("[8,16]").empty());
     CHECK_THAT(two("[4,12]"), Contains("overlaps"));
+    CHECK_THAT(two("[12,20]"), Contains("truncated"));
+    const std::string twice = R"("t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+    CHECK_THAT(complaint(file_with_header("{" + twice + "," + twice + "}", std::string(8, '\0'))),
+               Contains("\"t\" stands twice"));
 }
 
 TEST_CASE("both spellings of a configuration open the same checkpoint, sharded or not") {
