@@ -21,7 +21,7 @@ struct Operand {
 // The gradient of the loss by an operand's exact elements from that by its rounded ones, in place.
 void pass_through_rounding(const Operand& operand, const OperandRounding& rounding,
                            std::vector<double>& gradient) {
-    if (rounding.dual || rounding.scaling.rule != ScaleRule::absmax) return;  // scales hardly move
+    if (rounding.dual || rounding.scaling.rule != ScaleRule::absmax) return;  // scales as constants
     const auto group = rounding.scaling.group;
     const auto largest = largest_value(rounding.format);
     const auto magnitude_less = [](double a, double b) { return std::abs(a) < std::abs(b); };

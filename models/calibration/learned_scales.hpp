@@ -25,6 +25,7 @@ struct LearnedScales {
 // arXiv 1308.3432), while a group's scale follows its largest element: with q = S r(v / S) and S = max|v| /
 // M,
 //   dq_i / dv_j = [i = j] + (q_i - v_i) / S * dS / dv_j.
+// Power-of-two, MX and dual scales count as constants.
 // Adam (Kingma and Ba, arXiv 1412.6980) with beta 0.9 and 0.999, a fixed number of iterations, the best kept.
 // The same inputs give the same result. Throws std::invalid_argument as output_error() does.
 LearnedScales learn_channel_scales(const LinearSample& sample, const LinearTransform& start,
