@@ -9,6 +9,7 @@
 
 #include "models/kernels/exact_dot.hpp"
 #include "models/kernels/exact_number.hpp"
+#include "models/kernels/grouped_dot.hpp"
 
 namespace tilewright::models {
 
@@ -121,19 +122,6 @@ QuantizedRow QuantizedLinear::quantize_input(std::span<const double> values) con
 Int128 QuantizedLinear::dot(const QuantizedRow& input, std::int64_t begin, std::int64_t count,
                             std::span<const std::int8_t> weight_units,
                             std::span<const std::uint16_t> weight_codes) const {
-    if (!weight_units.empty() && !input.units.empty()) {
-        std::int64_t sum = 0;
-        constexpr std::int64_t block = 4096;  // of products below 2^14: fits 32 bits
-        for (std::int64_t i = 0; i < count; i += block) {
-            const auto* a = input.units.data() + begin + i;
-            const auto* w = weight_units.data() + i;
-            const auto size = std::min(block, count - i);
-            std::int32_t part = 0;
-            for (std::int64_t j = 0; j < size; ++j) part += std::int32_t{a[j]} * w[j];
-            sum += part;
-        }
-        return sum;
-    }
     Int128 sum = 0;
     for (std::int64_t i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(i);
@@ -190,12 +178,23 @@ void QuantizedLinear::accumulate(LinearSum& sum, const QuantizedRow& input, std:
         }
         return;
     }
+    // Small integers take the fast road: all segments at once.
+    std::vector<std::int32_t> segment_sums;
+    if (!weight_units.empty() && !input.units.empty()) {
+        segment_sums.resize(static_cast<std::size_t>((count + segment_ - 1) / segment_));
+        grouped_dot(
+            std::span(input.units).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)),
+            weight_units.first(static_cast<std::size_t>(count)), static_cast<std::size_t>(segment_),
+            segment_sums);
+    }
     for (std::int64_t i = 0; i < count; i += segment_) {
         const auto at = static_cast<std::size_t>(i);
         const auto size = std::min(segment_, count - i);
         const auto integer =
-            dot(input, begin + i, size, weight_units.empty() ? weight_units : weight_units.subspan(at),
-                weight_codes.empty() ? weight_codes : weight_codes.subspan(at));
+            segment_sums.empty()
+                ? dot(input, begin + i, size, weight_units.empty() ? weight_units : weight_units.subspan(at),
+                      weight_codes.empty() ? weight_codes : weight_codes.subspan(at))
+                : Int128{segment_sums[static_cast<std::size_t>(i / segment_)]};
         const auto scale = scale_a(begin + i) * scale_w(begin + i);
         if (mode_ == Mode::floating_scales) {
             const auto product =

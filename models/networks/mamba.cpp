@@ -230,6 +230,8 @@ void check(const MambaConfig& config, const MambaStep& step) {
             "every size of a Mamba network must be positive");
     require(config.version == MambaVersion::mamba1 || config.d_inner() % config.head_dim == 0,
             "expand * d_model must be a multiple of head_dim");
+    require(config.version == MambaVersion::mamba1 || config.heads() % config.groups == 0,
+            "the heads must be a multiple of the groups");
     require(step.tokens > 0, "a step must have at least one token");
     require(step.phase == Phase::prefill || step.tokens == 1, "a decode step has one token");
     require(step.chunk > 0, "a chunk must have at least one token");

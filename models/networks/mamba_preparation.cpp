@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "models/calibration/linear_transform.hpp"
 #include "models/kernels/group_quantizer.hpp"
 #include "models/kernels/hadamard.hpp"
 
@@ -70,7 +71,7 @@ void rotate_outputs(std::vector<float>& weights, std::int64_t outputs, std::int6
     }
 }
 
-// SmoothQuant (Xiao et al., arXiv 2211.10438, equation 4): s = max|x|^alpha / max|w|^(1 - alpha) per input.
+// SmoothQuant, reading the weights row by row.
 std::vector<double> smoothing_scales(const std::vector<double>& inputs, const TensorView& view,
                                      double alpha) {
     const auto channels = view.shape.back();
@@ -85,11 +86,9 @@ std::vector<double> smoothing_scales(const std::vector<double>& inputs, const Te
         view.read(n * channels, channels, row.data());
         for (std::size_t k = 0; k < row.size(); ++k) most_w[k] = std::max(most_w[k], std::abs(row[k]));
     }
-    std::vector<double> scales(index(channels), 1.0);
+    std::vector<double> scales(index(channels));
     for (std::size_t k = 0; k < scales.size(); ++k) {
-        if (most_x[k] > 0 && most_w[k] > 0) {
-            scales[k] = std::pow(most_x[k], alpha) / std::pow(most_w[k], 1 - alpha);
-        }
+        scales[k] = smooth_quant_scale(most_x[k], most_w[k], alpha);
     }
     return scales;
 }

@@ -27,7 +27,7 @@ class CounterRandom {
     std::uint64_t bits(std::uint64_t position) const {
         return mix_bits(key_ + (position + 1) * 0x9e3779b97f4a7c15U);
     }
-    // Within (0, 1), in steps of 2^-53.
+    // Within (0, 1): an odd multiple of 2^-53.
     double uniform(std::uint64_t position) const {
         return (static_cast<double>(bits(position) >> 12) + 0.5) * 0x1p-52;
     }

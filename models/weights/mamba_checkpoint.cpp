@@ -108,9 +108,14 @@ void MambaCheckpoint::read_config(const std::filesystem::path& file) {
         const auto multiple = reader.optional("pad_vocab_size_multiple", 8);
         config_.vocabulary = (reader.required("vocab_size") + multiple - 1) / multiple * multiple;
     }
-    if (config_.version == MambaVersion::mamba2 && config_.d_inner() % config_.head_dim != 0) {
+    if (config_.version != MambaVersion::mamba2) return;
+    if (config_.d_inner() % config_.head_dim != 0) {
         throw CheckpointError(file.string() + ": the head dimension " + std::to_string(config_.head_dim) +
                               " does not divide expand * d_model = " + std::to_string(config_.d_inner()));
+    }
+    if (config_.heads() % config_.groups != 0) {
+        throw CheckpointError(file.string() + ": " + std::to_string(config_.groups) +
+                              " groups do not divide " + std::to_string(config_.heads()) + " heads");
     }
 }
 
@@ -135,6 +140,11 @@ void MambaCheckpoint::map_shards(const std::filesystem::path& folder) {
 }
 
 void MambaCheckpoint::check_tensors() const {
+    // Before a table of weights is made that might be larger than any checkpoint.
+    if (static_cast<std::size_t>(config_.layers) > tensors_.size()) {
+        throw CheckpointError(folder_ + ": config.json says " + std::to_string(config_.layers) +
+                              " layers; the files have " + std::to_string(tensors_.size()) + " tensors");
+    }
     std::vector<double> values;
     for (const auto& [name, shape] : mamba_weight_shapes(config_)) {
         const auto& view = tensor(name);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include <fcntl.h>
@@ -155,6 +156,23 @@ struct Entry {
     throw SafetensorsError(path + ": " + what);
 }
 
+// A name that stands twice would hide a tensor.
+json parse_header(std::string_view text, const std::string& path) {
+    std::set<std::string> names;
+    std::string twice;
+    const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+        if (depth == 1 && event == json::parse_event_t::key) {
+            auto name = parsed.get<std::string>();
+            if (!names.insert(name).second) twice = name;
+        }
+        return true;
+    };
+    auto header = json::parse(text.begin(), text.end(), watch, false);
+    if (!header.is_object()) refuse(path, "has a header that is not a JSON object");
+    if (!twice.empty()) refuse(path, "tensor \"" + twice + "\" stands twice in the header");
+    return header;
+}
+
 std::uint64_t offset(const json& value, const std::string& path, const std::string& name) {
     if (!value.is_number_unsigned())
         refuse(path, "tensor \"" + name + "\" has an offset that is not a count of bytes");
@@ -217,8 +235,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
                           std::to_string(size));
     }
     const auto* text = reinterpret_cast<const char*>(mapping_->data) + 8;
-    const auto header = json::parse(text, text + header_bytes, nullptr, false);
-    if (!header.is_object()) refuse(path_, "has a header that is not a JSON object");
+    const auto header = parse_header({text, header_bytes}, path_);
     const auto data_bytes = size - 8 - header_bytes;
     std::vector<Entry> entries;
     for (const auto& [name, description] : header.items()) {

@@ -42,7 +42,7 @@ struct TensorView {
 class SafetensorsFile {
   public:
     // Maps and checks the file: header length and syntax, known element types, shapes that match their bytes,
-    // offsets inside the file, no overlap and no gap. Throws SafetensorsError.
+    // offsets inside the file, no overlap, no gap and no name twice. Throws SafetensorsError.
     explicit SafetensorsFile(const std::filesystem::path& path);
     ~SafetensorsFile();
     SafetensorsFile(SafetensorsFile&&) noexcept;

@@ -152,6 +152,20 @@ std::size_t padded(std::size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+// More than any network has, and few enough that sizes in bytes cannot overflow.
+constexpr std::int64_t most_elements = std::int64_t{1} << 40;
+
+std::int64_t checked_elements(const std::string& name, const std::vector<std::int64_t>& shape) {
+    std::int64_t elements = 1;
+    for (const auto size : shape) {
+        if (size > most_elements / elements) {
+            throw std::invalid_argument("tensor \"" + name + "\" has more than 2^40 elements");
+        }
+        elements *= size;
+    }
+    return elements;
+}
+
 // In huge pages where there are: touching small ones for the first time takes longer than the drawing.
 std::unique_ptr<std::byte[], void (*)(void*)> allocate(std::size_t bytes) {
     constexpr std::size_t huge_page = std::size_t{2} << 20;
@@ -175,7 +189,7 @@ SyntheticMamba::SyntheticMamba(const MambaConfig& config, std::uint64_t seed, El
         TensorView view;
         view.type = storage;
         view.shape = shape;
-        bytes += padded(index(view.elements()) * element_bytes(storage));
+        bytes += padded(index(checked_elements(name, shape)) * element_bytes(storage));
         tensors_.emplace(name, std::move(view));
     }
     memory_ = allocate(bytes);

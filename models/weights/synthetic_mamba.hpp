@@ -37,7 +37,8 @@ class SyntheticMamba : public MambaWeights {
   public:
     // Draws the weights of all `config.layers` layers and `config.vocabulary` embeddings (about 3 ns an
     // element). `storage` is f32 or bf16 (the same numbers, rounded to nearest even). Throws
-    // std::invalid_argument for other storage or sizes that contradict each other.
+    // std::invalid_argument for other storage, sizes that contradict each other and tensors of more than 2^40
+    // elements.
     explicit SyntheticMamba(const MambaConfig& config, std::uint64_t seed = 1,
                             ElementType storage = ElementType::f32);
 

@@ -19,6 +19,7 @@ find_package(fmt 9 REQUIRED)
 find_package(SQLite3 3.40 REQUIRED)
 find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)
 pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET systemc)
+pkg_check_modules(HIGHWAY REQUIRED IMPORTED_TARGET libhwy)
 
 # Debian builds SystemC as C++17: the library exports its version symbol for that standard only, so C++20 code
 # has to ask for it. SC_INCLUDE_DYNAMIC_PROCESSES must be the same in every translation unit.
@@ -41,6 +42,12 @@ if(TILEWRIGHT_WERROR)
 endif()
 if(TILEWRIGHT_SANITIZE)
   target_compile_options(tilewright_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(tilewright_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(TILEWRIGHT_FUZZ)
+  # The libraries report their branches to libFuzzer; only the fuzzers have its main.
+  target_compile_options(tilewright_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(tilewright_options INTERFACE -fsanitize=address,undefined)
 endif()
 

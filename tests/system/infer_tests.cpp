@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include <catch2/catch.hpp>
 
@@ -70,4 +72,40 @@ TEST_CASE("infer refuses what it cannot run and writes nothing") {
     workspace.write("in.safetensors", tokens_file({1, 2}, "F64"));
     CHECK_THAT(infer("--input in.safetensors"), Contains("I64"));
     CHECK_THAT(infer(""), Contains("input"));
+}
+
+TEST_CASE("infer refuses damaged checkpoints in one line and writes nothing") {
+    const auto config = tiny_config(models::MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    const Workspace workspace;
+    workspace.write("in.safetensors", tokens_file({1, 2}));
+    const auto complaint = [&] {
+        const auto result = workspace.run("infer --model " + folder.path().string() +
+                                          " --input in.safetensors --output out.safetensors");
+        CHECK(result.code == 2);
+        CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+        CHECK_FALSE(fs::exists(workspace.path("out.safetensors")));
+        return result.err;
+    };
+    const auto good = models::safetensors_bytes(tiny_weights(config));
+    folder.write("config.json", state_spaces_config(config));
+    folder.write("model.safetensors", good.substr(0, good.size() - 1));
+    CHECK_THAT(complaint(), Contains("truncated"));
+    folder.write("model.safetensors", good + std::string(3, '\0'));
+    CHECK_THAT(complaint(), Contains("belong to none"));
+    folder.write("model.safetensors", std::string(8, '\xff') + good);
+    CHECK_THAT(complaint(), Contains("says that its header has"));
+    auto weights = tiny_weights(config);
+    weights.at("backbone.layers.0.mixer.in_proj.weight").values[7] = std::numeric_limits<float>::quiet_NaN();
+    folder.write("model.safetensors", models::safetensors_bytes(weights));
+    CHECK_THAT(complaint(), Contains("in_proj.weight") && Contains("not finite at element 7"));
+    weights = tiny_weights(config);
+    weights.erase("backbone.norm_f.weight");
+    folder.write("model.safetensors", models::safetensors_bytes(weights));
+    CHECK_THAT(complaint(), Contains("\"backbone.norm_f.weight\" is missing"));
+    folder.write("model.safetensors", good);
+    auto absurd = config;
+    absurd.layers = 100'000'000;
+    folder.write("config.json", state_spaces_config(absurd));
+    CHECK_THAT(complaint(), Contains("100000000 layers"));
 }

@@ -98,6 +98,10 @@ TEST_CASE("files that lie about themselves are refused before their data are tou
     };
     CHECK(two("[8,16]").empty());
     CHECK_THAT(two("[4,12]"), Contains("overlaps"));
+    CHECK_THAT(two("[12,20]"), Contains("truncated"));
+    const std::string twice = R"("t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+    CHECK_THAT(complaint(file_with_header("{" + twice + "," + twice + "}", std::string(8, '\0'))),
+               Contains("\"t\" stands twice"));
 }
 
 TEST_CASE("both spellings of a configuration open the same checkpoint, sharded or not") {
@@ -150,4 +154,52 @@ TEST_CASE("incomplete, misshapen and broken checkpoints say what is wrong with t
     CHECK_THAT(checkpoint_complaint(folder), Contains("#/d_model") && Contains("missing"));
     folder.write("config.json", R"({"model_type": "llama", "hidden_size": 24})");
     CHECK_THAT(checkpoint_complaint(folder), Contains("not a Mamba model"));
+    const auto transformers = [&](const std::string& more) {
+        folder.write("config.json", R"({"model_type": "mamba2", "hidden_size": 24, "state_size": 8,)"
+                                    R"( "vocab_size": 40, )" +
+                                        more + "}");
+        return checkpoint_complaint(folder);
+    };
+    const std::string tiny = R"("num_hidden_layers": 2, "head_dim": 12)";
+    CHECK(transformers(tiny).empty());
+    CHECK_THAT(transformers(R"("num_hidden_layers": 2, "head_dim": 13)"), Contains("head dimension 13"));
+    CHECK_THAT(transformers(tiny + R"(, "n_groups": 3)"), Contains("3 groups do not divide 4 heads"));
+    CHECK_THAT(transformers(tiny + R"(, "n_groups": 8)"), Contains("8 groups do not divide 4 heads"));
+    CHECK_THAT(transformers(tiny + R"(, "n_groups": 0)"), Contains("#/n_groups"));
+    CHECK_THAT(transformers(tiny + R"(, "conv_kernel": 100000000)"), Contains("asks for [64, 1, 100000000]"));
+    CHECK_THAT(transformers(tiny + R"(, "expand": 1e99)"), Contains("#/expand"));
+    // Nothing is allocated for what the files do not hold.
+    CHECK_THAT(transformers(R"("num_hidden_layers": 100000000, "head_dim": 12)"),
+               Contains("100000000 layers; the files have 20 tensors"));
+    for (const auto* text : {"", "[]", "{", "nan", "{\"hidden_size\": \"\xff\"}"}) {
+        folder.write("config.json", text);
+        CHECK_THAT(checkpoint_complaint(folder), Contains("config.json"));
+    }
+}
+
+TEST_CASE("headers with sizes that no file has are refused without allocating them") {
+    const auto refused = [](const std::string& shape, const std::string& offsets) {
+        return complaint(file_with_header(R"({"t":{"dtype":"F16","shape":)" + shape + R"(,"data_offsets":)" +
+                                          offsets + "}}"));
+    };
+    CHECK_THAT(refused("[9223372036854775807]", "[0,18446744073709551614]"), Contains("too large"));
+    CHECK_THAT(refused("[4611686018427387904]", "[0,9223372036854775808]"), Contains("truncated"));
+    CHECK_THAT(refused("[4294967296,4294967296]", "[0,0]"), Contains("too large"));
+    CHECK_THAT(refused("[18446744073709551616]", "[0,0]"), Contains("counts"));
+    CHECK_THAT(refused("[1.5]", "[0,3]"), Contains("counts"));
+    CHECK_THAT(refused("[1]", "[0,2,4]"), Contains("wrong kind"));
+    CHECK_THAT(refused("[1]", "[0,-2]"), Contains("offset"));
+    CHECK_THAT(refused("1", "[0,2]"), Contains("wrong kind"));
+    CHECK(refused("[0,4611686018427387904]", "[0,0]").empty());
+    // A header as long as the file says, of brackets only: deep nesting costs neither time nor stack.
+    CHECK_THAT(complaint(file_with_header(std::string(1 << 20, '['))), Contains("not a JSON object"));
+    // Every prefix of a good file is refused.
+    const auto good = safetensors_bytes({{"t", {{2}, {1, 2}}}});
+    CHECK(complaint(good).empty());
+    std::size_t accepted = 0;
+    for (std::size_t length = 0; length < good.size(); ++length) {
+        accepted += complaint(good.substr(0, length)).empty() ? 1 : 0;
+    }
+    CHECK(accepted == 0);
+    CHECK_THAT(complaint(good + "x"), Contains("belong to none"));
 }

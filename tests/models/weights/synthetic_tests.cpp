@@ -110,6 +110,12 @@ TEST_CASE("a synthetic network has every weight of its network, and a layer does
     CHECK_THROWS_AS(SyntheticMamba(tiny_config(MambaVersion::mamba2), 1, ElementType::f16),
                     std::invalid_argument);
     CHECK_THROWS_AS(synthetic_residual(network.config(), -1), std::invalid_argument);
+    auto absurd = tiny_config(MambaVersion::mamba2);
+    absurd.vocabulary = std::int64_t{1} << 60;
+    CHECK_THROWS_AS(SyntheticMamba(absurd), std::invalid_argument);
+    auto uneven = tiny_config(MambaVersion::mamba2);
+    uneven.groups = 3;
+    CHECK_THROWS_AS(SyntheticMamba(uneven), std::invalid_argument);
 }
 
 TEST_CASE("bf16 storage holds the f32 numbers, rounded once") {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as the config.json of a checkpoint with tiny weights: refused with CheckpointError, or a network
+// that runs.
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "memory_file.hpp"
+#include "models/networks/mamba_reference.hpp"
+#include "models/weights/mamba_checkpoint.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace tilewright::models;
+
+// A folder with the weights of a small Mamba2.
+class Folder {
+  public:
+    Folder() {
+        auto name = (fs::temp_directory_path() / "tilewright-fuzz-XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) std::abort();
+        path_ = name;
+        MambaConfig config;
+        config.layers = 1;
+        config.d_model = 4;
+        config.d_state = 2;
+        config.head_dim = 2;
+        config.vocabulary = 8;
+        std::map<std::string, OutputTensor> tensors;
+        for (const auto& [tensor, shape] : mamba_weight_shapes(config)) {
+            std::size_t elements = 1;
+            for (const auto extent : shape) elements *= static_cast<std::size_t>(extent);
+            tensors[tensor] = {shape, std::vector<float>(elements, 0.5F)};
+        }
+        std::ofstream(path_ / "model.safetensors", std::ios::binary) << safetensors_bytes(tensors);
+    }
+    ~Folder() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    const fs::path& path() const { return path_; }
+
+  private:
+    fs::path path_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const Folder folder;
+    std::ofstream(folder.path() / "config.json", std::ios::binary)
+        .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
+    try {
+        const MambaCheckpoint checkpoint(folder.path());
+        const MambaReference network(checkpoint);
+        auto state = network.initial_state();
+        (void)network.run(std::vector<std::int64_t>{1, 2}, state);
+    } catch (const CheckpointError&) {
+        return 0;
+    }
+    return 0;
+}
