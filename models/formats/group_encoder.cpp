@@ -62,8 +62,8 @@ float GroupEncoder::scale_of(float absmax) const {
         case ScaleRule::mx:
             break;
     }
-    return f32_power_of_two(absmax == 0 ? -e8m0_bias
-                                        : mx_scale_exponent(codec_.format(), absmax, scaling_.mx_mode));
+    return f32_power_of_two(
+        absmax == 0 ? -e8m0_bias : mx_scale_exponent(codec_.format(), largest_, absmax, scaling_.mx_mode));
 }
 
 template <typename Result>

@@ -49,7 +49,10 @@ float power_of_two_scale(float absmax, double largest) {
 }
 
 int mx_scale_exponent(const NumberFormat& format, float absmax, MxScaleMode mode) {
-    const auto largest = largest_value(format);
+    return mx_scale_exponent(format, largest_value(format), absmax, mode);
+}
+
+int mx_scale_exponent(const NumberFormat& format, double largest, float absmax, MxScaleMode mode) {
     const auto amount = take_apart(absmax);
     auto exponent = amount.exponent - take_apart(largest).exponent;
     switch (mode) {

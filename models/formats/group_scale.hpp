@@ -42,6 +42,9 @@ float power_of_two_scale(float absmax, double largest);
 // ... 127.
 int mx_scale_exponent(const NumberFormat& format, float absmax, MxScaleMode mode);
 
+// The same for a format whose largest value is known: `largest`, for many blocks.
+int mx_scale_exponent(const NumberFormat& format, double largest, float absmax, MxScaleMode mode);
+
 // 2^exponent for -149 <= exponent <= 127.
 float f32_power_of_two(int exponent);
 
