@@ -6,31 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "models/formats/power_of_two.hpp"
+
 namespace tilewright::models {
-
-namespace {
-
-// A normal double above 0, which every f32 is: significand 2^exponent with the significand within [1, 2).
-struct Parts {
-    int exponent;
-    double significand;
-};
-
-Parts take_apart(double number) {
-    constexpr std::uint64_t mantissa = (std::uint64_t{1} << 52) - 1;
-    const auto bits = std::bit_cast<std::uint64_t>(number);
-    return {static_cast<int>(bits >> 52) - 1023,
-            std::bit_cast<double>((bits & mantissa) | (std::uint64_t{1023} << 52))};
-}
-
-// The smallest e with 2^e largest >= absmax.
-int covering_exponent(double absmax, double largest) {
-    const auto amount = take_apart(absmax);
-    const auto limit = take_apart(largest);
-    return amount.exponent - limit.exponent + (amount.significand > limit.significand ? 1 : 0);
-}
-
-}  // namespace
 
 float f32_power_of_two(int exponent) {
     constexpr int least_normal = -126;

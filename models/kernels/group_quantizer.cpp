@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -80,7 +81,7 @@ double GroupQuantizer::scale_of(std::span<const double> group) const {
     }
     const auto least = quantization_.scale_exponent_min;
     const auto most = least + (1 << quantization_.scale_bits) - 1;
-    if (absmax == 0) return power_of_two(least);
+    if (absmax < std::numeric_limits<double>::min()) return power_of_two(least);
     if (std::isinf(absmax)) return power_of_two(most);
     return power_of_two(std::clamp(covering_exponent(absmax, largest_), least, most));
 }
