@@ -34,8 +34,8 @@ std::vector<TimingConstraint> timing_constraints(const DramTiming& t) {
     using Scope = ConstraintScope;
     using Kind = DramCommandKind;
     std::vector<TimingConstraint> table;
-    const auto add = [&](Scope scope, std::vector<Kind> preceding, std::vector<Kind> following, int clocks,
-                         DramLoss loss) {
+    const auto add = [&](Scope scope, const std::vector<Kind>& preceding, const std::vector<Kind>& following,
+                         int clocks, DramLoss loss) {
         for (const auto before : preceding) {
             for (const auto behind : following) table.push_back({scope, before, behind, clocks, loss});
         }
