@@ -113,6 +113,7 @@ class DramCommandScheduler {
 
     void step(MemoryClock until);
     bool refresh_step(MemoryClock& horizon);
+    bool skip_refreshes(MemoryClock until);
     bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
     bool is_queued(bool write, const DramAddress& address) const;
     std::vector<Access>& served_queue();

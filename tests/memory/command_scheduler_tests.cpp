@@ -211,6 +211,22 @@ TEST_CASE("an idle channel is refreshed every REFI") {
     CHECK(bench.clocks(Kind::activate) == Clocks{49920 + 560});
 }
 
+TEST_CASE("a long pause is left out and its refreshes are counted") {
+    for (const MemoryClock phase : {0, 100, 400, 6000, 12479}) {
+        const MemoryClock far = 12480 * std::int64_t{50'000'000'000} + phase;
+        const MemoryClock near = 12480 * 3 + phase;
+        Bench recorded;  // gives every command
+        recorded.read(0, at(0, 0, 5));
+        recorded.read(near, at(1, 0, 5));
+        DramCommandScheduler scheduler(ddr4(), {});
+        scheduler.enqueue(0, 0, false, at(0, 0, 5));
+        scheduler.enqueue(far, 1, false, at(1, 0, 5));
+        scheduler.drain();
+        CHECK(scheduler.take_completions().back().clock - far == recorded.ends().back() - near);
+        CHECK(scheduler.statistics().refreshes == recorded.statistics().refreshes + far / 12480 - 3);
+    }
+}
+
 TEST_CASE("ranks leave a gap between their data and are timed apart otherwise") {
     auto dram = ddr4();
     dram.organization.ranks = 2;

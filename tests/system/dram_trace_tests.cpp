@@ -99,6 +99,8 @@ TEST_CASE("dram-trace: nothing requested is a result too") {
     CHECK(result.at("cycles") == 0);
     CHECK(result.at("bandwidth_bytes_per_s") == 0);
     CHECK(result.at("mean_read_latency_ns").is_null());
+    // Nor does a pause of a month cost time.
+    CHECK(traced(ddr4, "0 R 0 64\n4000000000000000 R 0 64\n").at("cycles") > 4000000000000000);
     CHECK(traced(ddr4, "5 W 0 64").at("mean_read_latency_ns").is_null());
 }
 
