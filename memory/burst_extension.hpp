@@ -12,6 +12,7 @@ namespace tilewright::memory {
 struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     TimeFs first_data = 0;
     TimeFs last_data = 0;
+    TimeFs service_begin = 0;  // the memory has the burst and nothing before it; up to last_data it is served
 
     tlm::tlm_extension_base* clone() const override { return new BurstExtension(*this); }
     void copy_from(const tlm::tlm_extension_base& other) override {

@@ -52,7 +52,11 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
     }
     add("interconnect", bytes * design.device.interconnect_j_per_byte, true);
     double standby = 0;
-    for (const auto& [name, memory] : design.device.memories) standby += memory.energy.standby_w;
+    for (const auto& [name, memory] : design.device.memories) {
+        const bool used = std::any_of(design.memory_ports.begin(), design.memory_ports.end(),
+                                      [&](const auto& port) { return port.memory == name; });
+        if (used) standby += memory.energy.standby_w;  // one that no port uses sleeps
+    }
     add("memory standby", standby * input.duration_s, false);
     add("device static", power.static_w * input.duration_s, false);
     return use;

@@ -11,6 +11,7 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/parse.hpp"
+#include "accel/design/parse_device.hpp"
 #include "accel/design/schema.hpp"
 
 namespace tilewright::accel {
@@ -97,6 +98,37 @@ std::vector<std::string> names_in(const fs::path& folder) {
     return names;
 }
 
+// The file that a part of a design names, validated. `folder` is that of the design; `file` and `pointer` say
+// who names it.
+std::pair<fs::path, json> load_reference(const std::string& key, const std::string& name,
+                                         const fs::path& design_folder, const std::string& file,
+                                         const std::string& pointer) {
+    const auto& folder = reference_folders.at(key);
+    std::vector<fs::path> candidates;
+    if (fs::path(name).extension() == ".json") {
+        candidates = {design_folder / name, fs::path(name)};
+    } else {
+        candidates = {design_folder / ".." / folder / (name + ".json"),
+                      config_root() / folder / (name + ".json")};
+    }
+    for (const auto& candidate : candidates) {
+        std::error_code error;
+        if (!fs::exists(candidate, error)) continue;
+        auto loaded = read_json_file(candidate);
+        const auto path = candidate.lexically_normal();
+        schema_for(key).validate(loaded, path.string());
+        return {path, std::move(loaded)};
+    }
+    const auto known = names_in(config_root() / folder);
+    std::string list;
+    for (const auto& other : known) list += (list.empty() ? "" : ", ") + other;
+    const auto near = nearest_spelling(name, known);
+    throw ConfigError(
+        file, pointer,
+        "there is no " + key + " \"" + name + "\"" + (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
+        "allowed: " + list + ", or the path of a .json file");
+}
+
 }  // namespace
 
 fs::path config_root() {
@@ -168,31 +200,13 @@ DesignDocument DesignDocument::load(const fs::path& path) {
 
 void DesignDocument::resolve(const std::string& key) {
     auto& value = document_.at(key);
-    if (!value.is_string()) return;
-    const auto name = value.get<std::string>();
-    const auto& folder = reference_folders.at(key);
-    std::vector<fs::path> candidates;
-    if (fs::path(name).extension() == ".json") {
-        candidates = {folder_ / name, fs::path(name)};
-    } else {
-        candidates = {folder_ / ".." / folder / (name + ".json"), config_root() / folder / (name + ".json")};
-    }
-    for (const auto& candidate : candidates) {
-        std::error_code error;
-        if (!fs::exists(candidate, error)) continue;
-        auto loaded = read_json_file(candidate);
-        schema_for(key).validate(loaded, candidate.lexically_normal().string());
-        value = std::move(loaded);
-        return;
-    }
-    const auto known = names_in(config_root() / folder);
-    std::string list;
-    for (const auto& other : known) list += (list.empty() ? "" : ", ") + other;
-    const auto near = nearest_spelling(name, known);
-    throw ConfigError(
-        file_, "/" + key,
-        "there is no " + key + " \"" + name + "\"" + (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
-        "allowed: " + list + ", or the path of a .json file");
+    if (value.is_string())
+        value = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key).second;
+}
+
+Device load_device(const std::string& name) {
+    const auto [path, document] = load_reference("device", name, fs::current_path(), "DEVICE", "");
+    return parse_device(document, path.string(), "");
 }
 
 void DesignDocument::set(const std::string& pointer, const json& value) {

@@ -54,6 +54,10 @@ class DesignDocument {
     std::vector<std::string> changed_;
 };
 
+// A device by its name in configs/devices, or from a .json file. Throws ConfigError; an unknown name with
+// the allowed ones.
+Device load_device(const std::string& name);
+
 // 64-bit FNV-1a of a text, as 16 hexadecimal digits. Identifies configurations; not a cryptographic hash.
 std::string content_hash(const std::string& text);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_timing.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 
@@ -40,6 +41,7 @@ struct MemoryEnergy {
 
 struct DeviceMemory {
     memory::DramSpecification dram;
+    memory::DramControllerPolicy controller;  // page policy: open
     MemoryEnergy energy;
 };
 

@@ -2,12 +2,12 @@
 #include "accel/design/parse.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numeric>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
+#include "accel/design/parse_device.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "memory/integer_math.hpp"
 
@@ -16,79 +16,6 @@ namespace tilewright::accel {
 using nlohmann::json;
 
 namespace {
-
-double quantity(const json& object) {
-    return object.at("value").get<double>();
-}
-std::int64_t count(const json& object) {
-    return std::llround(quantity(object));
-}
-
-memory::DramSpecification parse_dram(const std::string& name, const json& from) {
-    memory::DramSpecification dram;
-    dram.name = name;
-    auto& organization = dram.organization;
-    organization.channels = from.at("channels").get<int>();
-    organization.channel_width_bits = from.at("channel_width_bits").get<int>();
-    organization.channel_bytes = from.at("channel_bytes").get<std::int64_t>();
-    organization.bank_groups = from.at("bank_groups").get<int>();
-    organization.banks_per_group = from.at("banks_per_group").get<int>();
-    organization.row_bytes = from.at("row_bytes").get<std::int64_t>();
-    const auto& clocks = from.at("timing");
-    auto& timing = dram.timing;
-    timing.clock_hz = clocks.at("clock_hz").get<double>();
-    timing.burst_length = clocks.at("burst_length").get<int>();
-    timing.cl = clocks.at("cl").get<int>();
-    timing.cwl = clocks.at("cwl").get<int>();
-    timing.rcd = clocks.at("rcd").get<int>();
-    timing.rp = clocks.at("rp").get<int>();
-    timing.ras = clocks.at("ras").get<int>();
-    timing.rtp = clocks.at("rtp").get<int>();
-    timing.wr = clocks.at("wr").get<int>();
-    timing.wtr = clocks.at("wtr").get<int>();
-    timing.ccd_s = clocks.at("ccd_s").get<int>();
-    timing.rfc = clocks.at("rfc").get<int>();
-    timing.refi = clocks.at("refi").get<int>();
-    return dram;
-}
-
-Device parse_device(const json& from, const std::string& file) {
-    Device device;
-    device.name = from.at("name").get<std::string>();
-    const auto& resources = from.at("resources");
-    device.available = {count(resources.at("lut")), count(resources.at("ff")), count(resources.at("dsp")),
-                        count(resources.at("bram")), count(resources.at("uram"))};
-    const auto& net = from.at("interconnect");
-    device.interconnect.kind = net.at("kind").get<std::string>();
-    device.interconnect.clock_hz = quantity(net.at("clock_hz"));
-    device.interconnect.link_bytes_per_cycle = count(net.at("link_bytes_per_cycle"));
-    device.interconnect.packet_bytes = count(net.at("packet_bytes"));
-    device.interconnect.request_latency_cycles = static_cast<int>(count(net.at("request_latency_cycles")));
-    device.interconnect.response_latency_cycles = static_cast<int>(count(net.at("response_latency_cycles")));
-    device.interconnect_j_per_byte = quantity(net.at("energy_j_per_byte"));
-    for (const auto& [name, description] : from.at("memories").items()) {
-        DeviceMemory entry;
-        entry.dram = parse_dram(name, description);
-        const auto& timing = entry.dram.timing;
-        const auto refresh = timing.rp + timing.rfc + timing.rcd;
-        if (timing.refi <= refresh) {
-            throw ConfigError(
-                file, "/device/memories/" + name + "/timing/refi",
-                std::to_string(timing.refi) + " clocks between refreshes leave no time for data",
-                "allowed: more than rp + rfc + rcd = " + std::to_string(refresh));
-        }
-        const auto& energy = description.at("energy");
-        entry.energy = {quantity(energy.at("access_j_per_bit")), quantity(energy.at("activate_j")),
-                        quantity(energy.at("standby_w"))};
-        device.memories.emplace(name, entry);
-    }
-    const auto& power = from.at("power");
-    device.power = {quantity(power.at("static_w")),          quantity(power.at("dsp_j_per_cycle")),
-                    quantity(power.at("ff_j_per_cycle")),    quantity(power.at("bram_j_per_access")),
-                    quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
-                    quantity(power.at("uncertainty"))};
-    return device;
-}
 
 models::MambaConfig parse_network(const json& from, const std::string& file) {
     models::MambaConfig network;
@@ -259,7 +186,7 @@ void check_packing(const Design& design, const std::string& file) {
 Design parse_design(const json& document, const std::string& file) {
     Design design;
     design.name = document.at("name").get<std::string>();
-    design.device = parse_device(document.at("device"), file);
+    design.device = parse_device(document.at("device"), file, "/device");
     design.network = parse_network(document.at("network"), file);
     design.recipe = parse_recipe(document.at("recipe"), file, "/recipe");
     const auto& workload = document.at("workload");

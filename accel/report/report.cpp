@@ -68,10 +68,47 @@ ordered_json utilization_json(const Activity& activity) {
     return result;
 }
 
-ordered_json memory_json(const Activity& activity) {
+// Bytes that engines asked one memory for, without the padding of beats and accesses.
+std::int64_t requested_bytes(const Activity& activity, const std::string& memory) {
+    std::int64_t bytes = 0;
+    for (const auto& port : activity.ports) {
+        if (port.memory != memory) continue;
+        for (const auto& traffic : port.traffic) bytes += traffic.read_bytes + traffic.write_bytes;
+    }
+    return bytes;
+}
+
+// Where the time of a memory's data pins goes, as fractions of the run that add up to 1: the average over the
+// channels that are used.
+ordered_json bandwidth_account(const Activity& activity, std::size_t index,
+                               const memory::DramSpecification& dram) {
+    const auto& [name, statistics] = activity.memories[index];
+    const auto& occupancy = activity.occupancy[index];
+    const auto run = static_cast<double>(activity.duration) * static_cast<double>(occupancy.channels);
+    const auto fraction = [&](memory::TimeFs time) { return static_cast<double>(time) / run; };
+    const auto requested = memory::transfer_fs(requested_bytes(activity, name), dram.channel_bytes_per_s());
+    const auto served = statistics.data_busy + statistics.row_stall + statistics.refresh_stall +
+                        statistics.turnaround_stall + statistics.column_stall;
+    const auto whole = activity.duration * occupancy.channels;
+    return {{"data", fraction(requested)},
+            {"padding", fraction(statistics.data_busy - requested)},
+            {"row_misses", fraction(statistics.row_stall)},
+            {"refresh", fraction(statistics.refresh_stall)},
+            {"turnaround", fraction(statistics.turnaround_stall)},
+            {"column_latency", fraction(statistics.column_stall)},
+            {"port_limit", fraction(occupancy.active - served)},
+            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active)},
+            {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
+            {"channels", occupancy.channels}};
+}
+
+ordered_json memory_json(const Evaluation& evaluation) {
+    const auto& activity = *evaluation.activity;
     ordered_json result = ordered_json::object();
     const auto seconds = memory::seconds(activity.duration);
-    for (const auto& [name, statistics] : activity.memories) {
+    for (std::size_t i = 0; i < activity.memories.size(); ++i) {
+        const auto& [name, statistics] = activity.memories[i];
+        const auto& dram = evaluation.design.device.memories.at(name).dram;
         result[name] = {{"read_bytes", statistics.read_bytes},
                         {"write_bytes", statistics.write_bytes},
                         {"bandwidth_bytes_per_s",
@@ -80,7 +117,9 @@ ordered_json memory_json(const Activity& activity) {
                         {"row_misses", statistics.row_misses},
                         {"row_activations", statistics.row_activations},
                         {"refreshes", statistics.refreshes},
-                        {"turnarounds", statistics.turnarounds}};
+                        {"turnarounds", statistics.turnarounds},
+                        {"peak_bytes_per_s", dram.bytes_per_s()},
+                        {"bandwidth_account", bandwidth_account(activity, i, dram)}};
     }
     auto& ports = result["ports"];
     for (const auto& port : activity.ports) {
@@ -243,7 +282,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     }
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
-        report["memory"] = memory_json(*evaluation.activity);
+        report["memory"] = memory_json(evaluation);
         report["account_cycles"] = account_json(evaluation);
     }
     report["resources"] = resources_json(evaluation);

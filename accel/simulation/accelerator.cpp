@@ -148,8 +148,24 @@ memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramControl
         total.turnarounds += one.turnarounds;
         total.data_busy += one.data_busy;
         total.refresh_stall += one.refresh_stall;
+        total.row_stall += one.row_stall;
+        total.turnaround_stall += one.turnaround_stall;
+        total.column_stall += one.column_stall;
     }
     return total;
+}
+
+MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
+    MemoryOccupancy result;
+    result.memory = name;
+    for (std::size_t c = 0; c < system.controllers.size(); ++c) {
+        const auto channel = system.interconnect->occupancy(c);
+        if (channel.bursts == 0) continue;
+        ++result.channels;
+        result.active += channel.active;
+        result.in_flight += channel.in_flight;
+    }
+    return result;
 }
 
 Activity Accelerator::activity(TimeFs end) const {
@@ -178,7 +194,10 @@ Activity Accelerator::activity(TimeFs end) const {
         }
         result.ports.push_back(std::move(port));
     }
-    for (const auto& [name, system] : memories_) result.memories.emplace_back(name, sum(system.controllers));
+    for (const auto& [name, system] : memories_) {
+        result.memories.emplace_back(name, sum(system.controllers));
+        result.occupancy.push_back(occupancy(name, system));
+    }
     for (std::size_t i = 0; i < buffers_.size(); ++i) {
         result.buffers[i] = {buffers_[i].capacity_bytes(), buffers_[i].peak_bytes()};
     }

@@ -52,6 +52,14 @@ struct PortActivity {
     std::array<TrafficActivity, traffic_count> traffic{};
 };
 
+// Time of a memory, added up over the channels that any burst went to.
+struct MemoryOccupancy {
+    std::string memory;
+    std::int64_t channels = 0;
+    memory::TimeFs active = 0;     // a burst is served or moves through its port
+    memory::TimeFs in_flight = 0;  // a burst is active or on the way
+};
+
 struct BufferActivity {
     std::int64_t capacity_bytes = 0;
     std::int64_t peak_bytes = 0;
@@ -68,6 +76,7 @@ struct Activity {
     std::vector<EngineActivity> engines;
     std::vector<PortActivity> ports;
     std::vector<std::pair<std::string, memory::DramStatistics>> memories;  // added up over channels
+    std::vector<MemoryOccupancy> occupancy;                                // as memories
     std::array<BufferActivity, buffer_count> buffers{};
     std::vector<OperatorTime> operators;        // busy time by label and engine
     std::vector<memory::TimeFs> section_begin;  // first start of an instruction of each section

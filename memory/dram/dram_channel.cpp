@@ -29,19 +29,37 @@ void DramChannel::refresh_until(TimeFs time) {
     }
 }
 
-// Returns when a column command to `row` may be given.
-TimeFs DramChannel::open(BankSet& bank, std::int64_t row, TimeFs arrival, std::int64_t groups_touched) {
+DramChannel::Opening DramChannel::open(BankSet& bank, std::int64_t row, TimeFs arrival,
+                                       std::int64_t groups_touched) {
     const auto& timing = specification_.timing;
-    if (bank.open_row == row) return std::max(arrival, bank.activated + clocks(timing.rcd));
+    if (bank.open_row == row) return {std::max(arrival, bank.activated + clocks(timing.rcd)), 0};
+    Opening opening;
     auto activate = std::max(arrival, bank.closed_since);
     if (bank.open_row >= 0) {
         const auto precharge = std::max({arrival, bank.precharge_ready, bank.activated + clocks(timing.ras)});
         activate = precharge + clocks(timing.rp);
+    } else {
+        opening.refreshed = bank.closed_since;  // rows are closed by refreshes alone
     }
     bank.open_row = row;
     bank.activated = activate;
     statistics_.row_activations += groups_touched;
-    return activate + clocks(timing.rcd);
+    opening.column = activate + clocks(timing.rcd);
+    return opening;
+}
+
+// From `start` on the pins wait for a burst whose data begin at `begin`.
+void DramChannel::count_stall(TimeFs start, TimeFs begin, TimeFs bus_ready, TimeFs data_ready,
+                              const Opening& opening) {
+    if (bus_ready >= data_ready) {
+        statistics_.turnaround_stall += begin - start;
+        return;
+    }
+    const auto refreshed = std::clamp(opening.refreshed, start, begin);
+    const auto opened = std::clamp(opening.column, refreshed, begin);
+    statistics_.refresh_stall += refreshed - start;
+    statistics_.row_stall += opened - refreshed;
+    statistics_.column_stall += begin - opened;
 }
 
 DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address, std::int64_t bytes,
@@ -62,16 +80,18 @@ DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address,
         auto& bank = banks_[static_cast<std::size_t>(row_set % bank_sets)];
         const auto row = row_set / bank_sets;
         const auto misses = bank.open_row == row ? 0 : std::min(accesses, groups);
-        const auto column = open(bank, row, arrival, misses);
-        auto data_ready = column + clocks(write ? timing.cwl : timing.cl);
+        const auto opening = open(bank, row, arrival, misses);
+        const auto data_ready = opening.column + clocks(write ? timing.cwl : timing.cl);
         auto bus_ready = bus_free_;
         if (bus_free_ > 0 && write != last_was_write_) {
             ++statistics_.turnarounds;
             // Write to read: the read command waits WTR after the last write data. Read to write: two clocks
             // of bus turnaround.
-            bus_ready += write ? clocks(2) : clocks(timing.wtr + timing.cl);
+            bus_ready += write ? clocks(2) : clocks(timing.wtr_l + timing.cl);
         }
-        const auto begin = std::max(data_ready, bus_ready);
+        const auto start = std::max(arrival, bus_free_);
+        const auto begin = std::max({data_ready, bus_ready, start});
+        count_stall(start, begin, bus_ready, data_ready, opening);
         auto last = begin + accesses * access_time_;
         statistics_.data_busy += accesses * access_time_;
         while (next_refresh_ < last) {  // a refresh comes due inside the burst
@@ -94,7 +114,10 @@ DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address,
         statistics_.row_hits += accesses - misses;
         bus_free_ = last;
         last_was_write_ = write;
-        if (first) result.first_data = begin + access_time_;
+        if (first) {
+            result.service_begin = start;
+            result.first_data = begin + access_time_;
+        }
         first = false;
         result.last_data = last;
         at = segment_end;

@@ -2,10 +2,11 @@
 // One DRAM channel at burst granularity: a pure state machine without SystemC.
 //
 // A request (one AXI burst) is served in the order in which it arrives. Its column accesses rotate over the
-// bank groups, so they follow each other every CCD_S; the rows of the next request are opened while the data
-// of the request before it still moves. Modelled: open rows a bank, ACT/PRE/column timing, read-write
-// turnaround, all-bank refresh. Not modelled here: reordering between requests, RRD and FAW (a row set needs
-// one activate a bank group, which CCD_S spacing hides), interleaving of two requests' columns.
+// bank groups (RoBaRaCoBgCh), so they follow each other every CCD_S; the rows of the next request are opened
+// while the data of the request before it still move. Modelled: open rows a bank, ACT/PRE/column timing,
+// read-write turnaround, all-bank refresh. Not modelled here: reordering between requests, RRD and FAW (a row
+// set needs one activate a bank group, which CCD_S spacing hides), interleaving of two requests' columns.
+// DramCommandScheduler has all of these; tests say how far the two are apart.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +25,20 @@ struct DramStatistics {
     std::int64_t row_activations = 0;
     std::int64_t refreshes = 0;  // those that fell inside the simulated work
     std::int64_t turnarounds = 0;
-    TimeFs data_busy = 0;      // data pins moving data
-    TimeFs refresh_stall = 0;  // data delayed by a refresh that interrupted a burst
+    TimeFs data_busy = 0;  // data pins moving data
+    // While a burst is served its data move or wait: for a refresh, for a row, for the bus to turn around,
+    // for the column latency of the first access.
+    TimeFs refresh_stall = 0;
+    TimeFs row_stall = 0;
+    TimeFs turnaround_stall = 0;
+    TimeFs column_stall = 0;
 };
 
 class DramChannel {
   public:
     // When the data pins carry the first and finish the last byte of a burst.
     struct BurstTimes {
+        TimeFs service_begin = 0;  // the burst is there and the data pins are done with the one before
         TimeFs first_data = 0;
         TimeFs last_data = 0;
     };
@@ -53,9 +60,14 @@ class DramChannel {
         TimeFs precharge_ready = 0;
         TimeFs closed_since = 0;
     };
+    struct Opening {
+        TimeFs column = 0;     // when a column command may be given
+        TimeFs refreshed = 0;  // up to here a refresh was in the way
+    };
 
     void refresh_until(TimeFs time);
-    TimeFs open(BankSet& bank, std::int64_t row, TimeFs arrival, std::int64_t groups_touched);
+    Opening open(BankSet& bank, std::int64_t row, TimeFs arrival, std::int64_t groups_touched);
+    void count_stall(TimeFs start, TimeFs begin, TimeFs bus_ready, TimeFs data_ready, const Opening& opening);
 
     TimeFs clocks(int count) const { return count * period_; }
 

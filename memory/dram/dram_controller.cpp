@@ -39,6 +39,7 @@ void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_
     const auto now = to_fs(sc_core::sc_time_stamp());
     const auto times = channel_.serve(now + to_fs(delay), address, bytes, payload.is_write());
     if (auto* burst = payload.get_extension<BurstExtension>(); burst != nullptr) {
+        burst->service_begin = times.service_begin;
         burst->first_data = times.first_data;
         burst->last_data = times.last_data;
     }

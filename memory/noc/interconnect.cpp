@@ -20,7 +20,7 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
       request_latency_(specification.request_latency_cycles * period_fs(specification.clock_hz)),
       response_latency_(specification.response_latency_cycles * period_fs(specification.clock_hz)),
       link_period_(period_fs(specification.clock_hz)),
-      channels_(static_cast<std::size_t>(channels)),
+      timelines_(static_cast<std::size_t>(channels)),
       links_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         Lane lane;
@@ -60,6 +60,7 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     const auto begin = std::max(on_link + response_latency_, port.free);
     port.free = std::max(link.free + response_latency_, begin + move);
     port.busy += move;
+    timelines_[channel].active.add(port.free - move, port.free);
     return port.free;
 }
 
@@ -71,6 +72,7 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
     const auto begin = std::max(issue, port.free);
     port.free = begin + move;
     port.busy += move;
+    timelines_[channel].active.add(begin, port.free);
     const auto on_link = std::max(begin, link.free);
     link.free = std::max(port.free, on_link + link_time(bytes, true));
     link.busy += link_time(bytes, true);
@@ -84,7 +86,7 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
 void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     const auto channel =
         static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
-    if (channel >= channels_ || payload.get_extension<BurstExtension>() == nullptr) {
+    if (channel >= timelines_.size() || payload.get_extension<BurstExtension>() == nullptr) {
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return;
     }
@@ -94,6 +96,11 @@ void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_c
     auto& link = links_[static_cast<std::size_t>(port)];
     const auto done = payload.is_write() ? write(lane, link, issue, payload, channel)
                                          : read(lane, link, issue, payload, channel);
+    auto& timeline = timelines_[channel];
+    const auto& burst = *payload.get_extension<BurstExtension>();
+    ++timeline.bursts;
+    timeline.active.add(burst.service_begin, burst.last_data);
+    timeline.in_flight.add(issue, done);
     delay = to_sc_time(done - now);
 }
 

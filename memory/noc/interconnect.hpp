@@ -12,10 +12,18 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include "memory/interval_union.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::memory {
+
+// Time of one channel by how far its bursts have come.
+struct ChannelOccupancy {
+    std::int64_t bursts = 0;
+    TimeFs active = 0;     // a burst is served by the memory or moves through its port
+    TimeFs in_flight = 0;  // a burst has been issued and is not done: active, or on the way
+};
 
 // Routes by address: channel i owns [i * channel_bytes, (i + 1) * channel_bytes). Every port moves one beat a
 // cycle of its clock (reads and writes share it) and every channel one link's worth; both serve requests in
@@ -33,6 +41,10 @@ class Interconnect : public sc_core::sc_module {
 
     // Time that data moved through a port.
     TimeFs port_busy(std::size_t port) const { return ports_[port].busy; }
+    ChannelOccupancy occupancy(std::size_t channel) const {
+        const auto& timeline = timelines_[channel];
+        return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered()};
+    }
 
   private:
     struct Lane {
@@ -40,6 +52,12 @@ class Interconnect : public sc_core::sc_module {
         TimeFs busy = 0;
         TimeFs beat_period = 0;
         std::int64_t beat_bytes = 1;
+    };
+
+    struct Timeline {
+        std::int64_t bursts = 0;
+        IntervalUnion active;
+        IntervalUnion in_flight;
     };
 
     void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -54,8 +72,8 @@ class Interconnect : public sc_core::sc_module {
     TimeFs response_latency_;
     TimeFs link_period_;
     std::vector<Lane> ports_;
-    std::size_t channels_;
-    std::vector<Lane> links_;  // one behind every port; a memory controller takes several
+    std::vector<Timeline> timelines_;  // by channel
+    std::vector<Lane> links_;          // one behind every port; a memory controller takes several
 };
 
 }  // namespace tilewright::memory

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "dram_fixtures.hpp"
 #include "memory/dram/dram_channel.hpp"
 
 using namespace tilewright::memory;
+using tilewright::test::ddr4;
 
 namespace {
-
-// DDR4-3200AA on 64 bits: a clock of 625 ps, 64 bytes an access, four clocks of data.
-DramSpecification ddr4() {
-    DramSpecification dram;
-    dram.name = "ddr4";
-    dram.organization = {64, 4, 4, 8192, std::int64_t{8} << 30, 1};
-    dram.timing = {1.6e9, 8, 22, 16, 22, 22, 52, 12, 24, 12, 4, 560, 12480};
-    return dram;
-}
 
 constexpr TimeFs cycle = 625'000;
 

@@ -4,30 +4,24 @@
 #include <catch2/catch.hpp>
 
 #include "accel/simulation/simulation_context.hpp"
+#include "dram_fixtures.hpp"
 #include "memory/dma/dma_channel.hpp"
 #include "memory/dram/dram_controller.hpp"
 #include "memory/noc/interconnect.hpp"
 
 using namespace tilewright::memory;
+using tilewright::test::ddr4;
 
 namespace {
 
 constexpr TimeFs ns = 1'000'000;
-
-DramSpecification ddr4() {
-    DramSpecification dram;
-    dram.name = "ddr4";
-    dram.organization = {64, 4, 4, 8192, 1 << 20, 1};
-    dram.timing = {1.6e9, 8, 22, 16, 22, 22, 52, 12, 24, 12, 4, 560, 12480};
-    return dram;
-}
 
 // Two ports in front of one DDR4 channel: 256 bits at 400 MHz, and 128 bits at 100 MHz.
 struct Harness {
     tilewright::accel::SimulationContext context;
     InterconnectSpecification specification{"noc", 1e9, 16, 256, 60, 60};
     Interconnect interconnect{"noc", specification, {{"fast", 256, 400e6}, {"slow", 128, 100e6}}, 1, 1 << 20};
-    DramController controller{"ddr4", ddr4(), 0};
+    DramController controller{"ddr4", ddr4(1 << 20), 0};
     DmaChannel fast{"fast", 32, 256};
     DmaChannel slow{"slow", 16, 4};
 

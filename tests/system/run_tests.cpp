@@ -207,6 +207,37 @@ TEST_CASE("values set on the command line are checked like those in a file") {
     check_refused(workspace.run("run " + main_design + " --set nonsense"), "");
 }
 
+TEST_CASE("the bandwidth account says where the time of a memory's pins goes") {
+    const Workspace workspace;
+    for (const auto* name : {"lightmamba-vck190-w4a4", "lightmamba-u280-w4a4"}) {
+        const auto result = workspace.run("run " + design(name) + " --json");
+        REQUIRE(result.code == 0);
+        const auto report = json::parse(result.out);
+        for (const auto& [memory, figures] : report.at("memory").items()) {
+            if (!figures.contains("bandwidth_account")) continue;
+            CAPTURE(name, memory);
+            double sum = 0;
+            for (const auto& [cause, fraction] : figures.at("bandwidth_account").items()) {
+                if (cause == "channels") continue;
+                CHECK(fraction.get<double>() >= 0);
+                sum += fraction.get<double>();
+            }
+            CHECK(sum == Approx(1));
+        }
+    }
+    // A 256-bit port at 400 MHz moves half of what DDR4 could: it holds the pins up as long as data move.
+    const auto report = json::parse(workspace.run("run " + design("lightmamba-vck190-w4a4") + " --json").out);
+    const auto& ddr4 = report.at("memory").at("ddr4");
+    const auto& account = ddr4.at("bandwidth_account");
+    // Whole accesses of 64 bytes, of which beats of 32 bytes may leave half unused.
+    const auto moved = account.at("data").get<double>() + account.at("padding").get<double>();
+    const auto bandwidth = ddr4.at("bandwidth_bytes_per_s").get<double>() / 25.6e9;
+    CHECK(moved >= bandwidth);
+    CHECK(moved == Approx(bandwidth).epsilon(0.01));
+    CHECK(account.at("port_limit").get<double>() == Approx(account.at("data").get<double>()).epsilon(0.1));
+    CHECK(account.at("channels") == 1);
+}
+
 TEST_CASE("a tile that does not divide is handled") {
     const Workspace workspace;
     const auto result = workspace.run("run " + main_design + small +

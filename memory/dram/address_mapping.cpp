@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/dram/address_mapping.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <string_view>
+#include <vector>
+
+namespace tilewright::memory {
+
+namespace {
+
+int bits_of(std::int64_t count, const char* what) {
+    if (count < 1 || !std::has_single_bit(static_cast<std::uint64_t>(count))) {
+        throw std::invalid_argument(std::string(what) + ": " + std::to_string(count) +
+                                    " is not a power of two");
+    }
+    return std::countr_zero(static_cast<std::uint64_t>(count));
+}
+
+constexpr int cluster_accesses_bits = 2;  // four cache lines of 64 bytes, "4CL"
+
+}  // namespace
+
+std::string AddressMapping::allowed_names() {
+    return "MOP4CLXOR, or the fields Ro, Ba, Ra, Co, Ch once each from the most to the least significant, "
+           "such "
+           "as RoBaRaCoCh or ChRaBaRoCo, with Bg for a bank group of its own, such as RoBaRaCoBgCh";
+}
+
+AddressMapping::AddressMapping(const std::string& name, const DramSpecification& specification)
+    : name_(name) {
+    const auto& organization = specification.organization;
+    access_bits_ = bits_of(specification.access_bytes(), "bytes of an access");
+    const int column_bits =
+        bits_of(organization.row_bytes / specification.access_bytes(), "accesses of a row");
+    const int row_bits = bits_of(organization.rows_per_bank(), "rows of a bank");
+    const int rank_bits = bits_of(organization.ranks, "ranks");
+    const int channel_bits = bits_of(organization.channels, "channels");
+    bank_group_bits_ = bits_of(organization.bank_groups, "bank groups");
+    bank_bits_ = bits_of(organization.banks_per_group, "banks of a group");
+    const auto add = [&](Field field, int bits) {
+        slices_[static_cast<std::size_t>(slice_count_++)] = {field, bits};
+    };
+    if (name == "MOP4CLXOR") {
+        cluster_bits_ = std::min(cluster_accesses_bits, column_bits);
+        add(column_cluster, cluster_bits_);
+        add(channel, channel_bits);
+        add(rank, rank_bits);
+        add(bank_group, bank_group_bits_);
+        add(bank, bank_bits_);
+        add(column, column_bits - cluster_bits_);
+        add(row, row_bits);
+        xor_row_ = true;
+        return;
+    }
+    const auto unknown = [&] {
+        return std::invalid_argument("\"" + name + "\" is no address mapping; allowed: " + allowed_names());
+    };
+    const bool own_group = name.find("Bg") != std::string::npos;
+    std::vector<std::string_view> seen;
+    if (name.size() != (own_group ? 12U : 10U)) throw unknown();
+    for (std::size_t at = name.size(); at > 0; at -= 2) {
+        const auto token = std::string_view(name).substr(at - 2, 2);
+        if (std::find(seen.begin(), seen.end(), token) != seen.end()) throw unknown();
+        seen.push_back(token);
+        if (token == "Ch") {
+            add(channel, channel_bits);
+        } else if (token == "Ra") {
+            add(rank, rank_bits);
+        } else if (token == "Bg") {
+            add(bank_group, bank_group_bits_);
+        } else if (token == "Ba") {
+            if (!own_group) add(bank_group, bank_group_bits_);
+            add(bank, bank_bits_);
+        } else if (token == "Ro") {
+            add(row, row_bits);
+        } else if (token == "Co") {
+            add(column, column_bits);
+        } else {
+            throw unknown();
+        }
+    }
+}
+
+DramAddress AddressMapping::decode(std::int64_t address) const {
+    std::array<std::int64_t, field_count> value{};
+    auto rest = address >> access_bits_;
+    for (int i = 0; i < slice_count_; ++i) {
+        const auto& slice = slices_[static_cast<std::size_t>(i)];
+        value[slice.field] = rest & ((std::int64_t{1} << slice.bits) - 1);
+        rest >>= slice.bits;
+    }
+    if (xor_row_) {
+        value[bank_group] ^= value[row] & ((std::int64_t{1} << bank_group_bits_) - 1);
+        value[bank] ^= (value[row] >> bank_group_bits_) & ((std::int64_t{1} << bank_bits_) - 1);
+    }
+    return {static_cast<int>(value[channel]),
+            static_cast<int>(value[rank]),
+            static_cast<int>(value[bank_group]),
+            static_cast<int>(value[bank]),
+            value[row],
+            value[column] << cluster_bits_ | value[column_cluster]};
+}
+
+}  // namespace tilewright::memory

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The controller of one DRAM channel, command by command: a pure discrete-event engine without SystemC.
+//
+// Accesses of one burst each wait in a read and a write queue. Every memory clock may carry one command; it
+// goes to (FR-FCFS: Rixner et al., ISCA 2000)
+//   1. a refresh that is due (all-bank, every REFI, ranks closed first; not postponed), behind the accesses
+//      whose rows were already opened for them,
+//   2. the oldest access whose row was opened for it; it left its queue with the activate,
+//   3. the oldest access of the queue that is served whose row is open,
+//   4. the oldest one that needs a row opened or another one closed; a row that was opened for an access
+//   stays
+//      open until that access has been served.
+// Writes are posted: they wait until their queue is fuller than the high watermark or no read waits, and are
+// then drained until it is emptier than the low watermark and a read waits. A read of an address that a
+// posted write holds is answered from the queue in one clock; a write waits for older reads of its address.
+//
+// Time jumps from event to event. Clocks in which the data pins could have been given an access and were not
+// are counted by cause (DramLoss); data and losses add up to the whole time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "memory/dram/address_mapping.hpp"
+#include "memory/dram/dram_command.hpp"
+#include "memory/dram/timing_constraints.hpp"
+
+namespace tilewright::memory {
+
+enum class PagePolicy : std::uint8_t {
+    open,   // a row stays open until another one of its bank is needed
+    closed  // every access closes its row behind it
+};
+
+struct DramControllerPolicy {
+    PagePolicy page = PagePolicy::open;
+    int read_queue = 32;  // accesses
+    int write_queue = 32;
+    double write_high_watermark = 0.8;  // of the write queue
+    double write_low_watermark = 0.2;
+};
+
+struct DramChannelStatistics {
+    std::int64_t reads = 0;  // accesses that moved data over the pins
+    std::int64_t writes = 0;
+    std::int64_t forwarded_reads = 0;  // answered from the write queue
+    // By the first command that was given for an access: a column command, an activate, a precharge.
+    std::int64_t row_hits = 0;
+    std::int64_t row_misses = 0;
+    std::int64_t row_conflicts = 0;
+    std::int64_t activates = 0;
+    std::int64_t refreshes = 0;
+    std::int64_t turnarounds = 0;  // changes between reading and writing
+    MemoryClock first_arrival = 0;
+    MemoryClock last_data = 0;  // end of the last access
+    // first_arrival to last_data is data plus losses.
+    MemoryClock data = 0;
+    std::array<MemoryClock, dram_losses> losses{};
+};
+
+class DramCommandScheduler {
+  public:
+    struct Completion {
+        std::int64_t id = 0;
+        MemoryClock clock = 0;  // end of the last data beat
+    };
+
+    DramCommandScheduler(const DramSpecification& specification, const DramControllerPolicy& policy);
+
+    bool accepts(bool write) const;
+    // An access arrives at `clock`, which must not be before what advance() has reached. The queue must
+    // accept it.
+    void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address);
+    // Gives all commands of the clocks before `until`.
+    void advance(MemoryClock until);
+    // Goes on until the queue accepts an access, and returns the clock.
+    MemoryClock advance_until_accepts(bool write);
+    // Goes on until both queues are empty.
+    void drain();
+
+    MemoryClock now() const { return now_; }
+    // Figures up to the last access; complete after drain().
+    DramChannelStatistics statistics() const;
+    // What has been completed since the last call, in the order of the commands.
+    std::vector<Completion> take_completions();
+    // From now on every command is appended to `log`, which must outlive the scheduler.
+    void record(std::vector<DramCommand>& log) { log_ = &log; }
+
+  private:
+    struct Access {
+        std::int64_t id = 0;
+        DramAddress address;
+        int group = 0;  // over all ranks
+        int bank = 0;   // over all ranks
+        bool write = false;
+        bool classified = false;      // counted as hit, miss or conflict
+        bool waits_for_read = false;  // of the same address
+    };
+    struct Bank {
+        std::int64_t open_row = -1;
+        bool conflict = false;                  // closed to open another row
+        DramLoss opening = DramLoss::row_miss;  // what its last activate had to wait for
+        bool claimed = false;                   // opened for an access that has not been served yet
+    };
+    struct Choice {
+        std::vector<Access>* queue = nullptr;  // null: none found
+        std::size_t index = 0;
+        MemoryClock ready = 0;
+        DramLoss loss = DramLoss::idle;
+    };
+
+    void step(MemoryClock until);
+    bool refresh_step(MemoryClock& horizon);
+    bool skip_refreshes(MemoryClock until);
+    bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
+    bool is_queued(bool write, const DramAddress& address) const;
+    std::vector<Access>& served_queue();
+    struct Choices {
+        Choice claimed;
+        Choice column;
+        Choice row;
+    };
+    void consider(std::vector<Access>& queue, Choices& choices) const;
+    DramCommandKind next_command(const Access& access) const;
+    void issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row);
+    void issue_for(std::vector<Access>& queue, std::size_t index);
+    void complete(std::vector<Access>& queue, std::size_t index);
+    void lose(MemoryClock until, DramLoss loss);
+    bool delays_refresh(const Access& access, DramCommandKind kind, MemoryClock clock) const;
+
+    DramSpecification specification_;
+    DramControllerPolicy policy_;
+    CommandTimer timer_;
+    std::vector<Access> reads_;  // oldest first
+    std::vector<Access> writes_;
+    std::vector<Access> opened_;             // taken from the queues when their rows were opened
+    std::vector<Bank> banks_;                // over all ranks
+    std::vector<int> open_banks_;            // by rank
+    std::vector<int> claims_;                // by rank: accesses in opened_
+    std::vector<MemoryClock> next_refresh_;  // by rank
+    MemoryClock now_ = 0;
+    MemoryClock slot_free_ = 0;  // from here on the data pins are not spoken for
+    bool started_ = false;
+    bool draining_writes_ = false;
+    bool last_was_write_ = false;
+    std::vector<Completion> completions_;
+    DramChannelStatistics statistics_;
+    std::vector<DramCommand>* log_ = nullptr;
+};
+
+}  // namespace tilewright::memory
