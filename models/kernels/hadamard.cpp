@@ -134,17 +134,26 @@ void transform(std::span<Number> x, HadamardShape shape, Direction direction) {
     if (shape.core == 1) return;
     const auto& matrix = stored_core(shape.core);
     const auto order = static_cast<std::size_t>(shape.core);
-    std::array<Number, largest_core> inputs{};
-    for (std::size_t j = 0; j < points; ++j) {
-        for (std::size_t k = 0; k < order; ++k) inputs[k] = x[k * points + j];
+    // A few columns at a time, so that the additions of all rows run over neighbours.
+    constexpr std::size_t lines = 16;
+    std::array<std::array<Number, lines>, largest_core> inputs{};
+    for (std::size_t begin = 0; begin < points; begin += lines) {
+        const auto count = std::min(lines, points - begin);
+        for (std::size_t k = 0; k < order; ++k) {
+            for (std::size_t j = 0; j < count; ++j) inputs[k][j] = x[k * points + begin + j];
+        }
         for (std::size_t i = 0; i < order; ++i) {
-            Number sum = 0;
+            std::array<Number, lines> sums{};
             for (std::size_t k = 0; k < order; ++k) {
                 const auto entry =
                     direction == Direction::forward ? matrix[i * order + k] : matrix[k * order + i];
-                sum += entry > 0 ? inputs[k] : -inputs[k];
+                if (entry > 0) {
+                    for (std::size_t j = 0; j < lines; ++j) sums[j] += inputs[k][j];
+                } else {
+                    for (std::size_t j = 0; j < lines; ++j) sums[j] -= inputs[k][j];
+                }
             }
-            x[i * points + j] = sum;
+            for (std::size_t j = 0; j < count; ++j) x[i * points + begin + j] = sums[j];
         }
     }
 }

@@ -2,27 +2,24 @@
 #include "models/kernels/quantized_matrix.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
+#include "models/formats/group_kernels.hpp"
 #include "models/formats/power_of_two.hpp"
 
 namespace tilewright::models {
 
 namespace {
 
-float largest_magnitude(std::span<const float> values) {
-    float absmax = 0;
-    for (const auto value : values) absmax = std::max(absmax, std::abs(value));
+float checked_magnitude(std::uint32_t bits) {
+    const auto absmax = std::bit_cast<float>(bits);
+    if (!std::isfinite(absmax)) throw std::invalid_argument("a weight is not finite");
     return absmax;
-}
-
-void require_finite(std::span<const float> values) {
-    for (const auto value : values) {
-        if (!std::isfinite(value)) throw std::invalid_argument("a weight is not finite");
-    }
 }
 
 // Two exponents below the base, the first no larger than the second, and what they add up to.
@@ -86,42 +83,12 @@ class ScaleFinder {
     }
 
   private:
-    const Quantization& quantization_;
+    Quantization quantization_;
     double largest_;
     Codec fp16_;
     std::vector<PowerSum> sums_;
     int base_ = 0;
 };
-
-// Nearest integers of up to 8 bits, in loops that compilers vectorise. Quotients are far below 2^31.
-template <TieRule ties>
-void round_integers(std::span<const float> values, double scale, int most, std::int8_t* units) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        auto quotient = static_cast<double>(values[i]) / scale;
-        quotient = std::clamp(quotient, -1000.0, 1000.0);
-        auto low = static_cast<std::int32_t>(quotient);
-        low -= quotient < low ? 1 : 0;
-        const auto rest = quotient - low;
-        bool up = rest > 0.5;
-        if constexpr (ties == TieRule::half_up) up = rest >= 0.5;
-        if constexpr (ties == TieRule::half_away) up = up || (rest == 0.5 && quotient > 0);
-        if constexpr (ties == TieRule::to_even) up = up || (rest == 0.5 && (low & 1) != 0);
-        units[i] = static_cast<std::int8_t>(std::clamp(low + (up ? 1 : 0), -most, most));
-    }
-}
-
-void round_integers(std::span<const float> values, double scale, int most, TieRule ties, std::int8_t* units) {
-    switch (ties) {
-        case TieRule::to_even:
-            return round_integers<TieRule::to_even>(values, scale, most, units);
-        case TieRule::half_away:
-            return round_integers<TieRule::half_away>(values, scale, most, units);
-        case TieRule::half_up:
-            return round_integers<TieRule::half_up>(values, scale, most, units);
-        case TieRule::half_down:
-            return round_integers<TieRule::half_down>(values, scale, most, units);
-    }
-}
 
 }  // namespace
 
@@ -161,50 +128,84 @@ double decode_scale(const Quantization& quantization, std::uint32_t field) {
     return 1;
 }
 
+struct MatrixQuantizer::Rules {
+    ScaleFinder finder;
+    Codec codec;
+    UnitTable table;
+    std::optional<EncodeRule> fast;  // nothing: by the codec
+};
+
+MatrixQuantizer::MatrixQuantizer(std::int64_t outputs, std::int64_t inputs, const Quantization& quantization,
+                                 TieRule ties, float largest_weight)
+    : quantization_(quantization),
+      rules_(std::make_unique<Rules>(
+          Rules{ScaleFinder(quantization, static_cast<double>(largest_weight)),
+                Codec(quantization.format, {ties, Overflow::saturate, IntegerRange::symmetric}),
+                UnitTable(quantization.format), encode_rule(quantization.format, ties)})) {
+    matrix_.outputs = outputs;
+    matrix_.inputs = inputs;
+    matrix_.scale_base = rules_->finder.base();
+    const auto elements = static_cast<std::size_t>(outputs * inputs);
+    if (rules_->table.narrow()) {
+        matrix_.units.resize(elements);
+    } else {
+        matrix_.codes.resize(elements);
+    }
+}
+
+MatrixQuantizer::~MatrixQuantizer() = default;
+
+void MatrixQuantizer::add(std::span<const float> rows) {
+    const bool scaled = quantization_.group_size > 0;
+    const auto group = static_cast<std::size_t>(scaled ? quantization_.group_size : matrix_.inputs);
+    const auto groups = (rows.size() + group - 1) / group;
+    std::vector<std::uint32_t> magnitudes(groups);
+    group_magnitudes(rows, group, magnitudes);
+    std::vector<float> divisors(groups, 1.0F);
+    for (std::size_t g = 0; g < groups; ++g) {
+        const auto absmax = checked_magnitude(magnitudes[g]);
+        if (!scaled) continue;
+        const auto field = rules_->finder.field(static_cast<double>(absmax));
+        matrix_.scale_fields.push_back(field);
+        matrix_.scales.push_back(decode_scale(quantization_, field));
+        divisors[g] = static_cast<float>(std::ldexp(matrix_.scales.back(), matrix_.scale_base));
+        // A scale of zero stands for a group so small that all its codes are zero.
+        if (divisors[g] == 0) divisors[g] = std::numeric_limits<float>::infinity();
+    }
+    encode(rows, group, divisors);
+    done_ += rows.size();
+}
+
+void MatrixQuantizer::encode(std::span<const float> rows, std::size_t group,
+                             std::span<const float> divisors) {
+    const auto& [finder, codec, table, fast] = *rules_;
+    if (fast && table.narrow()) {
+        encode_group_units(rows, group, divisors, *fast,
+                           std::span(matrix_.units).subspan(done_, rows.size()));
+        return;
+    }
+    if (fast) {
+        encode_groups(rows, group, divisors, *fast, std::span(matrix_.codes).subspan(done_, rows.size()));
+        return;
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto quotient = static_cast<double>(rows[i] / divisors[i / group]);
+        const auto code = static_cast<std::uint16_t>(*codec.encode(quotient));
+        if (table.narrow()) {
+            matrix_.units[done_ + i] = static_cast<std::int8_t>(table[code]);
+        } else {
+            matrix_.codes[done_ + i] = code;
+        }
+    }
+}
+
 QuantizedMatrix quantize_matrix(std::span<const float> weights, std::int64_t outputs, std::int64_t inputs,
                                 const Quantization& quantization, TieRule ties) {
-    require_finite(weights);
-    QuantizedMatrix matrix;
-    matrix.outputs = outputs;
-    matrix.inputs = inputs;
-    const ScaleFinder finder(quantization, static_cast<double>(largest_magnitude(weights)));
-    matrix.scale_base = finder.base();
-    const Codec codec(quantization.format, {ties, Overflow::saturate, IntegerRange::symmetric});
-    const UnitTable table(quantization.format);
-    const bool integer = quantization.format.family == FormatFamily::integer && table.narrow();
-    if (table.narrow()) {
-        matrix.units.resize(weights.size());
-    } else {
-        matrix.codes.resize(weights.size());
-    }
-    const auto group =
-        quantization.group_size == 0 ? weights.size() : static_cast<std::size_t>(quantization.group_size);
-    for (std::size_t begin = 0; begin < weights.size(); begin += group) {
-        const auto part = weights.subspan(begin, std::min(group, weights.size() - begin));
-        double scale = 1;
-        if (quantization.group_size > 0) {
-            const auto field = finder.field(static_cast<double>(largest_magnitude(part)));
-            scale = decode_scale(quantization, field);
-            matrix.scale_fields.push_back(field);
-            matrix.scales.push_back(scale);
-            scale = std::ldexp(scale, matrix.scale_base);
-        }
-        if (scale == 0) continue;  // all codes are 0
-        if (integer) {
-            round_integers(part, std::ldexp(scale, unit_exponent(quantization.format)),
-                           (1 << (quantization.format.bits - 1)) - 1, ties, matrix.units.data() + begin);
-            continue;
-        }
-        for (std::size_t i = 0; i < part.size(); ++i) {
-            const auto code = static_cast<std::uint16_t>(*codec.encode(static_cast<double>(part[i]) / scale));
-            if (table.narrow()) {
-                matrix.units[begin + i] = static_cast<std::int8_t>(table[code]);
-            } else {
-                matrix.codes[begin + i] = code;
-            }
-        }
-    }
-    return matrix;
+    std::array<std::uint32_t, 1> magnitude{};
+    group_magnitudes(weights, weights.size(), magnitude);
+    MatrixQuantizer quantizer(outputs, inputs, quantization, ties, checked_magnitude(magnitude[0]));
+    quantizer.add(weights);
+    return quantizer.take();
 }
 
 std::vector<double> dequantize_matrix(const QuantizedMatrix& matrix, const Quantization& quantization) {

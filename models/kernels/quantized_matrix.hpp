@@ -2,8 +2,11 @@
 // Quantized operands of linear layers: weight matrices and rows of inputs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "models/formats/codec.hpp"
@@ -48,9 +51,32 @@ struct QuantizedMatrix {
     std::int64_t groups_of_row(std::int64_t group) const { return group == 0 ? 0 : inputs / group; }
 };
 
-// Rounds a matrix to the format and scales of a recipe. `group_size` must divide the inputs. For sums of two
-// powers the base is that of the matrix's largest group, and each group takes the sum nearest to absmax over
-// the largest value. Throws std::invalid_argument for a NaN or an infinity.
+// Rounds a matrix to the format and scales of a recipe, rows at a time. A weight becomes the code nearest to
+// weight / scale, a quotient of binary32 numbers; `group_size` must divide the inputs.
+class MatrixQuantizer {
+  public:
+    // `largest_weight`: the largest magnitude of all weights to come, which sums of two powers take their
+    // base from; others ignore it.
+    MatrixQuantizer(std::int64_t outputs, std::int64_t inputs, const Quantization& quantization, TieRule ties,
+                    float largest_weight);
+    ~MatrixQuantizer();
+
+    // The next rows. Throws std::invalid_argument for a NaN or an infinity.
+    void add(std::span<const float> rows);
+    // The matrix, once all rows have been added.
+    QuantizedMatrix take() { return std::move(matrix_); }
+
+  private:
+    struct Rules;
+    void encode(std::span<const float> rows, std::size_t group, std::span<const float> divisors);
+
+    Quantization quantization_;
+    std::unique_ptr<Rules> rules_;
+    QuantizedMatrix matrix_;
+    std::size_t done_ = 0;
+};
+
+// A whole matrix. For sums of two powers each group takes the sum nearest to absmax over the largest value.
 QuantizedMatrix quantize_matrix(std::span<const float> weights, std::int64_t outputs, std::int64_t inputs,
                                 const Quantization& quantization, TieRule ties);
 

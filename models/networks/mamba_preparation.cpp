@@ -31,22 +31,52 @@ std::vector<double> in_fp16(std::vector<double> values) {
     return values;
 }
 
-// [outputs, inputs] in binary32: every row scaled by `input_scale` (if any) and, on request, rotated.
-std::vector<float> merged_rows(const TensorView& view, std::span<const double> input_scale, bool rotate) {
-    const auto inputs = view.shape.back();
-    const auto outputs = view.elements() / inputs;
-    std::vector<float> result(index(view.elements()));
-    std::vector<double> row(index(inputs));
-    for (std::int64_t n = 0; n < outputs; ++n) {
-        view.read(n * inputs, inputs, row.data());
-        if (!input_scale.empty()) {
-            for (std::size_t k = 0; k < row.size(); ++k) row[k] *= input_scale[k];
+// Rows of a matrix in binary32: each scaled by `input_scale` (if any) and, on request, rotated.
+class MergedRows {
+  public:
+    MergedRows(const TensorView& view, std::span<const double> input_scale, bool rotate)
+        : view_(view), input_scale_(input_scale), rotate_(rotate), row_(index(view.shape.back())) {}
+
+    std::int64_t inputs() const { return view_.shape.back(); }
+    std::int64_t outputs() const { return view_.elements() / inputs(); }
+
+    void read(std::int64_t first, std::span<float> rows) {
+        for (std::size_t begin = 0; begin < rows.size(); begin += row_.size(), ++first) {
+            view_.read(first * inputs(), inputs(), row_.data());
+            for (std::size_t k = 0; k < input_scale_.size(); ++k) row_[k] *= input_scale_[k];
+            if (rotate_) hadamard_transform(row_);
+            std::transform(row_.begin(), row_.end(), rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                           [](double value) { return static_cast<float>(value); });
         }
-        if (rotate) hadamard_transform(row);
-        std::transform(row.begin(), row.end(), result.begin() + n * inputs,
-                       [](double value) { return static_cast<float>(value); });
     }
-    return result;
+
+    std::vector<float> all() {
+        std::vector<float> rows(index(view_.elements()));
+        read(0, rows);
+        return rows;
+    }
+
+  private:
+    const TensorView& view_;
+    std::span<const double> input_scale_;
+    bool rotate_;
+    std::vector<double> row_;
+};
+
+QuantizedMatrix quantize_rows(MergedRows rows, const Recipe& recipe) {
+    const auto quantization = for_inputs(recipe.weights, rows.inputs());
+    if (quantization.scale_kind == ScaleKind::sum_of_two_powers) {
+        return quantize_matrix(rows.all(), rows.outputs(), rows.inputs(), quantization, recipe.ties);
+    }
+    MatrixQuantizer quantizer(rows.outputs(), rows.inputs(), quantization, recipe.ties, 0);
+    constexpr std::int64_t at_once = 8;  // a few rows stay in the cache
+    std::vector<float> some(index(at_once * rows.inputs()));
+    for (std::int64_t n = 0; n < rows.outputs(); n += at_once) {
+        const auto count = index(std::min(at_once, rows.outputs() - n) * rows.inputs());
+        rows.read(n, std::span(some).first(count));
+        quantizer.add(std::span<const float>(some).first(count));
+    }
+    return quantizer.take();
 }
 
 // Q W, column by column; a few columns at a time, so that memory is read in lines.
@@ -113,10 +143,8 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
     const bool mamba2 = config.version == MambaVersion::mamba2;
     const auto prefix = "backbone.layers." + std::to_string(layer) + ".";
     const auto get = [&](const char* name) -> const TensorView& { return weights.tensor(prefix + name); };
-    const auto quantize = [&](const std::vector<float>& matrix, const TensorView& view) {
-        const auto inputs = view.shape.back();
-        return quantize_matrix(matrix, view.elements() / inputs, inputs, for_inputs(recipe.weights, inputs),
-                               recipe.ties);
+    const auto quantize = [&](const TensorView& view, std::span<const double> scale, bool rotate) {
+        return quantize_rows(MergedRows(view, scale, rotate), recipe);
     };
     if (recipe.smoothing_alpha && calibration == nullptr) {
         throw std::invalid_argument("smoothing needs calibration data");
@@ -139,8 +167,7 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
     } else {
         block.norm = in_fp16(over(norm, in_smoothing));
     }
-    const auto& in_proj = get("mixer.in_proj.weight");
-    block.in_proj = quantize(merged_rows(in_proj, in_scale, recipe.rotate_residual), in_proj);
+    block.in_proj = quantize(get("mixer.in_proj.weight"), in_scale, recipe.rotate_residual);
 
     block.taps = all(get("mixer.conv1d.weight"));
     GroupQuantizer(recipe.convolution, recipe.ties).round(block.taps);
@@ -153,25 +180,25 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
         block.gated_norm = in_fp16(over(all(get("mixer.norm.weight")), out_smoothing));
     } else {
         block.dt_bias = in_fp16(all(get("mixer.dt_proj.bias")));
-        block.x_proj =
-            quantize(merged_rows(get("mixer.x_proj.weight"), {}, false), get("mixer.x_proj.weight"));
-        block.dt_proj =
-            quantize(merged_rows(get("mixer.dt_proj.weight"), {}, false), get("mixer.dt_proj.weight"));
+        block.x_proj = quantize(get("mixer.x_proj.weight"), {}, false);
+        block.dt_proj = quantize(get("mixer.dt_proj.weight"), {}, false);
     }
     const auto& out_proj = get("mixer.out_proj.weight");
-    auto merged = merged_rows(out_proj, out_smoothing, recipe.online_hadamard);
-    if (recipe.rotate_residual) rotate_outputs(merged, config.d_model, config.d_inner());
-    block.out_proj = quantize(merged, out_proj);
+    if (!recipe.rotate_residual) {
+        block.out_proj = quantize(out_proj, out_smoothing, recipe.online_hadamard);
+        return block;
+    }
+    auto merged = MergedRows(out_proj, out_smoothing, recipe.online_hadamard).all();
+    rotate_outputs(merged, config.d_model, config.d_inner());
+    block.out_proj = quantize_matrix(merged, config.d_model, config.d_inner(), recipe.weights, recipe.ties);
     return block;
 }
 
 QuantizedMambaEnds prepare_ends(const MambaWeights& weights, const Recipe& recipe) {
-    const auto& config = weights.config();
     const auto& embedding = weights.tensor("backbone.embedding.weight");
     const auto norm = all(weights.tensor("backbone.norm_f.weight"));
     const auto quantize = [&](std::span<const double> scale) {
-        return quantize_matrix(merged_rows(embedding, scale, recipe.rotate_residual), config.vocabulary,
-                               config.d_model, recipe.weights, recipe.ties);
+        return quantize_rows(MergedRows(embedding, scale, recipe.rotate_residual), recipe);
     };
     QuantizedMambaEnds ends;
     ends.embedding = quantize({});
