@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <iostream>
 
+#include "accel/design/config_files.hpp"
+#include "accel/design/parse_recipe.hpp"
 #include "cli/command.hpp"
 #include "models/networks/mamba_reference.hpp"
+#include "models/networks/quantized_mamba_run.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
 #include "sweeps/atomic_file.hpp"
 
@@ -31,6 +35,42 @@ models::OutputTensor to_output(const std::vector<double>& values, std::int64_t r
     return tensor;
 }
 
+models::MambaOutput run_in_float64(const models::MambaWeights& weights,
+                                   const std::vector<std::int64_t>& tokens, models::ScanForm scan,
+                                   bool keep_blocks) {
+    const models::MambaReference network(weights);
+    auto state = network.initial_state();
+    constexpr std::int64_t chunk = 256;
+    return network.run(tokens, state, scan, chunk, keep_blocks);
+}
+
+models::MambaOutput run_with_recipe(const models::MambaWeights& weights, const po::variables_map& values,
+                                    const std::vector<std::int64_t>& tokens, models::ScanForm scan,
+                                    bool keep_blocks) {
+    if (scan == models::ScanForm::chunked) {
+        throw UsageError(
+            "--scan chunked is for float64: the quantized state is rounded at every token; "
+            "allowed here: recurrent");
+    }
+    const auto name = values["recipe"].as<std::string>();
+    std::error_code error;
+    const bool file = std::filesystem::exists(name, error);
+    const auto path =
+        file ? std::filesystem::path(name) : accel::config_root() / "recipes" / (name + ".json");
+    const auto recipe = accel::load_recipe(path);
+    accel::check_recipe(recipe, weights.config(), path.string(), "");
+    std::vector<std::int64_t> calibration;
+    if (values.count("calibration") > 0) {
+        const auto calibration_path = values["calibration"].as<std::string>();
+        calibration = read_tokens(models::SafetensorsFile(calibration_path), calibration_path);
+    }
+    if (recipe.smoothing_alpha && calibration.empty()) {
+        throw UsageError("the recipe " + recipe.name +
+                         " has channel scales from calibration data; allowed: with --calibration F");
+    }
+    return models::run_quantized(weights, recipe, tokens, calibration, keep_blocks);
+}
+
 }  // namespace
 
 int infer_command(const std::vector<std::string>& arguments) {
@@ -41,6 +81,10 @@ int infer_command(const std::vector<std::string>& arguments) {
         "output", po::value<std::string>()->required(), "safetensors file for logits (F32, [L, vocabulary])")(
         "scan", po::value<std::string>()->default_value("recurrent"),
         "recurrent (token after token) or chunked (Mamba2 prefill by matrix products)")(
+        "recipe", po::value<std::string>(),
+        "quantization recipe: bit-accurate kernels instead of float64; a file, or a name in configs/recipes")(
+        "calibration", po::value<std::string>(),
+        "safetensors file with other tokens, for recipes with smoothing")(
         "all", "also write the residual stream after every block");
     po::variables_map values;
     if (!parse_options(arguments, "infer --model DIR --input F --output F [OPTIONS]", options, "argument", 0,
@@ -61,10 +105,10 @@ int infer_command(const std::vector<std::string>& arguments) {
         const auto input_path = values["input"].as<std::string>();
         const models::SafetensorsFile input(input_path);
         const auto tokens = read_tokens(input, input_path);
-        const models::MambaReference network(checkpoint);
-        auto state = network.initial_state();
-        constexpr std::int64_t chunk = 256;
-        const auto result = network.run(tokens, state, scan, chunk, values.count("all") > 0);
+        const bool keep_blocks = values.count("all") > 0;
+        const auto result = values.count("recipe") > 0
+                                ? run_with_recipe(checkpoint, values, tokens, scan, keep_blocks)
+                                : run_in_float64(checkpoint, tokens, scan, keep_blocks);
         const auto rows = static_cast<std::int64_t>(tokens.size());
         std::map<std::string, models::OutputTensor> outputs;
         outputs.emplace("logits", to_output(result.logits, rows));
@@ -72,8 +116,10 @@ int infer_command(const std::vector<std::string>& arguments) {
             outputs.emplace("blocks." + std::to_string(i), to_output(result.blocks[i], rows));
         }
         sweeps::write_file_atomically(values["output"].as<std::string>(), models::safetensors_bytes(outputs));
-        std::cout << tokens.size() << " tokens through " << checkpoint.config().layers
-                  << " blocks in float64\n";
+        std::cout << tokens.size() << " tokens through " << checkpoint.config().layers << " blocks "
+                  << (values.count("recipe") > 0 ? "with " + values["recipe"].as<std::string>()
+                                                 : "in float64")
+                  << "\n";
     } catch (const models::CheckpointError& error) {
         throw UsageError(error.what());
     } catch (const models::SafetensorsError& error) {

@@ -115,20 +115,27 @@ MambaState MambaReference::initial_state() const {
     return state;
 }
 
+void require_token(std::int64_t token, std::int64_t vocabulary, std::size_t position) {
+    if (token >= 0 && token < vocabulary) return;
+    throw std::out_of_range("token " + std::to_string(token) + " at position " + std::to_string(position) +
+                            " is beyond the vocabulary; allowed: 0 to " + std::to_string(vocabulary - 1));
+}
+
+std::vector<double> MambaReference::embed(std::span<const std::int64_t> tokens) const {
+    const auto width = config_.d_model;
+    std::vector<double> rows(tokens.size() * index(width));
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+        require_token(tokens[t], config_.vocabulary, t);
+        embedding_->read(tokens[t] * width, width, &rows[t * index(width)]);
+    }
+    return rows;
+}
+
 MambaOutput MambaReference::run(std::span<const std::int64_t> tokens, MambaState& state, ScanForm scan,
                                 std::int64_t chunk, bool keep_blocks) const {
     const auto count = static_cast<std::int64_t>(tokens.size());
     const auto width = config_.d_model;
-    std::vector<double> residual(index(count * width));
-    for (std::int64_t t = 0; t < count; ++t) {
-        const auto token = tokens[index(t)];
-        if (token < 0 || token >= config_.vocabulary) {
-            throw std::out_of_range("token " + std::to_string(token) + " at position " + std::to_string(t) +
-                                    " is beyond the vocabulary; allowed: 0 to " +
-                                    std::to_string(config_.vocabulary - 1));
-        }
-        embedding_->read(token * width, width, &residual[index(t * width)]);
-    }
+    auto residual = embed(tokens);
     MambaOutput output;
     for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
         block(blocks_[layer], residual, count, state.blocks[layer], scan, chunk);

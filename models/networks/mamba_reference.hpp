@@ -42,6 +42,9 @@ class MambaReference {
 
     MambaState initial_state() const;
 
+    // Rows of the embedding, [tokens, d_model]. Throws std::out_of_range for a token beyond the vocabulary.
+    std::vector<double> embed(std::span<const std::int64_t> tokens) const;
+
     // Feeds tokens in order and advances `state`; one token is a decode step. The chunked form (Mamba2)
     // computes the scan by matrix products inside chunks of `chunk` tokens. Throws std::out_of_range for a
     // token beyond the vocabulary. `keep_blocks` asks for MambaOutput::blocks.
@@ -95,5 +98,8 @@ class MambaReference {
     std::vector<double> final_norm_;
     std::vector<Block> blocks_;
 };
+
+// Throws std::out_of_range, naming the token and its position, for one beyond the vocabulary.
+void require_token(std::int64_t token, std::int64_t vocabulary, std::size_t position);
 
 }  // namespace tilewright::models

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "../models/weights/tiny_checkpoint.hpp"
+#include "models/kernels/error_measures.hpp"
 #include "models/networks/mamba_reference.hpp"
 #include "program.hpp"
 
@@ -50,6 +51,54 @@ TEST_CASE("infer writes the logits and blocks of the reference") {
             CHECK(logits.at(i) == Approx(expected.logits[static_cast<std::size_t>(i)]).epsilon(1e-6));
         }
     }
+}
+
+TEST_CASE("infer runs a checkpoint through the kernels of a recipe") {
+    const auto config = tiny_config(models::MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    write_checkpoint(folder, config);
+    const std::vector<std::int64_t> tokens = {1, 2, 3, 39};
+    const Workspace workspace;
+    workspace.write("in.safetensors", tokens_file(tokens));
+    auto recipe = nlohmann::json::parse(read_file(source_path("configs/recipes/lightmamba-w8a8.json")));
+    for (const auto* key : {"weights", "activations"}) recipe[key]["group_size"] = 8;
+    for (const auto* key : {"convolution", "state"}) recipe[key]["group_size"] = 4;
+    workspace.write("w8.json", recipe.dump());
+    recipe["smoothing"] = {{"method", "smoothquant"}, {"alpha", 0.5}};
+    workspace.write("smooth.json", recipe.dump());
+    const auto logits = [&](const std::string& options) {
+        const auto result =
+            workspace.run("infer --model " + folder.path().string() +
+                          " --input in.safetensors --output out.safetensors --all " + options);
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        const models::SafetensorsFile output(workspace.path("out.safetensors"));
+        CHECK(output.tensors().size() == 3);
+        std::vector<double> values;
+        const auto& view = output.tensor("logits");
+        for (std::int64_t i = 0; i < view.elements(); ++i) values.push_back(view.at(i));
+        return values;
+    };
+    const auto reference = logits("");
+    const auto wide = models::measure_error(reference, logits("--recipe w16a16"));
+    CHECK(wide.sqnr_db > 45);
+    CHECK(wide.max_abs_error > 0);
+    const auto eight = models::measure_error(reference, logits("--recipe w8.json"));
+    CHECK(eight.sqnr_db > 10);
+    CHECK(eight.sqnr_db < wide.sqnr_db);
+    CHECK(models::measure_error(reference, logits("--recipe smooth.json --calibration in.safetensors"))
+              .sqnr_db > 10);
+    const auto refused = [&](const std::string& options) {
+        const auto result = workspace.run("infer --model " + folder.path().string() +
+                                          " --input in.safetensors --output none.safetensors " + options);
+        CHECK(result.code == 2);
+        CHECK_FALSE(std::filesystem::exists(workspace.path("none.safetensors")));
+        return result.err;
+    };
+    CHECK_THAT(refused("--recipe smooth.json"), Contains("--calibration"));
+    CHECK_THAT(refused("--recipe w8.json --scan chunked"), Contains("recurrent"));
+    CHECK_THAT(refused("--recipe lightmamba-w8a8"), Contains("#/weights/group_size"));
+    CHECK_THAT(refused("--recipe nowhere"), Contains("nowhere"));
 }
 
 TEST_CASE("infer refuses what it cannot run and writes nothing") {
