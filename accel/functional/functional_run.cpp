@@ -32,32 +32,77 @@ void compare(FunctionalOutcome& outcome, const std::string& what, std::span<cons
     }
 }
 
+// The untiled kernels on the same data, block by block.
+class KernelRun {
+  public:
+    KernelRun(const Design& design, const models::QuantizedMamba& network, const MambaInstance& instance)
+        : network_(network), instance_(instance), width_(index(design.network.d_model)) {
+        residual_ = instance.residual;
+        for (std::int64_t t = 0; instance.ends && t < design.workload.tokens; ++t) {
+            const auto row = network.embed(*instance.ends, t);
+            residual_.insert(residual_.end(), row.begin(), row.end());
+        }
+    }
+
+    // Computes block `layer` if it is the next one; blocks may be asked for again.
+    void advance(int layer, const models::QuantizedMambaBlock& weights) {
+        if (layer != static_cast<int>(states_.size())) return;
+        auto state = instance_.state(layer);
+        for (std::size_t at = 0; at < residual_.size(); at += width_) {
+            network_.block(weights, std::span(residual_).subspan(at, width_), state);
+        }
+        const auto& operators = network_.operators();
+        states_.push_back({operators.element().pack(state.window),
+                           operators.state().pack(state.hidden.values, state.hidden.exponents)});
+    }
+
+    const std::vector<double>& residual() const { return residual_; }
+    models::QuantizedBlockState state(int layer) const {
+        const auto& operators = network_.operators();
+        auto state = operators.initial_state();
+        const auto& packed = states_.at(static_cast<std::size_t>(layer));
+        state.window = operators.element().unpack(packed.window, state.window.size());
+        state.hidden.values =
+            operators.state().unpack(packed.hidden, state.hidden.values.size(), state.hidden.exponents);
+        return state;
+    }
+
+  private:
+    // As in memory: 64 blocks of a large network are many numbers.
+    struct PackedState {
+        std::vector<std::byte> window;
+        std::vector<std::byte> hidden;
+    };
+    const models::QuantizedMamba& network_;
+    const MambaInstance& instance_;
+    std::size_t width_;
+    std::vector<double> residual_;
+    std::vector<PackedState> states_;
+};
+
 }  // namespace
 
 FunctionalOutcome run_functional(const Design& design, const TileProgram& program,
                                  const models::QuantizedMamba& network, const MambaInstance& instance,
                                  Observer* observer) {
     FunctionalOutcome outcome;
-    Mamba2Executor executor(design, program, network, instance);
+    KernelRun kernel(design, network, instance);
+    // Blocks are prepared once, for both: when the program asks for one, the kernels compute it too.
+    auto shared = instance;
+    shared.block = [&](int layer) {
+        auto weights = instance.block(layer);
+        kernel.advance(layer, *weights);
+        return weights;
+    };
+    Mamba2Executor executor(design, program, network, shared);
     outcome.activity = simulate(design, program, observer, &executor);
 
     const auto tokens = design.workload.tokens;
     const auto width = index(design.network.d_model);
-    std::vector<double> residual = instance.residual;
-    if (instance.ends) {
-        residual.clear();
-        for (std::int64_t t = 0; t < tokens; ++t) {
-            const auto row = network.embed(*instance.ends, t);
-            residual.insert(residual.end(), row.begin(), row.end());
-        }
-    }
+    const auto& residual = kernel.residual();
     for (int layer = 0; layer < design.network.layers; ++layer) {
-        const auto weights = instance.block(layer);
-        auto state = instance.state(layer);
-        for (std::size_t t = 0; t < index(tokens); ++t) {
-            network.block(*weights, std::span(residual).subspan(t * width, width), state);
-        }
         const auto stored = executor.stored_state(layer);
+        const auto state = kernel.state(layer);
         const auto tag = "block " + std::to_string(layer);
         compare(outcome, tag + ": convolution state", state.window, stored.window);
         compare(outcome, tag + ": SSM state", state.hidden.values, stored.hidden.values);

@@ -179,8 +179,23 @@ void Mamba2Executor::write_images() {
     }
 }
 
+// Weights that no transfer will read again.
+void Mamba2Executor::discard_weights(std::int64_t layer) {
+    const auto& layout = *layouts_[weight_dma_];
+    auto& source = memories_[design_.memory_ports[program_.engines[weight_dma_].memory_port].memory];
+    for (const auto& load : orders_[block_section_]->loads()) {
+        const auto& work = instruction({weight_dma_, block_section_, layer, load.load});
+        for (std::size_t i = 0; i < layout.channels(); ++i) {
+            const auto begin = layout.address(work, layer, i);
+            source.discard(begin, begin + layout.padded_bytes(work));
+        }
+    }
+}
+
 // Weights and state of a block, before its first transfer.
 void Mamba2Executor::write_block_image(std::int64_t layer) {
+    // The port that loads weights has finished with the block before the last.
+    if (layer >= 2) discard_weights(layer - 2);
     const auto& weights = block(layer);
     const auto& operators = program_.sections[block_section_].operators;
     write_weights(

@@ -66,6 +66,7 @@ class Mamba2Executor : public Executor {
 
     // Memory and buffers (mamba2_executor.cpp).
     void write_images();
+    void discard_weights(std::int64_t layer);
     void write_block_image(std::int64_t layer);
     void write_weights(std::size_t section, std::int64_t repetition,
                        const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "program.hpp"
+
+using namespace tilewright::test;
+using Catch::Contains;
+using nlohmann::json;
+
+namespace {
+const std::string main_design = design("lightmamba-vck190-w4a4");
+}
+
+TEST_CASE("check prints every operator and carries the program out") {
+    const Workspace workspace;
+    const auto result = workspace.run("check " + main_design + small);
+    CHECK(result.code == 0);
+    CHECK(result.err.empty());
+    for (const auto* text :
+         {"in_proj", "gated_norm", "block", "accumulator: 32 bits, 13 needed", "1 blocks", " 0 mismatches"}) {
+        CHECK_THAT(result.out, Contains(text));
+    }
+    const auto numerics =
+        json::parse(workspace.run("check " + main_design + small + "--layers 0 --json").out);
+    CHECK(numerics.at("mismatches") == 0);
+    CHECK(numerics.at("operators").size() == 8);
+    CHECK(numerics.at("block_sqnr_db") == numerics.at("operators").back().at("sqnr_db"));
+    // Both blocks' states and residual stream, and the logits.
+    CHECK(numerics.at("values_compared") == 2 * (432 * 4 + 384 * 24) + 192 + 500);
+    CHECK_THAT(workspace.run("check " + main_design + small + "--layers 3").err, Contains("allowed: 0 to 2"));
+}
+
+TEST_CASE("a functional run reports the same as a timing run, and the comparison") {
+    const Workspace workspace;
+    const auto carried =
+        json::parse(workspace.run("run " + main_design + small + "--fidelity functional --json").out);
+    auto timed = json::parse(workspace.run("run " + main_design + small + "--json").out);
+    CHECK(carried.at("numerics").at("mismatches") == 0);
+    CHECK(timed.at("numerics").at("mismatches").is_null());
+    for (const auto* key : {"cycles", "latency_s", "energy", "utilization", "memory", "resources", "bound"}) {
+        CAPTURE(key);
+        CHECK(carried.at(key) == timed.at(key));
+    }
+    CHECK(carried.at("numerics").at("operators") == timed.at("numerics").at("operators"));
+    CHECK_THAT(workspace.run("run " + main_design + " --fidelity exact").err,
+               Contains("allowed: bound, timing, functional"));
+}
+
+TEST_CASE("a design that does not fit is not carried out") {
+    const Workspace workspace;
+    const auto result = workspace.run("check " + main_design + small + "--set /engines/matrix/inputs=4096");
+    CHECK(result.code == 3);
+    CHECK_THAT(result.err, Contains("does not fit vck190"));
+    CHECK_THAT(result.out, Contains("in_proj"));
+}
+
+TEST_CASE("a program that reads too early is named by a functional run") {
+    const Workspace workspace;
+    auto program = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
+    // The first residual addition waits for out_proj; without that it would add what is not there.
+    bool changed = false;
+    for (auto& section : program.at("sections")) {
+        if (section.at("name") != "block") continue;
+        for (auto& [engine, instructions] : section.at("streams").items()) {
+            for (auto& work : instructions) {
+                if (changed || work.at("opcode") != "residual_add") continue;
+                work.erase("waits");
+                changed = true;
+            }
+        }
+    }
+    REQUIRE(changed);
+    workspace.write("program.json", program.dump());
+    const auto result =
+        workspace.run("run " + main_design + small + "--program program.json --fidelity functional");
+    CHECK(result.code == 1);
+    CHECK_THAT(result.err, Contains("residual") && Contains("out_proj's outputs") && !Contains("E549"));
+}
