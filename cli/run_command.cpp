@@ -3,12 +3,15 @@
 #include <memory>
 #include <utility>
 
+#include <unistd.h>
+
 #include "accel/design/config_error.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/vcd_trace.hpp"
+#include "cli/block_progress.hpp"
 #include "cli/command.hpp"
 #include "cli/figures.hpp"
 #include "sweeps/atomic_file.hpp"
@@ -78,14 +81,15 @@ void emit_stage(const accel::DesignDocument& document, const std::string& stage)
     }
 }
 
-// Observers for the traces that were asked for.
-accel::ObserverFactory observers(const std::string& vcd, const std::string& trace) {
+// Observers for the traces that were asked for, and for a person who waits.
+accel::ObserverFactory observers(const std::string& vcd, const std::string& trace, bool show_progress) {
     return [=](const accel::Design& design, const accel::TileProgram& program) {
         std::vector<std::unique_ptr<accel::Observer>> all;
         if (!vcd.empty()) {
             all.push_back(
                 std::make_unique<accel::VcdTrace>(program, memory::period_fs(design.clock_hz), vcd));
         }
+        if (show_progress) all.push_back(std::make_unique<BlockProgress>(program));
         if (!trace.empty()) all.push_back(std::make_unique<accel::ChromeTrace>(program, trace));
         return all;
     };
@@ -150,8 +154,9 @@ int run_command(const std::vector<std::string>& arguments) {
         const auto graph = models::build_mamba_graph(design.network, design.step());
         program = accel::program_from_json(accel::read_json_file(path("program")), graph, path("program"));
     }
-    auto evaluation =
-        accel::evaluate(document, fidelity, observers(path("vcd"), path("trace")), std::move(program));
+    const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
+    auto evaluation = accel::evaluate(
+        document, fidelity, observers(path("vcd"), path("trace"), show_progress), std::move(program));
     accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     if (!path("report").empty()) sweeps::write_file_atomically(path("report"), report.dump(2) + "\n");

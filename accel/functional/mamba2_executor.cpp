@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of the executor around memory: images, transfers, buffers.
+// The executor between simulation and engines: transfers, buffers, what starts and completes.
 #include "accel/functional/mamba2_executor.hpp"
 
 #include <algorithm>
@@ -110,129 +110,6 @@ const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) {
     block_ = instance_.block(static_cast<int>(layer));
     block_of_ = layer;
     return *block_;
-}
-
-void Mamba2Executor::write_memory(const Step& step, std::span<const std::byte> bytes) {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    auto& target = memories_[design_.memory_ports[program_.engines[step.engine].memory_port].memory];
-    const auto parts = layout.scatter(work, bytes);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        target.write(layout.address(work, step.repetition, i), parts[i]);
-    }
-}
-
-std::vector<std::byte> Mamba2Executor::read_memory(const Step& step) const {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    const auto& source = memories_.at(design_.memory_ports[program_.engines[step.engine].memory_port].memory);
-    std::vector<std::vector<std::byte>> parts(layout.channels());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        parts[i].resize(index(layout.padded_bytes(work)));
-        source.read(layout.address(work, step.repetition, i), parts[i]);
-    }
-    return layout.gather(work, parts);
-}
-
-void Mamba2Executor::write_weights(
-    std::size_t section, std::int64_t repetition,
-    const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of) {
-    const auto& order = *orders_[section];
-    weight_codec_.collect(order, matrix_of);
-    for (const auto& load : order.loads()) {
-        const Step step{weight_dma_, section, repetition, load.load};
-        const auto& work = instruction(step);
-        write_memory(step, weight_codec_.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
-    }
-}
-
-// Embedding, lm_head; without them the residual stream is there from the start.
-void Mamba2Executor::write_images() {
-    if (!instance_.ends) {
-        for (std::int64_t t = 0; t < tokens_; ++t) {
-            residual_.write(t, 0,
-                            std::span(instance_.residual)
-                                .subspan(index(t * design_.network.d_model), index(design_.network.d_model)),
-                            0);
-        }
-        return;
-    }
-    lm_head_.scale_base = instance_.ends->lm_head.scale_base;
-    for (std::size_t s = 0; s < program_.sections.size(); ++s) {
-        const auto& section = program_.sections[s];
-        if (s == block_section_) continue;
-        if (orders_[s]) {
-            write_weights(
-                s, 0, [&](std::uint32_t) -> const auto& { return instance_.ends->lm_head; });
-            continue;
-        }
-        // The rows of the embedding that the program looks up lie one behind the other.
-        StreamTile rows{0, 0, tokens_, 0, design_.network.d_model, 0};
-        for (std::size_t p = 0; p < section.streams[weight_dma_].size(); ++p) {
-            WeightCodec codec(design_.recipe.weights);
-            codec.append(instance_.ends->embedding, rows);
-            const Step step{weight_dma_, s, 0, p};
-            const auto& work = instruction(step);
-            write_memory(
-                step, codec.pack(0, tokens_ * design_.network.d_model, work.value_bytes, work.scale_bytes));
-        }
-    }
-}
-
-// Weights that no transfer will read again.
-void Mamba2Executor::discard_weights(std::int64_t layer) {
-    const auto& layout = *layouts_[weight_dma_];
-    auto& source = memories_[design_.memory_ports[program_.engines[weight_dma_].memory_port].memory];
-    for (const auto& load : orders_[block_section_]->loads()) {
-        const auto& work = instruction({weight_dma_, block_section_, layer, load.load});
-        for (std::size_t i = 0; i < layout.channels(); ++i) {
-            const auto begin = layout.address(work, layer, i);
-            source.discard(begin, begin + layout.padded_bytes(work));
-        }
-    }
-}
-
-// Weights and state of a block, before its first transfer.
-void Mamba2Executor::write_block_image(std::int64_t layer) {
-    // The port that loads weights has finished with the block before the last.
-    if (layer >= 2) discard_weights(layer - 2);
-    const auto& weights = block(layer);
-    const auto& operators = program_.sections[block_section_].operators;
-    write_weights(
-        block_section_, layer, [&](std::uint32_t op) -> const auto& {
-            return operators[op].name.ends_with("in_proj") ? weights.in_proj : weights.out_proj;
-        });
-    const auto state = instance_.state(static_cast<int>(layer));
-    const auto& streams = program_.sections[block_section_].streams;
-    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
-        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
-            const auto& work = streams[engine][p];
-            const Step step{engine, block_section_, layer, p};
-            if (work.opcode != Opcode::load) continue;
-            if (work.traffic == Traffic::convolution_weights)
-                write_memory(step, ops_.element().pack(weights.taps));
-            if (work.traffic == Traffic::convolution_state)
-                write_memory(step, ops_.element().pack(state.window));
-            if (work.traffic != Traffic::ssm_state) continue;
-            const auto [first, count] = state_channels(work);
-            const auto states = design_.network.d_state;
-            const auto group = ops_.state_group();
-            write_memory(
-                step,
-                ops_.state().pack(
-                    std::span(state.hidden.values).subspan(index(first * states), index(count * states)),
-                    std::span(state.hidden.exponents)
-                        .subspan(index(first / group * states), index(count / group * states))));
-        }
-    }
-    image_written_ = layer;
-}
-
-std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instruction& work) const {
-    const auto first = (work.address - state_base_) / Mamba2Schedule::state_group_stride(design_) *
-                       Mamba2Schedule::group_channels(design_);
-    const auto elements = work.value_bytes * 8 / design_.recipe.state.format.bits;
-    return {first, elements / design_.network.d_state};
 }
 
 std::span<std::byte> Mamba2Executor::transfer_bytes(const Step& step, std::size_t channel) {
@@ -402,27 +279,6 @@ std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
 
 std::vector<double> Mamba2Executor::logits() const {
     return lm_head_.outputs.read(0, 0, design_.network.vocabulary, 0);
-}
-
-models::QuantizedBlockState Mamba2Executor::stored_state(int layer) const {
-    auto state = ops_.initial_state();
-    const auto& streams = program_.sections[block_section_].streams;
-    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
-        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
-            const auto& work = streams[engine][p];
-            if (work.opcode != Opcode::store) continue;
-            const auto bytes = read_memory({engine, block_section_, layer, p});
-            if (work.traffic == Traffic::convolution_state) {
-                state.window = ops_.element().unpack(bytes, state.window.size());
-                continue;
-            }
-            const auto [first, count] = state_channels(work);
-            const auto states = design_.network.d_state;
-            const auto values = ops_.state().unpack(bytes, index(count * states));
-            std::copy(values.begin(), values.end(), state.hidden.values.begin() + first * states);
-        }
-    }
-    return state;
 }
 
 }  // namespace tilewright::accel

@@ -64,7 +64,7 @@ class Mamba2Executor : public Executor {
     }
     std::string describe(const Step& step) const;
 
-    // Memory and buffers (mamba2_executor.cpp).
+    // Memories (mamba2_memory.cpp).
     void write_images();
     void discard_weights(std::int64_t layer);
     void write_block_image(std::int64_t layer);
@@ -72,6 +72,7 @@ class Mamba2Executor : public Executor {
                        const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of);
     void write_memory(const Step& step, std::span<const std::byte> bytes);
     std::vector<std::byte> read_memory(const Step& step) const;
+    // Transfers and buffers (mamba2_executor.cpp).
     void start_store(const Step& step);
     void complete_load(const Step& step);
     void collect_releases();

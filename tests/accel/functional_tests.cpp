@@ -86,6 +86,7 @@ void check_mappings(std::size_t first) {
         settings.insert(settings.end(), recipe.begin(), recipe.end());
         settings.insert(settings.end(), mappings[i].begin(), mappings[i].end());
         settings.emplace_back("/engines/matrix/products_per_dsp", 1);
+        settings.emplace_back("/mapping/state_transfer", i / 4 % 2 == 0 ? "per_layer" : "per_group");
         INFO(test::text(settings));
         const Prepared prepared(small_document(settings));
         const auto outcome = prepared.run();
@@ -113,6 +114,15 @@ TEST_CASE("programs that carry data take the same time and make the kernels' bit
 }
 TEST_CASE("programs that carry data take the same time and make the kernels' bits: last quarter") {
     check_mappings(3);
+}
+
+TEST_CASE("fully unrolled blocks make the kernels' bits") {
+    for (const auto* order : {"naive", "reordered"}) {
+        const auto outcome =
+            Prepared(small_document({{"/mapping/unroll", "full"}, {"/mapping/operator_order", order}})).run();
+        CHECK(outcome.values > 1000);
+        CHECK(outcome.mismatches == 0);
+    }
 }
 
 TEST_CASE("a full-width block of Mamba2-2.7B makes the kernels' bits") {
