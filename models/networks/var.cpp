@@ -208,6 +208,7 @@ void GraphWriter::write() {
                                                       batch_, 6 * c, c, activated)
                                              : activated;
     std::vector<BlockTensors> blocks;
+    blocks.reserve(static_cast<std::size_t>(config_.depth));
     for (int i = 0; i < config_.depth; ++i) blocks.push_back(block_tensors(i, activated, shared));
     const auto head_modulation =
         linear("head_nm.ada_lin.1", TensorClass::unquantized_weight, batch_, 2 * c, c, activated);
