@@ -32,14 +32,17 @@ std::vector<float> matrix(std::uint64_t seed, const std::string& name, std::size
     const CounterRandom random(seed, name);
     const CounterRandom channels(seed, name + ".channels");
     const auto& student = StudentTable::get();
-    std::vector<float> scales(inputs);
+    std::vector<float> scales;
+    scales.reserve(inputs);
     const auto unit = deviation / std::sqrt(static_cast<double>(inputs));
-    for (std::size_t k = 0; k < inputs; ++k) {
-        scales[k] = static_cast<float>(unit * portable_exp(weight_channel_spread * channels.normal(k)));
+    for (std::size_t k = 0; k < inputs; ++k)
+        scales.push_back(static_cast<float>(unit * portable_exp(weight_channel_spread * channels.normal(k))));
+    std::vector<float> result;
+    result.reserve(outputs * inputs);
+    for (std::size_t n = 0; n < outputs; ++n) {
+        for (const auto scale : scales)
+            result.push_back(student(static_cast<std::uint32_t>(random.bits(result.size()))) * scale);
     }
-    std::vector<float> result(outputs * inputs);
-    for (std::size_t i = 0; i < result.size(); ++i)
-        result[i] = student(static_cast<std::uint32_t>(random.bits(i))) * scales[i % inputs];
     return result;
 }
 
