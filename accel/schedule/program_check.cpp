@@ -208,6 +208,14 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
             return opcode == Opcode::hadamard;
         case OperatorKind::residual_add:
             return opcode == Opcode::residual_add;
+        // Operators of transformers: no instruction carries them out.
+        case OperatorKind::layer_norm:
+        case OperatorKind::modulate:
+        case OperatorKind::l2_norm:
+        case OperatorKind::softmax:
+        case OperatorKind::gelu:
+        case OperatorKind::channel_scale:
+            return false;
     }
     return false;
 }

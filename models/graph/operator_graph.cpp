@@ -41,6 +41,18 @@ const char* to_string(OperatorKind kind) {
             return "hadamard";
         case OperatorKind::residual_add:
             return "residual_add";
+        case OperatorKind::layer_norm:
+            return "layer_norm";
+        case OperatorKind::modulate:
+            return "modulate";
+        case OperatorKind::l2_norm:
+            return "l2_norm";
+        case OperatorKind::softmax:
+            return "softmax";
+        case OperatorKind::gelu:
+            return "gelu";
+        case OperatorKind::channel_scale:
+            return "channel_scale";
     }
     return "unknown";
 }

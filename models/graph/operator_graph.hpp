@@ -30,6 +30,12 @@ enum class OperatorKind {
     gate,            // y * silu(z)
     hadamard,        // orthonormal rotation of n points
     residual_add,
+    layer_norm,     // (x - mean) / deviation over n channels, without affine
+    modulate,       // x (1 + scale) + shift over n channels
+    l2_norm,        // x / |x| over n channels, times a factor
+    softmax,        // over n
+    gelu,           // tanh form
+    channel_scale,  // x times a factor per channel
 };
 const char* to_string(OperatorKind kind);
 
@@ -44,7 +50,9 @@ enum class TensorClass {
     residual,
     convolution_state,
     ssm_state,
-    ssm_intermediate
+    ssm_intermediate,
+    unquantized_weight,  // matrices that recipes leave in high precision
+    kv_cache
 };
 
 struct Tensor {
@@ -79,8 +87,8 @@ struct Operator {
     std::vector<TensorIndex> outputs;
     std::vector<OutputSegment> segments;  // empty: the output is one piece
 
-    // Multiplications with or without accumulation. Norms, SiLU, softplus, gates and adders count none: they
-    // are element-wise work (`elements`), not MACs.
+    // Multiplications with or without accumulation. Norms, SiLU, softplus, softmax, GELU, gates and adders
+    // count none: they are element-wise work (`elements`), not MACs.
     std::int64_t macs() const;
     std::int64_t elements() const { return count * m * n * k; }
 };

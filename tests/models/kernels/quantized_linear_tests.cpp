@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against sums of exact rational numbers.
-#include <bit>
 #include <cmath>
 #include <random>
 
-#include <boost/multiprecision/cpp_int.hpp>
 #include <catch2/catch.hpp>
 
+#include "exact_rational.hpp"
 #include "models/kernels/quantized_linear.hpp"
 
 using namespace tilewright::models;
-using Rational = boost::multiprecision::cpp_rational;
+using namespace tilewright::test;
 
 namespace {
 
@@ -65,21 +64,6 @@ std::vector<Rational> inputs_of(const Layer& layer, std::vector<double>& scales)
     std::vector<Rational> values;
     for (const auto code : codes) values.emplace_back(decode(layer.activations.format, code));
     return values;
-}
-
-// The binary32 number nearest to a rational, ties to even, found by bisection over the ordered floats.
-float nearest_float(const Rational& value) {
-    if (value < 0) return -nearest_float(-value);
-    std::uint32_t low = 0;
-    std::uint32_t high = 0x7f7fffff;
-    while (high - low > 1) {
-        const auto middle = (low + high) / 2;
-        (Rational(std::bit_cast<float>(middle)) <= value ? low : high) = middle;
-    }
-    const Rational below = value - Rational(std::bit_cast<float>(low));
-    const Rational above = Rational(std::bit_cast<float>(high)) - value;
-    const bool up = above < below || (above == below && high % 2 == 0);
-    return std::bit_cast<float>(up ? high : low);
 }
 
 }  // namespace

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/networks/quantized_var.hpp"
+
+#include <stdexcept>
+#include <string>
+
+#include "models/networks/var_operators.hpp"
+
+namespace tilewright::models {
+
+namespace {
+
+constexpr int exact_accumulator = 64;
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+QuantizedVar::Linear make_linear(const LinearRecipe& recipe, std::int64_t inputs, TieRule ties) {
+    const auto weights = row_quantization(recipe.weights, inputs);
+    const auto activations = row_quantization(recipe.activations, inputs);
+    for (const auto group : {weights.group_size, activations.group_size}) {
+        if (group == 0 || inputs % group == 0) continue;
+        throw std::invalid_argument("groups of " + std::to_string(group) + " in a linear layer of " +
+                                    std::to_string(inputs) + " inputs; allowed: whole groups");
+    }
+    if (recipe.activations.dual) {
+        return DualLinear(weights, *recipe.activations.dual, activations.group_size, inputs, ties);
+    }
+    return QuantizedLinear(weights, activations, inputs, exact_accumulator, ties);
+}
+
+// y = W' (R (x / s)) + b for one token.
+std::vector<float> apply_linear(const QuantizedVar::Linear& linear, const QuantizedVarLinear& layer,
+                                std::vector<float> x) {
+    for (std::size_t c = 0; c < layer.reciprocal_scales.size(); ++c) x[c] *= layer.reciprocal_scales[c];
+    if (layer.rotation_block > 0) rotate_float(x, layer.rotation_block, layer.rotation_signs);
+    const std::vector<double> input(x.begin(), x.end());
+    const auto sums = std::visit([&](const auto& kind) { return kind.apply(layer.matrix, input); }, linear);
+    std::vector<float> y(sums.begin(), sums.end());
+    for (std::size_t n = 0; n < y.size(); ++n) y[n] += layer.bias[n];
+    return y;
+}
+
+void add_scaled(std::span<float> token, std::span<const float> update, std::span<const float> gamma) {
+    for (std::size_t c = 0; c < token.size(); ++c) {
+        const auto scaled = gamma[c] * update[c];
+        token[c] += scaled;
+    }
+}
+
+}  // namespace
+
+QuantizedVar::QuantizedVar(const VarConfig& config, const TransformerRecipe& recipe)
+    : config_(config),
+      qkv_(make_linear(recipe.qkv, config.width, recipe.ties)),
+      proj_(make_linear(recipe.proj, config.width, recipe.ties)),
+      fc1_(make_linear(recipe.fc1, config.width, recipe.ties)),
+      fc2_(make_linear(recipe.fc2, config.hidden(), recipe.ties)) {
+    if (recipe.kv_cache) {
+        cache_quantizer_.emplace(row_quantization(*recipe.kv_cache, config.head_dim()), recipe.ties);
+        const auto group = static_cast<std::int64_t>(cache_quantizer_->group());
+        if (config.head_dim() % group != 0) {
+            throw std::invalid_argument("groups of " + std::to_string(group) + " in a head's vector of " +
+                                        std::to_string(config.head_dim()) + "; allowed: whole groups");
+        }
+    }
+}
+
+std::vector<float> QuantizedVar::modulation(const QuantizedVarBlock& block,
+                                            std::span<const float> condition) const {
+    if (condition.size() != index(config_.width)) {
+        throw std::invalid_argument("a condition of " + std::to_string(condition.size()) +
+                                    " channels; allowed: " + std::to_string(config_.width));
+    }
+    std::vector<float> activated;
+    activated.reserve(condition.size());
+    for (const auto value : condition) activated.push_back(silu_float(value));
+    return linear_float(block.adaln, block.adaln_bias, activated);
+}
+
+void QuantizedVar::append_to_cache(std::span<const float> row, std::vector<float>& cache) const {
+    std::vector<double> values(row.begin(), row.end());
+    // Groups do not cross heads: a head's vector is whole groups.
+    if (cache_quantizer_) cache_quantizer_->round(values);
+    for (const auto value : values) cache.push_back(static_cast<float>(value));
+}
+
+void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const float> modulation,
+                             std::span<float> residual, QuantizedVarCache& cache) const {
+    const auto width = index(config_.width);
+    const auto dim = index(config_.head_dim());
+    const auto heads = index(config_.heads);
+    std::vector<std::vector<float>> queries;
+    queries.reserve(residual.size() / width);
+    for (std::size_t start = 0; start < residual.size(); start += width) {
+        const auto x =
+            modulated_layer_norm(residual.subspan(start, width), modulation.subspan(2 * width, width),
+                                 modulation.subspan(4 * width, width));
+        auto qkv = apply_linear(qkv_, block.qkv, x);
+        const std::span<float> row(qkv);
+        for (std::size_t h = 0; h < heads; ++h) {
+            l2_normalise(row.subspan(h * dim, dim), block.query_factors[h]);
+            l2_normalise(row.subspan(width + h * dim, dim), 1.0F);
+        }
+        append_to_cache(row.subspan(width, width), cache.keys);
+        append_to_cache(row.subspan(2 * width, width), cache.values);
+        qkv.resize(width);
+        queries.push_back(std::move(qkv));
+    }
+    for (std::size_t t = 0; t < queries.size(); ++t) {
+        std::vector<float> attended(width);
+        for (std::size_t h = 0; h < heads; ++h) {
+            const auto head = [&](auto&& all) { return std::span(all).subspan(h * dim); };
+            attend_float(head(queries[t]).first(dim), head(cache.keys), head(cache.values), width,
+                         head(attended).first(dim));
+        }
+        const auto update = apply_linear(proj_, block.proj, std::move(attended));
+        add_scaled(residual.subspan(t * width, width), update, modulation.first(width));
+    }
+}
+
+void QuantizedVar::feed_forward(const QuantizedVarBlock& block, std::span<const float> modulation,
+                                std::span<float> token) const {
+    const auto width = token.size();
+    auto x = modulated_layer_norm(token, modulation.subspan(3 * width, width),
+                                  modulation.subspan(5 * width, width));
+    x = apply_linear(fc1_, block.fc1, std::move(x));
+    for (auto& value : x) value = gelu_float(value);
+    const auto update = apply_linear(fc2_, block.fc2, std::move(x));
+    add_scaled(token, update, modulation.subspan(width, width));
+}
+
+void QuantizedVar::block(const QuantizedVarBlock& block, std::span<const float> modulation,
+                         std::span<float> residual, QuantizedVarCache& cache) const {
+    const auto width = index(config_.width);
+    if (modulation.size() != 6 * width || residual.size() % width != 0) {
+        throw std::invalid_argument(
+            "the modulation or the residual stream of a VAR block has the wrong size");
+    }
+    attention(block, modulation, residual, cache);
+    for (std::size_t start = 0; start < residual.size(); start += width)
+        feed_forward(block, modulation, residual.subspan(start, width));
+}
+
+std::vector<float> QuantizedVar::block_image(const QuantizedVarBlock& block, std::span<const float> condition,
+                                             std::span<const float> residual) const {
+    const auto width = index(config_.width);
+    if (residual.size() != index(config_.tokens()) * width) {
+        throw std::invalid_argument(
+            "a residual stream of " + std::to_string(residual.size()) +
+            " elements; allowed: " + std::to_string(config_.tokens() * config_.width));
+    }
+    const auto vectors = modulation(block, condition);
+    std::vector<float> result(residual.begin(), residual.end());
+    QuantizedVarCache cache;
+    for (std::size_t scale = 0; scale < config_.scales.size(); ++scale) {
+        const auto part = std::span(result).subspan(index(config_.tokens_until(scale)) * width,
+                                                    index(config_.scale_tokens(scale)) * width);
+        this->block(block, vectors, part, cache);
+    }
+    return result;
+}
+
+}  // namespace tilewright::models

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/networks/var_reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace tilewright::models {
+
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+// y = W x + b for rows of x; no bias: 0.
+std::vector<double> linear(const std::vector<float>& weights, const std::vector<float>& bias,
+                           std::span<const double> x, std::size_t inputs) {
+    const auto outputs = weights.size() / inputs;
+    const auto rows = x.size() / inputs;
+    const std::vector<double> matrix(weights.begin(), weights.end());
+    std::vector<double> y(rows * outputs);
+    for (std::size_t t = 0; t < rows; ++t) {
+        for (std::size_t n = 0; n < outputs; ++n) {
+            double sum = bias.empty() ? 0.0 : static_cast<double>(bias[n]);
+            for (std::size_t k = 0; k < inputs; ++k) sum += matrix[n * inputs + k] * x[t * inputs + k];
+            y[t * outputs + n] = sum;
+        }
+    }
+    return y;
+}
+
+// norm(x) (1 + scale) + shift, row by row.
+std::vector<double> modulated_norm(std::span<const double> x, std::span<const double> scale,
+                                   std::span<const double> shift) {
+    const auto width = scale.size();
+    std::vector<double> y(x.size());
+    for (std::size_t start = 0; start < x.size(); start += width) {
+        const auto row = x.subspan(start, width);
+        double sum = 0;
+        for (const auto value : row) sum += value;
+        const auto mean = sum / static_cast<double>(width);
+        double squares = 0;
+        for (const auto value : row) squares += (value - mean) * (value - mean);
+        const auto deviation = std::sqrt(squares / static_cast<double>(width) + layer_norm_epsilon);
+        for (std::size_t c = 0; c < width; ++c)
+            y[start + c] = (row[c] - mean) / deviation * (1 + scale[c]) + shift[c];
+    }
+    return y;
+}
+
+void normalise(std::span<double> vector, double factor) {
+    double squares = 0;
+    for (const auto value : vector) squares += value * value;
+    const auto norm = std::max(std::sqrt(squares), smallest_norm);
+    for (auto& value : vector) value *= factor / norm;
+}
+
+// Attention of the tokens in `qkv` [tokens, 3 C] over all that is cached, their own included.
+std::vector<double> attend(const VarConfig& config, const VarBlockWeights& weights, std::vector<double> qkv,
+                           VarCache& cache) {
+    const auto width = index(config.width);
+    const auto dim = index(config.head_dim());
+    const auto heads = index(config.heads);
+    const auto tokens = qkv.size() / (3 * width);
+    for (std::size_t t = 0; t < tokens; ++t) {
+        const std::span<double> row(qkv.data() + t * 3 * width, 3 * width);
+        for (std::size_t c = 0; c < width; ++c) {
+            row[c] += static_cast<double>(weights.q_bias[c]);
+            row[2 * width + c] += static_cast<double>(weights.v_bias[c]);
+        }
+        for (std::size_t h = 0; h < heads; ++h) {
+            const auto scale_mul = static_cast<double>(weights.scale_mul[h]);
+            normalise(row.subspan(h * dim, dim), std::exp(std::min(scale_mul, largest_scale_mul)));
+            normalise(row.subspan(width + h * dim, dim), 1);
+        }
+        const auto keys = row.subspan(width, width);
+        const auto values = row.subspan(2 * width, width);
+        cache.keys.insert(cache.keys.end(), keys.begin(), keys.end());
+        cache.values.insert(cache.values.end(), values.begin(), values.end());
+    }
+    const auto seen = cache.keys.size() / width;
+    std::vector<double> result(tokens * width);
+    std::vector<double> scores(seen);
+    for (std::size_t t = 0; t < tokens; ++t) {
+        for (std::size_t h = 0; h < heads; ++h) {
+            const auto* q = &qkv[t * 3 * width + h * dim];
+            for (std::size_t s = 0; s < seen; ++s) {
+                const auto* k = &cache.keys[s * width + h * dim];
+                scores[s] = 0;
+                for (std::size_t c = 0; c < dim; ++c) scores[s] += q[c] * k[c];
+            }
+            const auto most = *std::max_element(scores.begin(), scores.end());
+            double sum = 0;
+            for (auto& score : scores) {
+                score = std::exp(score - most);
+                sum += score;
+            }
+            for (std::size_t s = 0; s < seen; ++s) {
+                const auto* v = &cache.values[s * width + h * dim];
+                for (std::size_t c = 0; c < dim; ++c)
+                    result[t * width + h * dim + c] += scores[s] / sum * v[c];
+            }
+        }
+    }
+    return result;
+}
+
+void add_scaled(std::span<double> residual, std::span<const double> update, std::span<const double> gamma) {
+    for (std::size_t i = 0; i < residual.size(); ++i) residual[i] += gamma[i % gamma.size()] * update[i];
+}
+
+}  // namespace
+
+double gelu_tanh(double x) {
+    constexpr auto factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+    return 0.5 * x * (1 + std::tanh(factor * (x + 0.044715 * x * x * x)));
+}
+
+void check_var_block(const VarConfig& config, const VarBlockWeights& weights) {
+    const auto c = index(config.width);
+    const auto h = index(config.hidden());
+    const std::pair<const std::vector<float>*, std::size_t> sizes[] = {
+        {&weights.qkv, 3 * c * c},   {&weights.q_bias, c},         {&weights.v_bias, c},
+        {&weights.proj, c * c},      {&weights.proj_bias, c},      {&weights.fc1, h * c},
+        {&weights.fc1_bias, h},      {&weights.fc2, c * h},        {&weights.fc2_bias, c},
+        {&weights.adaln, 6 * c * c}, {&weights.adaln_bias, 6 * c}, {&weights.scale_mul, index(config.heads)}};
+    for (const auto& [tensor, size] : sizes) {
+        if (tensor->size() == size) continue;
+        throw std::invalid_argument("a tensor of a VAR block has " + std::to_string(tensor->size()) +
+                                    " elements; allowed: " + std::to_string(size));
+    }
+}
+
+std::vector<double> var_modulation(const VarConfig& config, const VarBlockWeights& weights,
+                                   std::span<const double> condition) {
+    check_var_block(config, weights);
+    if (condition.size() != index(config.width)) {
+        throw std::invalid_argument("a condition of " + std::to_string(condition.size()) +
+                                    " channels; allowed: " + std::to_string(config.width));
+    }
+    std::vector<double> activated;
+    activated.reserve(condition.size());
+    for (const auto value : condition) activated.push_back(value / (1 + std::exp(-value)));
+    return linear(weights.adaln, weights.adaln_bias, activated, condition.size());
+}
+
+void var_block(const VarConfig& config, const VarBlockWeights& weights, std::span<const double> modulation,
+               std::span<double> residual, VarCache& cache, VarLinearInputs* inputs) {
+    check_var_block(config, weights);
+    const auto width = index(config.width);
+    if (modulation.size() != 6 * width || residual.size() % width != 0) {
+        throw std::invalid_argument(
+            "the modulation or the residual stream of a VAR block has the wrong size");
+    }
+    const auto part = [&](std::size_t i) { return modulation.subspan(i * width, width); };
+    const auto keep = [&](std::vector<double> VarLinearInputs::*to, const std::vector<double>& values) {
+        if (inputs == nullptr) return;
+        (inputs->*to).insert((inputs->*to).end(), values.begin(), values.end());
+    };
+    auto x = modulated_norm(residual, part(2), part(4));
+    keep(&VarLinearInputs::qkv, x);
+    x = attend(config, weights, linear(weights.qkv, {}, x, width), cache);
+    keep(&VarLinearInputs::proj, x);
+    add_scaled(residual, linear(weights.proj, weights.proj_bias, x, width), part(0));
+    x = modulated_norm(residual, part(3), part(5));
+    keep(&VarLinearInputs::fc1, x);
+    x = linear(weights.fc1, weights.fc1_bias, x, width);
+    for (auto& value : x) value = gelu_tanh(value);
+    keep(&VarLinearInputs::fc2, x);
+    add_scaled(residual, linear(weights.fc2, weights.fc2_bias, x, index(config.hidden())), part(1));
+}
+
+std::vector<double> var_block_image(const VarConfig& config, const VarBlockWeights& weights,
+                                    std::span<const double> condition, std::span<const double> residual,
+                                    VarLinearInputs* inputs) {
+    const auto width = index(config.width);
+    if (residual.size() != index(config.tokens()) * width) {
+        throw std::invalid_argument("a residual stream of " + std::to_string(residual.size()) +
+                                    " elements; allowed: " + std::to_string(config.tokens() * config.width));
+    }
+    const auto modulation = var_modulation(config, weights, condition);
+    std::vector<double> result(residual.begin(), residual.end());
+    VarCache cache;
+    for (std::size_t scale = 0; scale < config.scales.size(); ++scale) {
+        const auto part = std::span(result).subspan(index(config.tokens_until(scale)) * width,
+                                                    index(config.scale_tokens(scale)) * width);
+        var_block(config, weights, modulation, part, cache, inputs);
+    }
+    return result;
+}
+
+}  // namespace tilewright::models
