@@ -63,7 +63,7 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
     double standby = 0;
     for (const auto& [name, memory] : design.device.memories) {
         const bool used = std::any_of(design.memory_ports.begin(), design.memory_ports.end(),
-                                      [&](const auto& port) { return port.memory == name; });
+                                      [&wanted = name](const auto& port) { return port.memory == wanted; });
         if (used) standby += memory.energy.standby_w;  // one that no port uses sleeps
     }
     add("memory standby", standby * input.duration_s, false);
