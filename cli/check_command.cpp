@@ -3,8 +3,10 @@
 // kernels.
 #include <iostream>
 
+#include "accel/design/parse_transformer_recipe.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"
+#include "models/networks/var_ablation.hpp"
 #include "sweeps/table.hpp"
 
 namespace tilewright::cli {
@@ -25,6 +27,38 @@ sweeps::ResultTable operator_table(const ordered_json& numerics) {
     return table;
 }
 
+// A transformer recipe has no design yet: what each of its parts earns on a synthetic VAR block.
+int check_transformer_recipe(const std::string& file, std::int64_t width, bool as_json) {
+    constexpr std::int64_t head_dim = 64;
+    if (width < head_dim || width % head_dim != 0) {
+        throw UsageError("--width " + std::to_string(width) + " is no width of a VAR block; allowed: multiples of " +
+                         std::to_string(head_dim));
+    }
+    const auto recipe = accel::load_transformer_recipe(file);
+    models::VarConfig config;
+    config.name = "var block";
+    config.depth = 1;
+    config.width = width;
+    config.heads = width / head_dim;
+    config.scales = {1, 2, 3, 4, 5};
+    accel::check_transformer_recipe(recipe, config, file, "");
+    sweeps::ResultTable table;
+    table.columns = {{"recipe up to", ""}, {"block update SQNR, dB", ""}};
+    auto rows = ordered_json::array();
+    for (const auto& step : models::var_ablation(models::make_var_sample(config), recipe)) {
+        table.rows.push_back({{step.name, step.sqnr_db}, false, "", ""});
+        rows.push_back({{"step", step.name}, {"sqnr_db", step.sqnr_db}});
+    }
+    if (as_json) {
+        std::cout << rows.dump(2) << "\n";
+        return success;
+    }
+    std::cout << recipe.name << " on a synthetic VAR block of " << width
+              << " channels, five scales, against float64 on an image that calibration has not seen\n\n"
+              << sweeps::format_table(table, 4);
+    return success;
+}
+
 }  // namespace
 
 int check_command(const std::vector<std::string>& arguments) {
@@ -32,11 +66,17 @@ int check_command(const std::vector<std::string>& arguments) {
     options.add_options()("set", po::value<std::vector<std::string>>()->composing(),
                           "/json/pointer=VALUE: change the design before it is checked; may be repeated")(
         "layers", po::value<int>()->default_value(1), "blocks to carry out on data; 0: all of the network's")(
+        "width", po::value<std::int64_t>()->default_value(256), "for a transformer recipe: channels of the block")(
         "json", "print the numerics as JSON");
     po::variables_map values;
-    if (!parse_options(arguments, "check DESIGN.json [OPTIONS]", options, "design", 1, 1, values))
+    if (!parse_options(arguments, "check DESIGN.json|RECIPE.json [OPTIONS]", options, "design", 1, 1, values))
         return success;
-    auto document = accel::DesignDocument::load(values["design"].as<std::vector<std::string>>().front());
+    const auto file = values["design"].as<std::vector<std::string>>().front();
+    const auto content = accel::read_json_file(file);
+    if (content.is_object() && content.value("kind", json()) == "transformer") {
+        return check_transformer_recipe(file, values["width"].as<std::int64_t>(), values.count("json") > 0);
+    }
+    auto document = accel::DesignDocument::load(file);
     if (values.count("set") > 0) {
         for (const auto& assignment : values["set"].as<std::vector<std::string>>())
             document.assign(assignment);

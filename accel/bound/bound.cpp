@@ -29,6 +29,13 @@ Work ideal_work(const Design& design, const models::Operator& op) {
     const bool fused = design.mapping.fusion == Fusion::fine_grained;
     switch (op.kind) {
         case OperatorKind::linear:
+            if (design.linear_on_aie()) {
+                const auto& array = design.device.aie;
+                const auto macs_per_s = static_cast<double>(design.aie->replication.kernels()) *
+                                        array.macs(design.aie->precision) * array.clock_hz;
+                return {EngineKind::aie, elements / macs_per_s * design.clock_hz};
+            }
+            [[fallthrough]];
         case OperatorKind::matrix_product:
             return {EngineKind::matrix, elements / static_cast<double>(design.matrix.macs_per_cycle())};
         case OperatorKind::discretize:
@@ -112,6 +119,10 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
         const auto work = ideal_work(design, op);
         cycles[work.engine] += work.cycles;
         if (on_the_chain(op.kind)) chain += work.cycles;
+        if (work.engine == EngineKind::aie) {
+            bound.energy.aie_vector_cycles +=
+                static_cast<double>(op.elements()) / design.device.aie.macs(design.aie->precision);
+        }
     }
     for (const auto& [engine, count] : cycles) {
         const auto seconds = count / design.clock_hz;

@@ -34,6 +34,9 @@ CostConstants load_cost_constants(const std::string& path) {
         {"axi_port_lut", &CostConstants::axi_port_lut},
         {"axi_port_ff", &CostConstants::axi_port_ff},
         {"axi_port_bram", &CostConstants::axi_port_bram},
+        {"plio_mover_lut", &CostConstants::plio_mover_lut},
+        {"plio_mover_ff", &CostConstants::plio_mover_ff},
+        {"plio_mover_bram", &CostConstants::plio_mover_bram},
         {"infrastructure_lut", &CostConstants::infrastructure_lut},
         {"infrastructure_ff", &CostConstants::infrastructure_ff},
     };

@@ -27,6 +27,9 @@ struct CostConstants {
     double axi_port_lut = 0;  // per 256 bits
     double axi_port_ff = 0;
     double axi_port_bram = 0;
+    double plio_mover_lut = 0;  // a data mover behind one PLIO
+    double plio_mover_ff = 0;
+    double plio_mover_bram = 0;
     double infrastructure_lut = 0;  // FIFOs, control and interfaces outside the datapaths, per block laid out
     double infrastructure_ff = 0;
 };

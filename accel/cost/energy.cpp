@@ -37,6 +37,15 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
                                static_cast<double>(fabric.ff) * power.ff_j_per_cycle;
         add(name, per_cycle * design.clock_hz * (busy + power.idle_activity * idle), true);
     }
+    if (design.linear_on_aie()) {
+        const auto& array = design.device.aie;
+        const bool floating = aie_operands(design.aie->precision).floating;
+        add("aie vector",
+            input.aie_vector_cycles * (floating ? array.floating_vector_cycle_j : array.vector_cycle_j),
+            true);
+        add("aie tiles", static_cast<double>(resources.aie.tiles) * array.active_tile_w * input.duration_s,
+            true);
+    }
     double buffers = 0;
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         buffers += input.buffer_words[static_cast<std::size_t>(which)] *
@@ -54,7 +63,7 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
     double standby = 0;
     for (const auto& [name, memory] : design.device.memories) {
         const bool used = std::any_of(design.memory_ports.begin(), design.memory_ports.end(),
-                                      [&](const auto& port) { return port.memory == name; });
+                                      [&wanted = name](const auto& port) { return port.memory == wanted; });
         if (used) standby += memory.energy.standby_w;  // one that no port uses sleeps
     }
     add("memory standby", standby * input.duration_s, false);

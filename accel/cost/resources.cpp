@@ -50,6 +50,7 @@ std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves,
 }
 
 FabricResources matrix_resources(const Design& design, const CostConstants& constants) {
+    if (!design.has_matrix_unit()) return {};
     const auto& engine = design.matrix;
     const auto& recipe = design.recipe;
     const auto multipliers = engine.macs_per_cycle();
@@ -75,6 +76,25 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     // Registers behind every product, every adder of the tree, and the accumulator.
     use.ff = multipliers * product_bits +
              static_cast<std::int64_t>(engine.outputs) * (tree + engine.accumulator_bits);
+    return use;
+}
+
+FabricResources aie_resources(const Design& design, const CostConstants& constants) {
+    if (!design.linear_on_aie()) return {};
+    const auto placement = aie_placement(*design.aie);
+    const auto movers = static_cast<double>(placement.plio_in + placement.plio_out);
+    // A PLIO brings so many sums a cycle of the fabric.
+    const auto lanes = placement.plio_out * design.aie->plio_bits / 32;
+    FabricResources use;
+    double lut = movers * constants.plio_mover_lut +
+                 static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
+    if (design.recipe.weights.scale_kind == models::ScaleKind::floating_point) use.dsp = lanes;
+    if (design.recipe.weights.scale_kind == models::ScaleKind::sum_of_two_powers) {
+        lut += static_cast<double>(lanes) * constants.shift_scale_lut;
+    }
+    use.lut = round_up(lut);
+    use.ff = round_up(movers * constants.plio_mover_ff) + lanes * design.matrix.accumulator_bits;
+    use.bram = round_up(movers * constants.plio_mover_bram);
     return use;
 }
 
@@ -165,11 +185,21 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
     switch (buffer) {
         case Buffer::weights:
             specification.word_bits = design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
+            if (design.linear_on_aie()) {  // a word for every PLIO of right operands
+                const auto& [x, y, z] = design.aie->replication;
+                specification.word_bits = y * z * design.aie->plio_bits;
+            }
             break;
         case Buffer::activations:
             specification.word_bits = std::max<std::int64_t>(
                 std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits,
                 std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
+            if (design.linear_on_aie()) {  // and of left ones
+                const auto& [x, y, z] = design.aie->replication;
+                specification.word_bits =
+                    std::max(x * y * design.aie->plio_bits,
+                             std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
+            }
             break;
         case Buffer::state:
             specification.word_bits = ssm_lanes * design.recipe.state.format.bits;
@@ -211,7 +241,11 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
         use.components.emplace_back(name, one * count);
         use.total += use.components.back().second;
     };
-    add("matrix", matrix_resources(design, constants), copies);
+    if (design.has_matrix_unit()) add("matrix", matrix_resources(design, constants), copies);
+    if (design.linear_on_aie()) {
+        add("aie", aie_resources(design, constants), 1);
+        use.aie = aie_placement(*design.aie);
+    }
     add("ssm", ssm_resources(design, constants), copies);
     add("hadamard", hadamard_resources(design, constants), copies);
     add("vector", vector_resources(design, constants), copies);

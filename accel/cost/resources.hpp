@@ -21,6 +21,9 @@ std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves,
 int adder_tree_bits(std::int64_t leaves, int bits);
 
 FabricResources matrix_resources(const Design& design, const CostConstants& constants);
+// What feeds the AI Engines: a mover for every PLIO, and behind each that brings sums, lanes that scale them
+// by group and add them up. Nothing without an array.
+FabricResources aie_resources(const Design& design, const CostConstants& constants);
 FabricResources ssm_resources(const Design& design, const CostConstants& constants);
 FabricResources hadamard_resources(const Design& design, const CostConstants& constants);
 FabricResources vector_resources(const Design& design, const CostConstants& constants);
@@ -32,6 +35,7 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
 struct ResourceUse {
     std::vector<std::pair<std::string, FabricResources>> components;
     FabricResources total;
+    AiePlacement aie;  // tiles and PLIO; zero without an array
 
     bool fits(const FabricResources& available) const;
     // "2110 DSP of 1968, ..." for everything that does not fit; empty if all does.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "accel/aie/array_timing.hpp"
 #include "accel/design/device.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 #include "models/networks/mamba.hpp"
@@ -89,6 +90,7 @@ enum class Unroll { none, partial, full };
 enum class OperatorOrder { naive, reordered, released_rtl };
 enum class Fusion { none, fine_grained };
 enum class StateTransfer { per_layer, per_group };
+enum class LinearEngine { pl, aie };  // fabric or AI Engines
 
 struct Tile {
     std::optional<std::int64_t> tokens;  // absent: all tokens of the step
@@ -106,6 +108,7 @@ struct Mapping {
     Fusion fusion = Fusion::none;
     StateTransfer state_transfer = StateTransfer::per_layer;
     bool double_buffer = true;
+    LinearEngine linear_engine = LinearEngine::pl;  // of in_proj, out_proj and lm_head
 };
 
 struct Workload {
@@ -125,10 +128,16 @@ struct Design {
     SsmEngine ssm;
     HadamardEngine hadamard;
     VectorEngine vector;
+    std::optional<AieMapping> aie;
     BufferDesign buffers[buffer_count];
     std::vector<MemoryPort> memory_ports;
     Mapping mapping;
 
+    bool linear_on_aie() const { return mapping.linear_engine == LinearEngine::aie; }
+    // The fabric's matrix unit: for linear layers, and for rotations when there is one array for everything.
+    bool has_matrix_unit() const {
+        return !linear_on_aie() || (mapping.unroll == Unroll::none && recipe.online_hadamard);
+    }
     const BufferDesign& buffer(Buffer which) const { return buffers[static_cast<int>(which)]; }
     // Index of the port that carries a stream; parsing makes sure that there is exactly one.
     std::size_t port_of(Stream stream) const;

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "accel/aie/array.hpp"
 #include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_timing.hpp"
 #include "memory/noc/interconnect_specification.hpp"
@@ -63,6 +64,7 @@ struct Device {
     double interconnect_j_per_byte = 0;
     std::map<std::string, DeviceMemory> memories;
     FabricPower power;
+    AieArray aie;  // without rows when the device has none
 };
 
 }  // namespace tilewright::accel

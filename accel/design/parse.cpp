@@ -7,6 +7,7 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
+#include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_device.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "memory/integer_math.hpp"
@@ -125,6 +126,8 @@ void parse_mapping(const json& from, Mapping& mapping) {
         from.at("state_transfer"),
         {{"per_layer", StateTransfer::per_layer}, {"per_group", StateTransfer::per_group}});
     mapping.double_buffer = from.at("double_buffer").get<bool>();
+    mapping.linear_engine = choice<LinearEngine>(from.value("linear_engine", json("pl")),
+                                                 {{"pl", LinearEngine::pl}, {"aie", LinearEngine::aie}});
 }
 
 // Elements that share a scale are made and used together, so tiles hold whole groups: weight tiles along the
@@ -214,6 +217,10 @@ Design parse_design(const json& document, const std::string& file) {
     check_recipe(design.recipe, design.network, file, "/recipe");
     parse_mapping(document.at("mapping"), design.mapping);
     align_tiles(design);
+    if (document.at("engines").contains("aie")) {
+        design.aie = parse_aie_engine(document.at("engines").at("aie"));
+    }
+    check_aie_engine(design, file);
     const bool shared_array = design.mapping.unroll == Unroll::none;
     if (design.recipe.online_hadamard && design.hadamard.points_per_cycle == 0 && !shared_array) {
         throw ConfigError(file, "/engines/hadamard",

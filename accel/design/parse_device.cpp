@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/parse_aie.hpp"
 #include "accel/design/schema.hpp"
 
 namespace tilewright::accel {
@@ -172,6 +173,7 @@ Device parse_device(const json& document, const std::string& file, const std::st
                     quantity(power.at("ff_j_per_cycle")),    quantity(power.at("bram_j_per_access")),
                     quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
                     quantity(power.at("uncertainty"))};
+    if (document.contains("aie")) device.aie = parse_aie_array(document.at("aie"));
     return device;
 }
 

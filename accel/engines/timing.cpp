@@ -2,6 +2,7 @@
 #include "accel/engines/timing.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "memory/integer_math.hpp"
@@ -25,6 +26,11 @@ HadamardFactors checked_factors(std::int64_t n) {
     return factors;
 }
 
+std::int64_t accelerator_cycles(const Design& design, std::int64_t aie_cycles) {
+    return static_cast<std::int64_t>(
+        std::ceil(static_cast<double>(aie_cycles) * (design.clock_hz / design.device.aie.clock_hz)));
+}
+
 // Without a Hadamard unit the transform runs on the matrix unit as two small dense products: 2^stages points
 // and the core.
 std::int64_t hadamard_on_matrix_cycles(const MatrixEngine& engine, std::int64_t rows, std::int64_t n) {
@@ -43,6 +49,23 @@ std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64
 
 std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
     return matmul_steps(engine, m, n, k) + engine.tile_drain_cycles;
+}
+
+std::int64_t aie_matmul_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
+    return accelerator_cycles(
+        design, aie_product_cycles(design.device.aie, design.aie.value(), {m, k, n}, design.clock_hz));
+}
+
+std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
+    const auto& mapping = design.aie.value();
+    const auto iteration = aie_iteration(design.device.aie, mapping, design.clock_hz);
+    return accelerator_cycles(design, aie_iterations(mapping, {m, k, n}) * iteration.cycles());
+}
+
+std::int64_t aie_vector_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
+    const auto& mapping = design.aie.value();
+    return aie_iterations(mapping, {m, k, n}) * mapping.replication.kernels() *
+           aie_kernel_cycles(design.device.aie, mapping.tile_kernel()).mac;
 }
 
 std::int64_t ssm_steps(const SsmEngine& engine, std::int64_t channels, std::int64_t state) {
@@ -116,7 +139,8 @@ std::int64_t instruction_cycles(const Design& design, EngineKind engine, const I
     const auto state_ports = design.buffer(Buffer::state).ports;
     switch (work.opcode) {
         case Opcode::matmul:
-            return matmul_cycles(design.matrix, work.m, work.n, work.k);
+            return engine == EngineKind::aie ? aie_matmul_cycles(design, work.m, work.n, work.k)
+                                             : matmul_cycles(design.matrix, work.m, work.n, work.k);
         case Opcode::ssm_fused:
             return ssm_fused_cycles(ssm, work.m, work.n, work.k, design.mapping.tile.channels,
                                     design.mapping.tile.state, state_ports);

@@ -45,7 +45,10 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
         switch (op.kind) {
             case models::OperatorKind::linear:  // a word of activations a step
                 add(Buffer::activations,
-                    elements / design.matrix.outputs * design.recipe.activations.format.bits);
+                    elements /
+                        static_cast<double>(design.linear_on_aie() ? design.aie->native().n
+                                                                   : design.matrix.outputs) *
+                        design.recipe.activations.format.bits);
                 break;
             case models::OperatorKind::outer_product:
             case models::OperatorKind::decay_state:
@@ -65,7 +68,23 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
     return words;
 }
 
-EnergyInput energy_input(const Design& design, const models::OperatorGraph& graph, const Activity& activity) {
+double aie_vector_cycles(const Design& design, const TileProgram& program) {
+    double cycles = 0;
+    if (!design.linear_on_aie()) return cycles;
+    for (const auto& section : program.sections) {
+        for (const auto& stream : section.streams) {
+            for (const auto& work : stream) {
+                if (work.opcode != Opcode::matmul) continue;
+                cycles +=
+                    static_cast<double>(section.repeat * aie_vector_cycles(design, work.m, work.n, work.k));
+            }
+        }
+    }
+    return cycles;
+}
+
+EnergyInput energy_input(const Design& design, const models::OperatorGraph& graph, const TileProgram& program,
+                         const Activity& activity) {
     EnergyInput input;
     input.duration_s = memory::seconds(activity.duration);
     for (const auto& engine : activity.engines) {
@@ -77,6 +96,7 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
             memory::seconds(activity.ports[i].data_busy) / design.memory_ports[i].channels;
     }
     input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
+    input.aie_vector_cycles = aie_vector_cycles(design, program);
     input.buffer_words = buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
@@ -218,7 +238,8 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
         throw ConfigError(document.file(), "", "the program ran faster than any right one can",
                           "a program must wait for the data that it uses");
     }
-    result.energy = energy(design, result.resources, energy_input(design, result.graph, *result.activity));
+    result.energy = energy(design, result.resources,
+                           energy_input(design, result.graph, *result.program, *result.activity));
     return result;
 }
 

@@ -27,6 +27,16 @@ ordered_json resources_json(const Evaluation& evaluation) {
         {"fits", evaluation.overflow.empty()},       {"lut", entry(total.lut, available.lut)},
         {"ff", entry(total.ff, available.ff)},       {"dsp", entry(total.dsp, available.dsp)},
         {"bram", entry(total.bram, available.bram)}, {"uram", entry(total.uram, available.uram)}};
+    if (evaluation.design.linear_on_aie()) {
+        const auto& array = evaluation.design.device.aie;
+        const auto& placement = evaluation.resources.aie;
+        const auto bits = evaluation.design.aie->plio_bits;
+        result["aie_tiles"] = entry(placement.tiles, array.tiles());
+        result["plio_in"] = entry(placement.plio_in,
+                                  aie_plio_limit(array.interface_columns, array.streams_in_per_column, bits));
+        result["plio_out"] = entry(
+            placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column, bits));
+    }
     auto& components = result["by_component"];
     for (const auto& [name, one] : evaluation.resources.components) {
         components[name] = {
@@ -147,27 +157,32 @@ ordered_json memory_json(const Evaluation& evaluation) {
     return result;
 }
 
-// Where the cycles of the matrix unit go: multiplying, tile drains, and waiting by cause.
+// Where the cycles of the engine of the linear layers go: multiplying, what stands around every tile (a drain
+// of the matrix unit; fill and drain of the AI Engines), and waiting by cause.
 ordered_json account_json(const Evaluation& evaluation) {
     const auto& design = evaluation.design;
     const auto period = memory::period_fs(design.clock_hz);
+    const bool on_aie = design.linear_on_aie();
+    const auto kind = on_aie ? EngineKind::aie : EngineKind::matrix;
     std::int64_t steps = 0;
-    std::int64_t matmuls = 0;
+    std::int64_t around = 0;
     for (const auto& section : evaluation.program->sections) {
-        for (std::size_t i = 0; i < section.streams.size(); ++i) {
-            for (const auto& work : section.streams[i]) {
+        for (const auto& stream : section.streams) {
+            for (const auto& work : stream) {
                 if (work.opcode != Opcode::matmul) continue;
-                steps += section.repeat * matmul_steps(design.matrix, work.m, work.n, work.k);
-                matmuls += section.repeat;
+                const auto pace = on_aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
+                                         : matmul_steps(design.matrix, work.m, work.n, work.k);
+                steps += section.repeat * pace;
+                around += section.repeat * (instruction_cycles(design, kind, work) - pace);
             }
         }
     }
-    ordered_json result{{"engine", "matrix"},
+    ordered_json result{{"engine", to_string(kind)},
                         {"multiplying", steps},
-                        {"tile_drain", matmuls * design.matrix.tile_drain_cycles}};
+                        {on_aie ? "fill_and_drain" : "tile_drain", around}};
     for (const auto& engine : evaluation.activity->engines) {
-        if (engine.kind != EngineKind::matrix) continue;
-        const auto other = engine.busy / period - steps - matmuls * design.matrix.tile_drain_cycles;
+        if (engine.kind != kind) continue;
+        const auto other = engine.busy / period - steps - around;
         if (other > 0) result["other_work"] = other;
         for (int i = 0; i < stall_cause_count; ++i) {
             const auto time = engine.stalled[static_cast<std::size_t>(i)];

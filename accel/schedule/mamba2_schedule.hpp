@@ -15,7 +15,7 @@ namespace tilewright::accel {
 // Indices of the engines in TileProgram::engines. Without unrolling there is one compute array: the SSM runs
 // on the vector unit and the Hadamard transform on the matrix unit.
 struct EngineIndices {
-    std::uint16_t matrix = 0;
+    std::uint16_t matrix = 0;  // of the linear layers: the matrix unit or the AI Engines
     std::uint16_t vector = 0;
     std::uint16_t ssm = 0;
     std::uint16_t hadamard = 0;

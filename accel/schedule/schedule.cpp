@@ -25,11 +25,13 @@ EngineIndices add_engines(const Design& design, TileProgram& program) {
         indices.dma.push_back(add({"dma " + design.memory_ports[port].name, EngineKind::dma, port,
                                    design.memory_ports[port].outstanding}));
     }
-    indices.matrix = add({"matrix", EngineKind::matrix});
+    const bool on_aie = design.linear_on_aie();
+    indices.matrix = on_aie ? add({"aie", EngineKind::aie}) : add({"matrix", EngineKind::matrix});
     indices.vector = add({"vector", EngineKind::vector});
     const bool one_array = design.mapping.unroll == Unroll::none;
     indices.ssm = one_array ? indices.vector : add({"ssm", EngineKind::ssm});
-    indices.hadamard = indices.matrix;
+    indices.hadamard =
+        on_aie && design.has_matrix_unit() ? add({"matrix", EngineKind::matrix}) : indices.matrix;
     if (!one_array && design.recipe.online_hadamard)
         indices.hadamard = add({"hadamard", EngineKind::hadamard});
     return indices;

@@ -15,6 +15,8 @@ const char* to_string(EngineKind kind) {
             return "hadamard";
         case EngineKind::vector:
             return "vector";
+        case EngineKind::aie:
+            return "aie";
     }
     return "unknown";
 }

@@ -17,7 +17,7 @@
 
 namespace tilewright::accel {
 
-enum class EngineKind : std::uint8_t { dma, matrix, ssm, hadamard, vector };
+enum class EngineKind : std::uint8_t { dma, matrix, ssm, hadamard, vector, aie };
 const char* to_string(EngineKind kind);
 
 struct EngineDescription {

@@ -17,6 +17,7 @@ StallCause cause_of(EngineKind kind) {
         case EngineKind::dma:
             return StallCause::waits_for_dma;
         case EngineKind::matrix:
+        case EngineKind::aie:  // in the matrix unit's place
             return StallCause::waits_for_matrix;
         case EngineKind::ssm:
             return StallCause::waits_for_ssm;

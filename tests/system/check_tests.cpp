@@ -76,3 +76,19 @@ TEST_CASE("a program that reads too early is named by a functional run") {
     CHECK(result.code == 1);
     CHECK_THAT(result.err, Contains("residual") && Contains("out_proj's outputs") && !Contains("E549"));
 }
+
+TEST_CASE("a transformer recipe is checked part by part") {
+    const Workspace workspace;
+    const auto recipe = source_path("configs/recipes/fpqvar-fp6.json").string();
+    const auto steps = json::parse(workspace.run("check " + recipe + " --width 128 --json").out);
+    REQUIRE(steps.size() == 4);
+    CHECK(steps.front().at("step") == "plain");
+    CHECK(steps.at(2).at("step") == "rotation");
+    CHECK(steps.at(2).at("sqnr_db").get<double>() > steps.front().at("sqnr_db").get<double>());
+    const auto refused = workspace.run("check " + recipe + " --width 100");
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.err, Contains("multiples of 64"));
+    const auto design_with_it = workspace.run("check " + main_design + " --set /recipe=fpqvar-fp6");
+    CHECK(design_with_it.code == 2);
+    CHECK_THAT(design_with_it.err, Contains("#/recipe"));
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/aie/array_timing.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+
+namespace {
+
+std::int64_t round_up(double value) {
+    return static_cast<std::int64_t>(std::ceil(value));
+}
+
+std::int64_t left_bytes(const AieMapping& mapping) {
+    return mapping.tile.m * mapping.tile.k * aie_operands(mapping.precision).left_bytes;
+}
+std::int64_t right_bytes(const AieMapping& mapping) {
+    return divide_up(mapping.tile.k * mapping.tile.n * aie_operands(mapping.precision).right_bits_moved, 8);
+}
+std::int64_t out_bytes(const AieMapping& mapping) {
+    const auto bytes = mapping.sum_bytes > 0 ? mapping.sum_bytes : aie_operands(mapping.precision).sum_bytes;
+    return mapping.tile.m * mapping.tile.n * bytes;
+}
+
+// An adder tile reads y partial sums of every output, two vectors a cycle.
+std::int64_t adder_cycles(const AieArray& array, const AieMapping& mapping) {
+    const auto bytes =
+        mapping.tile.m * mapping.tile.n * aie_operands(mapping.precision).sum_bytes * mapping.replication.y;
+    return divide_up(bytes, array.load_ports * array.vector_bytes) + array.kernel(mapping.kernel).call_cycles;
+}
+
+std::string of(std::int64_t used, const char* what, std::int64_t limit) {
+    return std::to_string(used) + " " + what + " of " + std::to_string(limit);
+}
+
+}  // namespace
+
+AieKernel AieMapping::tile_kernel() const {
+    const bool cascade = replication.y > 1 && reduction == AieReduction::cascade;
+    return {kernel, precision, tile, cascade, sum_bytes};
+}
+
+AiePlacement aie_placement(const AieMapping& mapping) {
+    const auto& [x, y, z] = mapping.replication;
+    AiePlacement placement;
+    placement.tiles = mapping.replication.kernels();
+    if (y > 1 && mapping.reduction == AieReduction::adder_tiles) placement.tiles += x * z;
+    placement.plio_in =
+        divide_up(x * y, mapping.tiles_per_plio_in) + divide_up(y * z, mapping.tiles_per_plio_in);
+    placement.plio_out = divide_up(x * z, mapping.tiles_per_plio_out);
+    placement.tile_memory_bytes = aie_kernel_memory_bytes(mapping.tile_kernel());
+    return placement;
+}
+
+std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t plio_bits) {
+    return columns * (streams * 64 / plio_bits);
+}
+
+AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMapping& mapping) {
+    const auto placement = aie_placement(mapping);
+    const auto in = aie_plio_limit(array.interface_columns, array.streams_in_per_column, mapping.plio_bits);
+    const auto out = aie_plio_limit(array.interface_columns, array.streams_out_per_column, mapping.plio_bits);
+    const auto memory = array.data_memory_bytes - array.reserved_memory_bytes;
+    if (placement.tile_memory_bytes > memory) {
+        return {"tile",
+                "the kernel's ping-pong buffers take " + of(placement.tile_memory_bytes, "bytes", memory) +
+                    " in a tile's data memory",
+                "smaller m, k or n"};
+    }
+    if (placement.tiles > array.tiles()) {
+        return {"replication", "the design takes " + of(placement.tiles, "AI Engine tiles", array.tiles()),
+                "smaller x, y or z"};
+    }
+    if (placement.plio_in > in) {
+        return {"replication", "the operands take " + of(placement.plio_in, "PLIO into the array", in),
+                "smaller x, y or z"};
+    }
+    if (placement.plio_out > out) {
+        return {"replication", "the sums take " + of(placement.plio_out, "PLIO out of the array", out),
+                "smaller x or z, and a larger y"};
+    }
+    return {};
+}
+
+double aie_plio_bytes_per_cycle(const AieArray& array, double fabric_clock_hz, std::int64_t plio_bits) {
+    const auto fabric = static_cast<double>(plio_bits) / 8 * fabric_clock_hz / array.clock_hz;
+    return std::min(fabric, static_cast<double>(array.stream_bytes_per_cycle));
+}
+
+std::int64_t AieIteration::cycles() const {
+    return std::max({left_cycles, right_cycles, compute_cycles, out_cycles});
+}
+
+std::int64_t AieIteration::fill_cycles() const {
+    return std::max(left_cycles, right_cycles);
+}
+
+const char* AieIteration::limit() const {
+    if (cycles() == compute_cycles) return "compute";
+    if (cycles() == left_cycles) return "left operand";
+    return cycles() == right_cycles ? "right operand" : "sums";
+}
+
+AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz) {
+    const auto rate = aie_plio_bytes_per_cycle(array, fabric_clock_hz, mapping.plio_bits);
+    const auto move = [&](std::int64_t bytes, std::int64_t turns) {
+        return round_up(static_cast<double>(bytes * turns) / rate);
+    };
+    AieIteration iteration;
+    iteration.left_cycles = move(left_bytes(mapping), mapping.tiles_per_plio_in);
+    iteration.right_cycles = move(right_bytes(mapping), mapping.tiles_per_plio_in);
+    iteration.out_cycles = move(out_bytes(mapping), mapping.tiles_per_plio_out);
+    iteration.compute_cycles = aie_kernel_cycles(array, mapping.tile_kernel()).total;
+    if (mapping.replication.y > 1 && mapping.reduction == AieReduction::adder_tiles) {
+        iteration.compute_cycles = std::max(iteration.compute_cycles, adder_cycles(array, mapping));
+    }
+    return iteration;
+}
+
+std::int64_t aie_iterations(const AieMapping& mapping, const AieShape& work) {
+    const auto native = mapping.native();
+    return divide_up(work.m, native.m) * divide_up(work.k, native.k) * divide_up(work.n, native.n);
+}
+
+std::int64_t aie_product_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,
+                                double fabric_clock_hz) {
+    const auto iteration = aie_iteration(array, mapping, fabric_clock_hz);
+    return iteration.fill_cycles() + aie_iterations(mapping, work) * iteration.cycles() +
+           iteration.drain_cycles();
+}
+
+double aie_memory_product_s(const AieArray& array, const AieMapping& mapping, const AieMemoryFeed& feed,
+                            const AieShape& work, double fabric_clock_hz) {
+    const auto operands = aie_operands(mapping.precision);
+    const auto native = mapping.native();
+    const AieShape block{native.m * feed.blocks.x, native.k * feed.blocks.y, native.n * feed.blocks.z};
+    const auto left_s = static_cast<double>(block.m * block.k * operands.left_bytes) / feed.left_bytes_per_s;
+    const auto right_s = static_cast<double>(divide_up(block.k * block.n * operands.right_bits_moved, 8)) /
+                         feed.right_bytes_per_s;
+    const auto out_s = static_cast<double>(block.m * block.n * operands.sum_bytes) / feed.out_bytes_per_s;
+    const auto load_s = std::max(left_s, right_s);
+    const auto iteration = aie_iteration(array, mapping, fabric_clock_hz);
+    const auto compute_s = static_cast<double>(feed.blocks.kernels() * iteration.cycles()) / array.clock_hz;
+    const auto outputs = divide_up(work.m, block.m) * divide_up(work.n, block.n);
+    const auto blocks = outputs * divide_up(work.k, block.k);
+    return load_s + static_cast<double>(blocks) * std::max(load_s, compute_s) +
+           static_cast<double>(outputs) * out_s;
+}
+
+double gmio_bytes_per_s(const AieArray& array, std::int64_t pairs, std::int64_t in_bytes,
+                        std::int64_t out_bytes) {
+    const auto cycles =
+        divide_up(std::max(in_bytes, out_bytes), array.stream_bytes_per_cycle) + array.gmio_transfer_cycles;
+    const auto transfers_per_s = array.clock_hz / static_cast<double>(cycles);
+    const auto ports =
+        static_cast<double>(pairs) * static_cast<double>(in_bytes + out_bytes) * transfers_per_s;
+    const auto interfaces =
+        static_cast<double>(std::min(pairs, array.noc_interfaces)) * 2 * array.noc_interface_bytes_per_s;
+    return std::min({ports, interfaces, array.mixed_dram_bytes_per_s});
+}
+
+double aie_power_w(const AieArray& array, AiePrecision precision, double vector_cycles_per_s,
+                   std::int64_t tiles) {
+    const auto cycle_j =
+        aie_operands(precision).floating ? array.floating_vector_cycle_j : array.vector_cycle_j;
+    return vector_cycles_per_s * cycle_j + static_cast<double>(tiles) * array.active_tile_w;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// AI Engines in JSON: the array of a device, and the engine that a design makes of it.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "accel/design/design.hpp"
+
+namespace tilewright::accel {
+
+// `from`: the member "aie" of a device that has passed its schema.
+AieArray parse_aie_array(const nlohmann::json& from);
+
+// `from`: the member "aie" of a design's engines that has passed its schema.
+AieMapping parse_aie_engine(const nlohmann::json& from);
+
+// Throws ConfigError when the design's array cannot be built or cannot multiply what the recipe asks for: no
+// AI Engines on the device; tiles, PLIO or data memory over their number; formats that are wider than the
+// kernel's operands; sums that would run over several groups with a scale each; a mapping that asks for an
+// array the design does not have, or for one per block.
+void check_aie_engine(const Design& design, const std::string& file);
+
+}  // namespace tilewright::accel

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/json_choice.hpp"
+#include "accel/design/parse_aie.hpp"
+
+namespace tilewright::accel {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* engine_pointer = "/engines/aie";
+
+void check_placement(const Design& design, const std::string& file) {
+    const auto problem = aie_placement_problem(design.device.aie, *design.aie);
+    if (problem.what.empty()) return;
+    const auto member = problem.member == "tile" ? "/m" : "/x";
+    throw ConfigError(file, std::string(engine_pointer) + member, problem.what,
+                      "allowed: " + problem.allowed);
+}
+
+void check_formats(const Design& design, const std::string& file) {
+    const auto& recipe = design.recipe;
+    const auto operands = aie_operands(design.aie->precision);
+    const auto check = [&](const char* what, const models::Quantization& quantization, std::int64_t bits) {
+        const bool integer = quantization.format.family == models::FormatFamily::integer;
+        if (integer && quantization.format.bits <= bits) return;
+        throw ConfigError(file, std::string(engine_pointer) + "/precision",
+                          std::string("the recipe's ") + what + " are " + std::string(quantization.format.name) +
+                              ", which kernels of " + to_string(design.aie->precision) + " cannot hold",
+                          "allowed: integers of at most " + std::to_string(bits) + " bits");
+    };
+    check("activations", recipe.activations, 8 * operands.left_bytes);
+    check("weights", recipe.weights, operands.right_bits_moved);
+}
+
+// The sum that leaves a chain is scaled once, so all its products must have the same scales.
+void check_groups(const Design& design, const std::string& file) {
+    const auto depth = design.aie->native().k;
+    for (const auto& quantization : {design.recipe.weights, design.recipe.activations}) {
+        const std::int64_t group = quantization.group_size;
+        if (group == 0 || group % depth == 0) continue;
+        throw ConfigError(file, std::string(engine_pointer) + "/k",
+                          "sums over y * k = " + std::to_string(depth) + " inputs do not divide groups of " +
+                              std::to_string(group) + ", which have a scale each",
+                          "allowed: y * k that divides " + std::to_string(group));
+    }
+}
+
+}  // namespace
+
+AieMapping parse_aie_engine(const json& from) {
+    AieMapping mapping;
+    const auto count = [&](const char* name) { return from.at(name).get<std::int64_t>(); };
+    mapping.replication = {count("x"), count("y"), count("z")};
+    mapping.tile = {count("m"), count("k"), count("n")};
+    mapping.precision = choice<AiePrecision>(from.at("precision"), {{"int8", AiePrecision::int8},
+                                                                    {"int8_int4", AiePrecision::int8_int4},
+                                                                    {"int16", AiePrecision::int16}});
+    mapping.kernel = choice<AieKernelKind>(from.value("kernel", json("intrinsics")),
+                                           {{"intrinsics", AieKernelKind::intrinsics},
+                                            {"library_pipelined", AieKernelKind::library_pipelined},
+                                            {"library", AieKernelKind::library},
+                                            {"auto_vectorised", AieKernelKind::auto_vectorised}});
+    mapping.plio_bits = from.value("plio_bits", std::int64_t{128});
+    return mapping;
+}
+
+void check_aie_engine(const Design& design, const std::string& file) {
+    if (!design.aie) {
+        if (!design.linear_on_aie()) return;
+        throw ConfigError(file, "/mapping/linear_engine", "the design has no AI Engine array",
+                          "allowed: \"pl\", or an engine \"aie\" in /engines");
+    }
+    if (!design.device.aie.present()) {
+        throw ConfigError(file, engine_pointer, "the device " + design.device.name + " has no AI Engines",
+                          "allowed: a device with an \"aie\" array, or none in the design");
+    }
+    check_placement(design, file);
+    if (!design.linear_on_aie()) return;
+    check_formats(design, file);
+    check_groups(design, file);
+    if (design.mapping.unroll == Unroll::full) {
+        throw ConfigError(file, "/mapping/unroll", "every block would need an AI Engine array of its own",
+                          "allowed: \"partial\" or \"none\" with linear_engine \"aie\"");
+    }
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// The array model beside published designs (docs/aie.md has the table with the sources).
+#include <catch2/catch.hpp>
+
+#include "accel/aie/array_timing.hpp"
+#include "vck190_array.hpp"
+
+using namespace tilewright::accel;
+using tilewright::test::vck190_array;
+using Kind = AieKernelKind;
+using Precision = AiePrecision;
+
+namespace {
+
+double operations(const AieShape& work) {
+    return 2.0 * static_cast<double>(work.m) * static_cast<double>(work.k) * static_cast<double>(work.n);
+}
+
+// Operations a second of an array that works all the time.
+double steady(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz) {
+    return operations(mapping.native()) * array.clock_hz /
+           static_cast<double>(aie_iteration(array, mapping, fabric_clock_hz).cycles());
+}
+
+// MaxEVA: 13 x 4 x 6 kernels, sums of y in adder tiles. The 32x128x32 of its int8 kernels is not confirmed.
+AieMapping maxeva(Precision precision, const AieShape& tile) {
+    AieMapping mapping;
+    mapping.replication = {13, 4, 6};
+    mapping.tile = tile;
+    mapping.precision = precision;
+    mapping.reduction = AieReduction::adder_tiles;
+    return mapping;
+}
+
+// AMD Vitis-Tutorials GeMM-AIE, graph.h: SPLIT 8, CASC_LN 4; a kernel of a G x G product has G/8 x G/4 x G/8,
+// for G = 1024 32 x 256 x 32.
+AieMapping gemm(std::int64_t size) {
+    AieMapping mapping;
+    mapping.replication = {1, 4, 8};
+    const auto side = size < 1024 ? size / 8 : size / 32;
+    mapping.tile = {side, size / 4, side};
+    mapping.precision = Precision::int16;
+    mapping.kernel = Kind::library_pipelined;
+    mapping.sum_bytes = 2;
+    return mapping;
+}
+
+// CHARM: 12 x 4 x 8 kernels of 32x32x32 fp32, four tiles on a PLIO, AI Engines at 1 GHz and fabric at 230
+// MHz; the fabric holds 4 x 1 x 4 native products (1536x128x1024, not confirmed). Three streams on one DDR4
+// get 8 GB/s each at 250 MHz (cdse.py).
+AieMapping charm() {
+    AieMapping mapping;
+    mapping.replication = {12, 4, 8};
+    mapping.tile = {32, 32, 32};
+    mapping.precision = Precision::fp32;
+    mapping.tiles_per_plio_in = 4;
+    mapping.tiles_per_plio_out = 4;
+    return mapping;
+}
+constexpr double charm_stream = 8e9 * 230 / 250;
+constexpr AieMemoryFeed charm_feed{{4, 1, 4}, charm_stream, charm_stream, charm_stream};
+
+}  // namespace
+
+TEST_CASE("arrays are within 15 % of what is published") {
+    const auto array = vck190_array();
+    const auto check = [](const char* name, double modelled, double published) {
+        CAPTURE(name, modelled, modelled / published);
+        CHECK(modelled == Approx(published).epsilon(0.15));
+    };
+    check("MaxEVA fp32", steady(array, maxeva(Precision::fp32, {32, 32, 32}), 312.5e6), 5.44e12);
+    check("MaxEVA int8", steady(array, maxeva(Precision::int8, {32, 128, 32}), 312.5e6), 77.01e12);
+    for (const auto& [size, published] :
+         {std::pair{128, 1.092e12}, std::pair{256, 2.216e12}, std::pair{1024, 2.406e12}}) {
+        const AieShape work{size, size, size};
+        const auto cycles = aie_product_cycles(array, gemm(size), work, 312.5e6);
+        CAPTURE(size);
+        check("GeMM-AIE int16", operations(work) * array.clock_hz / static_cast<double>(cycles), published);
+    }
+    const auto slow = vck190_array(1e9);
+    for (const auto& [size, published] :
+         {std::pair{1024, 1.103e12}, std::pair{4096, 2.718e12}, std::pair{6144, 3.278e12}}) {
+        const AieShape work{size, size, size};
+        CAPTURE(size);
+        check("CHARM fp32", operations(work) / aie_memory_product_s(slow, charm(), charm_feed, work, 230e6),
+              published);
+    }
+}
+
+// The saturated rate is fitted to the last point, the others are predicted.
+TEST_CASE("GMIO saturate one DDR4 controller as measured") {
+    const auto array = vck190_array(1e9);
+    // AMD Vitis-Tutorials GMIO, MB/s by the AI Engine's cycle counter; 1 KB in and 1,032 B out a transfer.
+    for (const auto& [pairs, published] :
+         {std::pair{1, 6546e6}, std::pair{2, 10267e6}, std::pair{4, 11037e6}, std::pair{8, 10808e6},
+          std::pair{16, 10958e6}, std::pair{32, 10893e6}}) {
+        const auto modelled = gmio_bytes_per_s(array, pairs, 1024, 1032);
+        CAPTURE(pairs, modelled);
+        CHECK(modelled == Approx(published).epsilon(0.15));
+    }
+}
+
+// The energy of a floating-point vector cycle is fitted to AMA fp32, that of an integer one to other points
+// of GeMM-AIE; the rest is predicted. 312 kernels and 78 adders of MaxEVA.
+TEST_CASE("power is within 30 % of published designs") {
+    const auto array = vck190_array();
+    struct Point {
+        const char* name;
+        Precision precision;
+        double operations_per_s;
+        std::int64_t tiles;
+        double published_w;
+    };
+    const Point points[] = {
+        {"MaxEVA fp32", Precision::fp32, 5.44e12, 390, 43.8},
+        {"MaxEVA int8", Precision::int8, 77.01e12, 390, 66.4},
+        {"AMA fp32", Precision::fp32, 5.867e12, 400, 41.1},
+        {"AMA int8", Precision::int8, 88.55e12, 400, 62.5},
+        {"GeMM-AIE int16, 32 cores", Precision::int16, 2.406e12, 119, 10.132},
+    };
+    for (const auto& point : points) {
+        const auto vector_cycles = point.operations_per_s / 2 / array.macs(point.precision);
+        const auto modelled = aie_power_w(array, point.precision, vector_cycles, point.tiles);
+        CAPTURE(point.name, modelled);
+        CHECK(modelled == Approx(point.published_w).epsilon(0.30));
+    }
+}
+
+TEST_CASE("384 tiles stop scaling where the PLIO end") {
+    const auto array = vck190_array();
+    AieMapping mapping;
+    mapping.tile = {32, 128, 32};
+    mapping.replication = {12, 1, 8};
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+    const auto quarter = steady(array, mapping, 312.5e6);
+    CHECK(std::string(aie_iteration(array, mapping, 312.5e6).limit()) == "compute");
+    // Four times the tiles with a PLIO for every sum: 384 of 117.
+    mapping.replication = {24, 1, 16};
+    CHECK(aie_placement_problem(array, mapping).what == "the sums take 384 PLIO out of the array of 117");
+    // Four tiles that take turns on a PLIO fit, and wait for it.
+    mapping.tiles_per_plio_out = 4;
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+    CHECK(std::string(aie_iteration(array, mapping, 312.5e6).limit()) == "sums");
+    const auto packed = steady(array, mapping, 312.5e6);
+    CHECK(packed / quarter == Approx(4 * 1192.0 / 4096));
+    // Chains of four need a quarter of the PLIO and scale.
+    mapping.tiles_per_plio_out = 1;
+    mapping.replication = {12, 4, 8};
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+    CHECK(std::string(aie_iteration(array, mapping, 312.5e6).limit()) == "compute");
+    CHECK(steady(array, mapping, 312.5e6) / quarter > 3.5);
+}
+
+TEST_CASE("what cannot be placed says why") {
+    const auto array = vck190_array();
+    AieMapping mapping;
+    mapping.tile = {64, 128, 64};
+    CHECK(aie_placement_problem(array, mapping).member == "tile");
+    CHECK(aie_placement_problem(array, mapping).what ==
+          "the kernel's ping-pong buffers take 65536 bytes of 30720 in a tile's data memory");
+    mapping.tile = {32, 64, 32};
+    mapping.replication = {10, 5, 9};
+    CHECK(aie_placement_problem(array, mapping).what == "the design takes 450 AI Engine tiles of 400");
+    mapping.replication = {20, 10, 1};
+    CHECK(aie_placement_problem(array, mapping).what == "the operands take 210 PLIO into the array of 156");
+    mapping.plio_bits = 64;  // a channel each: twice as many
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+}
+
+TEST_CASE("a slow fabric slows the PLIO") {
+    const auto array = vck190_array();
+    CHECK(aie_plio_bytes_per_cycle(array, 312.5e6, 128) == 4.0);
+    CHECK(aie_plio_bytes_per_cycle(array, 400e6, 128) == 4.0);
+    CHECK(aie_plio_bytes_per_cycle(array, 230e6, 128) == Approx(3.68 / 1.25));
+    CHECK(aie_plio_bytes_per_cycle(array, 312.5e6, 64) == 2.0);
+}
+
+TEST_CASE("a small product on a large array is mostly padding") {
+    // CHARM: BERT's small products run below 5 % of the peak on one large array.
+    const auto array = vck190_array(1e9);
+    const AieShape work{512, 64, 512};
+    const auto achieved = operations(work) / aie_memory_product_s(array, charm(), charm_feed, work, 230e6);
+    CHECK(achieved < 0.05 * 384 * 8 * 2 * 1e9);
+}
+
+TEST_CASE("a product is its iterations, a fill and a drain") {
+    const auto array = vck190_array();
+    const auto mapping = gemm(128);
+    CHECK(aie_iterations(mapping, {128, 128, 128}) == 8);
+    CHECK(aie_iterations(mapping, {129, 129, 129}) == 9 * 2 * 2);
+    const auto iteration = aie_iteration(array, mapping, 312.5e6);
+    CHECK(iteration.left_cycles == 16 * 32 * 2 / 4);
+    CHECK(iteration.out_cycles == 16 * 16 * 2 / 4);
+    CHECK(iteration.compute_cycles == 8 * (32 + 4 + 4) + 205);
+    CHECK(aie_product_cycles(array, mapping, {128, 128, 128}, 312.5e6) ==
+          256 + 8 * iteration.compute_cycles + 128);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Designs whose linear layers run on AI Engines.
+#include <cmath>
+
+#include <catch2/catch.hpp>
+
+#include "accel/design/config_error.hpp"
+#include "accel/engines/timing.hpp"
+#include "accel/report/evaluate.hpp"
+#include "vck190_array.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using test::design_document;
+using test::Settings;
+using test::small_document;
+
+namespace {
+
+// The small design's groups have 64 elements: chains of two kernels of depth 32.
+const nlohmann::json small_array = {
+    {"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
+
+DesignDocument small_on_aie(const Settings& more = {}) {
+    Settings settings = {{"/engines/aie", small_array}, {"/mapping/linear_engine", "aie"}};
+    settings.insert(settings.end(), more.begin(), more.end());
+    return small_document(settings);
+}
+
+std::string refusal(const DesignDocument& document) {
+    try {
+        document.parse();
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("an instruction on the array takes its iterations in cycles of the accelerator clock") {
+    const auto design = small_on_aie().parse();
+    const auto& array = design.device.aie;
+    const auto iteration = aie_iteration(array, *design.aie, design.clock_hz);
+    CHECK(iteration.compute_cycles == 4 * (8 + 4 + 4) + 40);
+    CHECK(iteration.out_cycles == 8 * 16 * 4 / 4);
+    // 17 tokens x 50 outputs x 130 inputs on 16 x 48 x 64: two by two by three iterations.
+    const auto cycles = 128 + 2 * 2 * 3 * 128 + 128;
+    Instruction work;
+    work.opcode = Opcode::matmul;
+    work.m = 17;
+    work.n = 50;
+    work.k = 130;
+    CHECK(instruction_cycles(design, EngineKind::aie, work) ==
+          static_cast<std::int64_t>(std::ceil(cycles * 400e6 / 1.25e9)));
+    CHECK(aie_vector_cycles(design, 17, 50, 130) == 12 * 12 * 4 * 8);
+}
+
+TEST_CASE("simulations on AI Engines stay at or above their bounds") {
+    const Settings variants[] = {
+        {},
+        {{"/workload", {{"phase", "prefill"}, {"tokens", 37}}}},
+        {{"/workload", {{"phase", "prefill"}, {"tokens", 37}}},
+         {"/mapping/tile/tokens", 5},
+         {"/mapping/loop_order", "knm"}},
+        {{"/mapping/unroll", "none"}},
+        {{"/mapping/operator_order", "naive"}},
+        {{"/engines/aie/plio_bits", 64}},
+        {{"/engines/aie/kernel", "library"}},
+        {{"/engines/aie/precision", "int8_int4"}},
+        {{"/clock_hz", 123456789}},
+    };
+    for (const auto& settings : variants) {
+        CAPTURE(settings.empty() ? std::string("base") : settings.back().first);
+        const auto evaluation = evaluate(small_on_aie(settings), Fidelity::timing);
+        REQUIRE(evaluation.activity);
+        CHECK(evaluation.latency_s() >= evaluation.bound.latency_s);
+        CHECK(evaluation.energy.total_j >= evaluation.bound_energy.total_j);
+        CHECK(evaluation.resources.aie.tiles == 12);
+        CHECK(evaluation.resources.aie.plio_in == 2 * 2 + 2 * 3);
+        CHECK(evaluation.resources.aie.plio_out == 2 * 3);
+    }
+}
+
+TEST_CASE("linear layers on AI Engines give the same bits in the same time as without data") {
+    const auto document = small_on_aie({{"/workload", {{"phase", "prefill"}, {"tokens", 5}}}});
+    const auto timing = evaluate(document, Fidelity::timing);
+    const auto functional = evaluate(document, Fidelity::functional);
+    REQUIRE(functional.functional);
+    CHECK(functional.functional->mismatches == 0);
+    CHECK(functional.functional->values > 0);
+    CHECK(functional.activity->duration == timing.activity->duration);
+}
+
+TEST_CASE("a design without AI Engines is the same with an array that it does not use") {
+    const auto without = evaluate(small_document(), Fidelity::timing);
+    const auto unused = evaluate(small_document({{"/engines/aie", small_array}}), Fidelity::timing);
+    CHECK(without.activity->duration == unused.activity->duration);
+    CHECK(without.energy.total_j == unused.energy.total_j);
+    CHECK(without.resources.total.lut == unused.resources.total.lut);
+}
+
+TEST_CASE("the matrix unit goes when the array takes its work") {
+    const auto evaluation = evaluate(small_on_aie(), Fidelity::timing);
+    for (const auto& engine : evaluation.activity->engines) CHECK(engine.kind != EngineKind::matrix);
+    for (const auto& [name, fabric] : evaluation.resources.components) CHECK(name != "matrix");
+    const auto report = make_report(small_on_aie(), evaluation);
+    CHECK(report["resources"]["aie_tiles"]["used"] == 12);
+    CHECK(report["resources"]["aie_tiles"]["available"] == 400);
+    CHECK(report["resources"]["plio_out"]["available"] == 117);
+    CHECK(report["energy"]["by_component"]["aie vector"] > 0.0);
+    CHECK(report["account_cycles"]["engine"] == "aie");
+    // With one array for everything the rotation keeps the matrix unit.
+    const auto shared = evaluate(small_on_aie({{"/mapping/unroll", "none"}}), Fidelity::timing);
+    CHECK(shared.design.has_matrix_unit());
+}
+
+TEST_CASE("arrays that cannot be are refused with a pointer") {
+    using Catch::Matchers::Contains;
+    const auto on_u280 = design_document("lightmamba-u280-w4a4", {{"/engines/aie", small_array}});
+    CHECK_THAT(refusal(on_u280), Contains("/engines/aie") && Contains("u280 has no AI Engines"));
+    CHECK_THAT(refusal(small_document({{"/mapping/linear_engine", "aie"}})),
+               Contains("/mapping/linear_engine") && Contains("no AI Engine array"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/x", 20}, {"/engines/aie/z", 20}})),
+               Contains("/engines/aie/x") && Contains("800 AI Engine tiles of 400"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/m", 256}})),
+               Contains("/engines/aie/m") && Contains("bytes of 30720"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/x", 80}, {"/engines/aie/z", 1}})),
+               Contains("/engines/aie/x") && Contains("162 PLIO into the array of 156"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/x", 30}, {"/engines/aie/z", 6}})),
+               Contains("/engines/aie/x") && Contains("180 PLIO out of the array of 117"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/k", 48}})),
+               Contains("/engines/aie/k") && Contains("y * k = 96"));
+    CHECK_THAT(refusal(small_on_aie({{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}})),
+               Contains("/engines/aie/precision"));
+    CHECK_THAT(refusal(small_on_aie({{"/mapping/unroll", "full"}})), Contains("/mapping/unroll"));
+    CHECK(refusal(small_on_aie()).empty());
+}
