@@ -28,8 +28,9 @@ void check_formats(const Design& design, const std::string& file) {
         const bool integer = quantization.format.family == models::FormatFamily::integer;
         if (integer && quantization.format.bits <= bits) return;
         throw ConfigError(file, std::string(engine_pointer) + "/precision",
-                          std::string("the recipe's ") + what + " are " + std::string(quantization.format.name) +
-                              ", which kernels of " + to_string(design.aie->precision) + " cannot hold",
+                          std::string("the recipe's ") + what + " are " +
+                              std::string(quantization.format.name) + ", which kernels of " +
+                              to_string(design.aie->precision) + " cannot hold",
                           "allowed: integers of at most " + std::to_string(bits) + " bits");
     };
     check("activations", recipe.activations, 8 * operands.left_bytes);
