@@ -31,8 +31,8 @@ sweeps::ResultTable operator_table(const ordered_json& numerics) {
 int check_transformer_recipe(const std::string& file, std::int64_t width, bool as_json) {
     constexpr std::int64_t head_dim = 64;
     if (width < head_dim || width % head_dim != 0) {
-        throw UsageError("--width " + std::to_string(width) + " is no width of a VAR block; allowed: multiples of " +
-                         std::to_string(head_dim));
+        throw UsageError("--width " + std::to_string(width) +
+                         " is no width of a VAR block; allowed: multiples of " + std::to_string(head_dim));
     }
     const auto recipe = accel::load_transformer_recipe(file);
     models::VarConfig config;
@@ -66,8 +66,8 @@ int check_command(const std::vector<std::string>& arguments) {
     options.add_options()("set", po::value<std::vector<std::string>>()->composing(),
                           "/json/pointer=VALUE: change the design before it is checked; may be repeated")(
         "layers", po::value<int>()->default_value(1), "blocks to carry out on data; 0: all of the network's")(
-        "width", po::value<std::int64_t>()->default_value(256), "for a transformer recipe: channels of the block")(
-        "json", "print the numerics as JSON");
+        "width", po::value<std::int64_t>()->default_value(256),
+        "for a transformer recipe: channels of the block")("json", "print the numerics as JSON");
     po::variables_map values;
     if (!parse_options(arguments, "check DESIGN.json|RECIPE.json [OPTIONS]", options, "design", 1, 1, values))
         return success;
