@@ -202,10 +202,11 @@ void MambaOperators::store_state(std::span<const double> sums, std::int64_t firs
                                  Elements& hidden) const {
     const auto group = state_group();
     const auto states = config_.d_state;
+    const auto first_row = first_channel / group * states;
     std::vector<double> values(index(group));
     for (std::int64_t n = 0; n < states; ++n) {
         for (std::int64_t c = 0; c < group; ++c) values[index(c)] = sums[index(c * states + n)];
-        const auto place = index(first_channel / group * states + n);
+        const auto place = index(first_row + n);
         state_.round(values, std::span(hidden.exponents).subspan(place, 1));
         std::copy(values.begin(), values.end(),
                   hidden.values.begin() + static_cast<std::ptrdiff_t>(place) * group);
