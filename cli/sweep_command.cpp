@@ -2,7 +2,9 @@
 #include <atomic>
 #include <csignal>
 #include <iostream>
+#include <map>
 #include <thread>
+#include <vector>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
@@ -11,6 +13,7 @@
 #include "sweeps/atomic_file.hpp"
 #include "sweeps/driver.hpp"
 #include "sweeps/html_report.hpp"
+#include "sweeps/space.hpp"
 #include "sweeps/study.hpp"
 
 namespace tilewright::cli {
@@ -76,6 +79,31 @@ sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const swee
     return result;
 }
 
+// One design for every network, recipe and accumulator of a study. Points that are wrong are left to the
+// workers, which report them.
+std::vector<accel::Design> designs_that_differ_in_numerics(const sweeps::Study& study,
+                                                           const sweeps::Shard& shard,
+                                                           const accel::DesignDocument& base) {
+    const sweeps::Space space(study);
+    std::map<std::string, accel::Design> designs;
+    for (const auto index : space.indices(shard)) {
+        try {
+            const auto document = design_of(base, space.point(index));
+            const auto& all = document.document();
+            const nlohmann::json::json_pointer accumulator("/engines/matrix/accumulator_bits");
+            const auto bits = all.contains(accumulator) ? all.at(accumulator) : nlohmann::json();
+            const auto key = nlohmann::json{all.at("network"), all.at("recipe"), bits}.dump();
+            if (designs.count(key) == 0) designs.emplace(key, document.parse());
+        } catch (const accel::ConfigError&) {
+            continue;
+        }
+    }
+    std::vector<accel::Design> result;
+    result.reserve(designs.size());
+    for (auto& [key, design] : designs) result.push_back(std::move(design));
+    return result;
+}
+
 // The whole table, and behind it, where the eye ends up, the Pareto front alone.
 void print_tables(const sweeps::ResultTable& table) {
     std::cout << sweeps::format_table(table);
@@ -130,6 +158,11 @@ int sweep_command(const std::vector<std::string>& arguments) {
     if (values.count("store") > 0) sweep.store = values["store"].as<std::string>();
     sweep.program_version = build_identity();
     sweep.stop_requests = &stop_requests;
+    // Workers start with numerics measured; a sweep that goes on measures what it still needs.
+    std::error_code ignored;
+    if (!sweep.store || !fs::exists(*sweep.store, ignored)) {
+        accel::measure_in_advance(designs_that_differ_in_numerics(study, sweep.shard, base), sweep.workers);
+    }
     catch_interrupts();
     const auto outcome = sweeps::run_sweep(
         study, sweep,

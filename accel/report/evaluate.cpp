@@ -2,6 +2,7 @@
 #include "accel/report/evaluate.hpp"
 
 #include <chrono>
+#include <future>
 #include <map>
 #include <utility>
 
@@ -243,12 +244,34 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     return result;
 }
 
-void add_numerics(Evaluation& evaluation) {
+namespace {
+
+// What this process has measured, by numerics_key().
+std::map<std::string, Numerics>& measured_numerics() {
     static std::map<std::string, Numerics> measured;
-    const auto key = numerics_key(evaluation.design);
-    auto found = measured.find(key);
-    if (found == measured.end()) found = measured.emplace(key, measure_numerics(evaluation.design)).first;
-    evaluation.numerics = found->second;
+    return measured;
+}
+
+}  // namespace
+
+void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once) {
+    std::map<std::string, std::future<Numerics>> running;
+    const auto finish = [&] {
+        for (auto& [key, result] : running) measured_numerics().emplace(key, result.get());
+        running.clear();
+    };
+    for (const auto& design : designs) {
+        const auto key = numerics_key(design);
+        if (measured_numerics().count(key) > 0 || running.count(key) > 0) continue;
+        running.emplace(key, std::async(std::launch::async, [&design] { return measure_numerics(design); }));
+        if (running.size() >= at_once) finish();
+    }
+    finish();
+}
+
+void add_numerics(Evaluation& evaluation) {
+    measure_in_advance({evaluation.design}, 1);
+    evaluation.numerics = measured_numerics().at(numerics_key(evaluation.design));
 }
 
 }  // namespace tilewright::accel

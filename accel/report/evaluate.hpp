@@ -66,6 +66,10 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity,
 // same numerics_key(), which a mapping is no part of.
 void add_numerics(Evaluation& evaluation);
 
+// Measures the numerics of several designs, `at_once` of them side by side, each key once, so that processes
+// forked afterwards find them done. Designs that can be measured at all: parse() has accepted them.
+void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once);
+
 // The report as described in docs/formats.md.
 nlohmann::ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation);
 
