@@ -158,12 +158,12 @@ int sweep_command(const std::vector<std::string>& arguments) {
     if (values.count("store") > 0) sweep.store = values["store"].as<std::string>();
     sweep.program_version = build_identity();
     sweep.stop_requests = &stop_requests;
+    catch_interrupts();
     // Workers start with numerics measured; a sweep that goes on measures what it still needs.
     std::error_code ignored;
-    if (!sweep.store || !fs::exists(*sweep.store, ignored)) {
+    if (stop_requests == 0 && (!sweep.store || !fs::exists(*sweep.store, ignored))) {
         accel::measure_in_advance(designs_that_differ_in_numerics(study, sweep.shard, base), sweep.workers);
     }
-    catch_interrupts();
     const auto outcome = sweeps::run_sweep(
         study, sweep,
         [&base = base, fidelity](const auto& point) { return evaluate_point(base, point, fidelity); },
