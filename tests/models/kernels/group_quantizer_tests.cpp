@@ -6,21 +6,12 @@
 #include <catch2/catch.hpp>
 
 #include "models/kernels/group_quantizer.hpp"
+#include "quantizations.hpp"
 
 using namespace tilewright::models;
+using tilewright::test::quantization;
 
 namespace {
-
-Quantization quantization(const char* format, std::int64_t group, ScaleKind kind, int bits,
-                          int least = -127) {
-    Quantization result;
-    result.format = number_format(format);
-    result.group_size = group;
-    result.scale_kind = kind;
-    result.scale_bits = bits;
-    result.scale_exponent_min = least;
-    return result;
-}
 
 // Finite values of a format that a quantizer may give, in increasing order.
 std::vector<double> results_of(const NumberFormat& format) {

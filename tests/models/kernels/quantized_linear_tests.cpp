@@ -7,22 +7,13 @@
 
 #include "exact_rational.hpp"
 #include "models/kernels/quantized_linear.hpp"
+#include "quantizations.hpp"
 
 using namespace tilewright::models;
+using tilewright::test::quantization;
 using namespace tilewright::test;
 
 namespace {
-
-Quantization quantization(const char* format, std::int64_t group, ScaleKind kind, int bits,
-                          int least = -127) {
-    Quantization result;
-    result.format = number_format(format);
-    result.group_size = group;
-    result.scale_kind = kind;
-    result.scale_bits = bits;
-    result.scale_exponent_min = least;
-    return result;
-}
 
 struct Layer {
     Quantization weights;
