@@ -34,7 +34,7 @@ std::vector<double> rows_rotated_back(const models::QuantizedMamba& network, con
 
 // The block that stands for a design's: as wide as one can afford at every start.
 models::VarConfig measured_block(const VarDesign& var) {
-    constexpr std::int64_t most = 256;
+    constexpr std::int64_t most = 128;
     models::VarConfig config;
     config.name = "var block";
     config.depth = 1;

@@ -2,6 +2,9 @@
 #include "accel/schedule/var_program.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "accel/schedule/schedule.hpp"
@@ -99,7 +102,7 @@ class VarProgram {
     // The whole of `count` operators from the one at `first`, or columns [n0, n0 + n) of it.
     InstructionRef whole(std::uint16_t engine, Opcode opcode, std::uint32_t first, std::uint8_t count,
                          const char* label, const std::vector<InstructionRef>& data, std::int64_t n0 = 0,
-                         std::int64_t n = 0) {
+                         std::int64_t n = 0, const std::vector<InstructionRef>& space = {}) {
         const auto& op = builder_.operators()[first];
         Instruction instruction;
         instruction.opcode = opcode;
@@ -110,7 +113,7 @@ class VarProgram {
         instruction.n0 = static_cast<std::uint32_t>(n0);
         instruction.n = static_cast<std::uint32_t>(n > 0 ? n : op.n);
         instruction.k = static_cast<std::uint32_t>(op.k);
-        return builder_.emit(engine, instruction, data);
+        return builder_.emit(engine, instruction, data, space);
     }
 
     InstructionRef transfer(Opcode opcode, std::int64_t address, std::int64_t stride, std::int64_t elements,
@@ -125,27 +128,35 @@ class VarProgram {
         return builder_.emit(state_dma(), instruction, data);
     }
 
-    // An unquantized linear layer on the attention unit, tile after tile; its outputs stay in a buffer until
-    // the caller's hold. Returns the first and the last product.
-    template <typename EachTile>
+    // An unquantized linear layer on the attention unit, tile after tile. `each` is told of every product; where
+    // it returns who frees the product's space, the second tile behind waits for it. Returns the first and the
+    // last product.
+    using EachTile =
+        std::function<std::optional<InstructionRef>(InstructionRef product, std::int64_t n0, std::int64_t n)>;
     std::pair<InstructionRef, InstructionRef> linear(std::uint32_t op_index, const char* label,
                                                      std::int64_t address, std::int64_t stride, bool repeated,
                                                      const std::vector<InstructionRef>& data,
-                                                     const EachTile& each) {
+                                                     const EachTile& each = {}) {
         const auto op = builder_.operators()[op_index];
         const auto port = design_.port_of(Stream::weights);
         WeightStream weights(design_.memory_ports[port], design_.mapping.double_buffer, builder_,
                              engines_.dma[port], engines_.attention, slots_);
         weights.begin_pass({unquantized_weights(), op.n * op.k, address, stride});
         std::pair<InstructionRef, InstructionRef> products;
+        std::deque<InstructionRef> freed;
         for (std::int64_t n0 = 0; n0 < op.n; n0 += design_.mapping.tile.outputs) {
             const auto n = std::min(design_.mapping.tile.outputs, op.n - n0);
             auto waits = data;
             waits.push_back(weights.require(n * op.k, builder_.label(label)));
-            products.second = whole(engines_.attention, Opcode::matmul, op_index, 1, label, waits, n0, n);
+            std::vector<InstructionRef> space;
+            if (freed.size() == 2) space.push_back(freed.front());
+            products.second =
+                whole(engines_.attention, Opcode::matmul, op_index, 1, label, waits, n0, n, space);
             if (n0 == 0) products.first = products.second;
             weights.used_by(products.second);
-            each(products.second, n0, n);
+            if (!each) continue;
+            if (const auto user = each(products.second, n0, n)) freed.push_back(*user);
+            if (freed.size() > 2) freed.pop_front();
         }
         weights.close(repeated);
         return products;
@@ -169,7 +180,6 @@ void VarProgram::conditions() {
     const auto width = var_.network.width;
     const auto batch = var_.step.batch();
     const auto head_modulation = layout_.modulation + layout_.modulation_stride * var_.network.depth;
-    const auto ignore = [](InstructionRef, std::int64_t, std::int64_t) {};
     std::vector<std::string> operators = {"class_emb", "ada_lin.0"};
     if (var_.ends) operators.emplace_back("head_nm.ada_lin.1");
     if (var_.network.shared_adaln) operators.emplace_back("shared_ada_lin.1");
@@ -179,7 +189,7 @@ void VarProgram::conditions() {
     const auto activated = whole(engines_.vector, Opcode::activation, 1, 1, "silu", {embedded});
     auto last = activated;
     if (var_.ends) {
-        const auto made = linear(2, "head adaln", layout_.head_adaln, 0, false, {activated}, ignore);
+        const auto made = linear(2, "head adaln", layout_.head_adaln, 0, false, {activated});
         const auto stored =
             transfer(Opcode::store, head_modulation, 0, batch * 2 * width, "modulation", {made.second});
         builder_.hold(Buffer::activations, 4 * batch * 2 * width, made.first, stored);
@@ -187,7 +197,7 @@ void VarProgram::conditions() {
     }
     if (var_.network.shared_adaln) {
         const auto index = static_cast<std::uint32_t>(var_.ends ? 3 : 2);
-        last = linear(index, "adaln", layout_.adaln, 0, false, {activated}, ignore).second;
+        last = linear(index, "adaln", layout_.adaln, 0, false, {activated}).second;
     }
     builder_.hold(Buffer::activations, 4 * batch * width, loaded, last);
     builder_.end_section();
@@ -202,7 +212,7 @@ void VarProgram::conditions() {
                                          {offsets, {engines_.attention, -1}});
         builder_.hold(Buffer::activations, 4 * 6 * width, offsets, made.second);
     } else {
-        made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}}, ignore);
+        made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}});
     }
     const auto stored = transfer(Opcode::store, layout_.modulation, layout_.modulation_stride,
                                  batch * 6 * width, "modulation", {made.second});
@@ -234,8 +244,7 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
         const auto inputs = rows * var_.network.codebook_width;
         const auto loaded = transfer(Opcode::load, layout_.inputs, 0, inputs, "input", {before});
         const auto embedded = whole(engines_.vector, Opcode::embedding, 0, 1, "input", {loaded});
-        const auto products = linear(1, "word embedding", layout_.word_embedding, 0, false, {embedded},
-                                     [](InstructionRef, std::int64_t, std::int64_t) {});
+        const auto products = linear(1, "word embedding", layout_.word_embedding, 0, false, {embedded});
         builder_.hold(Buffer::activations, 4 * inputs, loaded, products.second);
         first = products.first;
         made = products.second;
@@ -243,7 +252,7 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
     }
     const auto offset = 4 * var_.network.tokens_until(scale) * width;
     const auto embeddings =
-        transfer(Opcode::load, layout_.positions + offset, 0, tokens * width, "positions", {});
+        transfer(Opcode::load, layout_.positions + offset, 0, tokens * width, "positions", {made});
     const auto added = whole(engines_.vector, Opcode::residual_add, positions, 1, "positions", {made, embeddings});
     builder_.hold(Buffer::activations, 4 * tokens * width, embeddings, added);
     builder_.hold(Buffer::activations, 4 * rows * width, first, added);
@@ -264,13 +273,14 @@ void VarProgram::output(std::size_t scale, const std::string& name) {
     begin(name, 1, {at + "head_nm.norm", at + "head_nm.modulate", at + "head"});
     const auto head_modulation = layout_.modulation + layout_.modulation_stride * var_.network.depth;
     const auto modulation = transfer(Opcode::load, head_modulation, 0, var_.step.batch() * 2 * width,
-                                     "modulation", {{state_dma(), -1}});
+                                     "modulation", {last});
     const auto normed = whole(engines_.vector, Opcode::norm, 0, 2, "head norm", {modulation, last});
     const auto products = linear(2, "head", layout_.head, 0, false, {normed},
                                  [&](InstructionRef product, std::int64_t n0, std::int64_t n) {
                                      const auto stored = transfer(Opcode::store, layout_.outputs + 4 * rows * n0, 0,
                                                                   rows * n, "logits", {product});
                                      builder_.hold(Buffer::activations, 4 * rows * n, product, stored);
+                                     return stored;
                                  });
     builder_.hold(Buffer::activations, 4 * rows * width, normed, products.second);
     builder_.hold(Buffer::activations, 4 * var_.step.batch() * 2 * width, modulation, normed);

@@ -174,9 +174,12 @@ void VarSchedule::begin_operator() {
 void VarSchedule::load_vectors() {
     // They were written before the blocks began.
     const InstructionRef before{engines_.dma[design_.port_of(Stream::state)], -1};
+    // Those of the next block come while this one's feed-forward part still needs its own, no earlier.
+    const InstructionRef attention_before{engines_.attention, -1};
     first_vectors_load_ =
         transfer(Opcode::load, Traffic::activations, layout_.modulation, layout_.modulation_stride,
-                 transfer_size(unquantized_activations(), batch_ * 6 * width_), {before}, {}, "modulation");
+                 transfer_size(unquantized_activations(), batch_ * 6 * width_), {before},
+                 {attention_before}, "modulation");
     last_vectors_load_ =
         transfer(Opcode::load, Traffic::activations, layout_.vectors, layout_.vectors_stride,
                  transfer_size(unquantized_activations(), block_vector_elements(var_.network)), {}, {},
@@ -402,8 +405,8 @@ void VarSchedule::emit() {
     }
     const auto last = builder_.last(engines_.vector);
     builder_.hold(Buffer::activations, 4 * batch_ * tokens_ * width_, first_norm_, last);
-    builder_.hold(Buffer::activations, 4 * batch_ * 6 * width_, first_vectors_load_, last);
-    builder_.hold(Buffer::activations, 4 * block_vector_elements(var_.network), last_vectors_load_, last);
+    builder_.hold(Buffer::state, 4 * batch_ * 6 * width_, first_vectors_load_, last);
+    builder_.hold(Buffer::state, 4 * block_vector_elements(var_.network), last_vectors_load_, last);
     weights_.close(true);
 }
 
