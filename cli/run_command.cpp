@@ -35,7 +35,7 @@ accel::Fidelity parse_fidelity(const std::string& name) {
 sweeps::ResultTable figure_table(const ordered_json& report) {
     sweeps::ResultTable table;
     table.columns = {{"figure", ""}, {"value", ""}, {"unit", ""}};
-    for (const auto& figure : main_figures()) {
+    for (const auto& figure : main_figures(report)) {
         const auto value = metric(report, figure.metric);
         if (!value.is_null()) table.rows.push_back({{figure.name, value, figure.unit}, false, "", ""});
     }

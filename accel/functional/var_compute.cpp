@@ -81,6 +81,12 @@ std::span<const float> VarExecutor::modulation(const Step& step, std::int64_t ro
         .subspan(index((image * 6 + vector) * width_), index(width_));
 }
 
+// Where the cache has a row of [images x tokens] of a scale.
+std::int64_t VarExecutor::cache_row(std::size_t scale, std::int64_t row) const {
+    const auto tokens = var_.network.scale_tokens(scale);
+    return row / tokens * var_.network.tokens() + var_.network.tokens_until(scale) + row % tokens;
+}
+
 VarExecutor::Commit VarExecutor::norm(const Step& step) {
     const auto& work = instruction(step);
     const bool first = op(step).name.ends_with("attn.norm");
@@ -194,7 +200,17 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
             *layer.kernel);
         rows.values.push_back(std::move(y));
     }
-    return publish(step, layer.output, std::move(rows));
+    const bool values = &layer == &layers_[qkv_linear] && work.n0 >= 2 * width_ && !network_.cache_quantizer();
+    if (!values) return publish(step, layer.output, std::move(rows));
+    // Without a format of its own the cache has values as they are.
+    return [this, write = publish(step, layer.output, rows), rows, scale = scale_of(step),
+            tag = generation(step)] {
+        write();
+        for (std::size_t i = 0; i < rows.values.size(); ++i) {
+            values_.write(cache_row(scale, rows.begin + static_cast<std::int64_t>(i)), rows.column - 2 * width_,
+                          rows.values[i], tag);
+        }
+    };
 }
 
 VarExecutor::Commit VarExecutor::l2_norm(const Step& step) {
@@ -212,17 +228,13 @@ VarExecutor::Commit VarExecutor::l2_norm(const Step& step) {
         models::l2_normalise(x, query ? block(step).query_factors[index(head)] : 1.0F);
         made.emplace_back(row, head * dim_, doubles(x));
     }
-    return [this, &target, tag = generation(step), made = std::move(made),
-            keep = !query && !network_.cache_quantizer(), tokens,
-            before = var_.network.tokens_until(scale_of(step))] {
+    // Without a format of its own the cache has keys as they are.
+    const bool keep = !query && !network_.cache_quantizer();
+    return [this, &target, tag = generation(step), made = std::move(made), keep,
+            scale = scale_of(step)] {
         for (const auto& [row, column, x] : made) {
             target.write(row, column, x, tag);
-            if (!keep) continue;
-            // Without a format of its own the cache has keys and values as they are.
-            const auto cached = row / tokens * var_.network.tokens() + before + row % tokens;
-            keys_.write(cached, column, x, tag);
-            values_.write(cached, column, layers_[qkv_linear].output.read(row, 2 * width_ + column, dim_, tag),
-                          tag);
+            if (keep) keys_.write(cache_row(scale, row), column, x, tag);
         }
     };
 }
@@ -230,15 +242,12 @@ VarExecutor::Commit VarExecutor::l2_norm(const Step& step) {
 VarExecutor::Commit VarExecutor::quantize_cache(const Step& step) {
     const auto& work = instruction(step);
     const bool keys = op(step).name.ends_with("keys.quantize");
-    const auto tokens = var_.network.scale_tokens(scale_of(step));
     std::vector<std::pair<std::int64_t, std::vector<double>>> made;
     for (std::int64_t row = work.m0; row < std::int64_t{work.m0} + work.m; ++row) {
         auto x = keys ? normed_keys_.read(row, work.n0, work.n, generation(step))
                       : layers_[qkv_linear].output.read(row, 2 * width_ + work.n0, work.n, generation(step));
         network_.cache_quantizer()->round(x);
-        made.emplace_back(row / tokens * var_.network.tokens() + var_.network.tokens_until(scale_of(step)) +
-                              row % tokens,
-                          std::move(x));
+        made.emplace_back(cache_row(scale_of(step), row), std::move(x));
     }
     return [&target = keys ? keys_ : values_, tag = generation(step), column = std::int64_t{work.n0},
             made = std::move(made)] {

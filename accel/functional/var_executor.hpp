@@ -95,6 +95,7 @@ class VarExecutor : public Executor {
     Commit weighted_values(const Step& step);
     Commit activation(const Step& step);
     Commit residual_add(const Step& step);
+    std::int64_t cache_row(std::size_t scale, std::int64_t row) const;
     std::span<const float> modulation(const Step& step, std::int64_t row, std::int64_t vector) const;
 
     struct TileWeights {
