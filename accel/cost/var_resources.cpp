@@ -39,7 +39,7 @@ Products products_of(const Design& design, const CostConstants& constants) {
         std::vector<models::NumberFormat> inputs = {layer.activations.format};
         if (layer.dual) inputs.push_back(layer.dual->negative);
         for (const auto& format : inputs) {
-            const auto multiplier = lut_multiplier(layer.weights.format, format, constants);
+            const auto multiplier = lut_multiplier_cost(layer.weights.format, format, constants);
             products.lut = std::max(products.lut, multiplier.lut);
             products.bits = std::max(products.bits, multiplier.product_bits);
         }
