@@ -76,8 +76,9 @@ int multiply_command(const std::vector<std::string>& arguments) {
     const auto& b = format_option(values, "b", widest);
     if (values.count("cost") > 0) {
         if (models::product_format(a, b).magnitude_bits > widest_product) {
-            throw UsageError(fmt::format("products of {} and {} are too wide for lookup tables; allowed: up to {} bits",
-                                         a.name, b.name, widest_product));
+            throw UsageError(
+                fmt::format("products of {} and {} are too wide for lookup tables; allowed: up to {} bits",
+                            a.name, b.name, widest_product));
         }
         print_costs(a, b);
         return success;

@@ -13,8 +13,8 @@ struct LutMultiplierCost {
     bool from_structure = false;  // counted from the product's table; false: as synthesised
 };
 
-// Formats whose magnitudes have at most six bits together: one LUT6 for every bit of the product, less the pairs
-// that share one (models/kernels/lut_multiplier.hpp). Wider ones and two's complement: a small integer
+// Formats whose magnitudes have at most six bits together: one LUT6 for every bit of the product, less the
+// pairs that share one (models/kernels/lut_multiplier.hpp). Wider ones and two's complement: a small integer
 // multiplier, with a shifter behind for floating point, as synthesised for the next larger width
 // (configs/cost/fabric.json). Throws std::invalid_argument for formats of more than 8 bits.
 LutMultiplierCost lut_multiplier_cost(const models::NumberFormat& a, const models::NumberFormat& b,

@@ -246,7 +246,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     };
     if (design.has_matrix_unit()) {
         add("matrix",
-            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants), copies);
+            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants),
+            copies);
     }
     if (design.linear_on_aie()) {
         add("aie", aie_resources(design, constants), 1);

@@ -73,7 +73,8 @@ VarExecutor::Commit VarExecutor::publish(const Step& step, TaggedArray& target, 
     };
 }
 
-std::span<const float> VarExecutor::modulation(const Step& step, std::int64_t row, std::int64_t vector) const {
+std::span<const float> VarExecutor::modulation(const Step& step, std::int64_t row,
+                                               std::int64_t vector) const {
     const auto image = row / var_.network.scale_tokens(scale_of(step));
     // Read for its tag; the numbers are those of the instance.
     (void)modulation_[index(generation(step) % 2)].read(image * 6 + vector, 0, width_, generation(step));
@@ -153,7 +154,8 @@ VarExecutor::TileWeights VarExecutor::tile_weights(const Step& step, const VarWe
         const auto to = std::min(end, load.end);
         const auto append = [&](auto& target, const auto& source) {
             if (source.empty()) return;
-            target.insert(target.end(), source.begin() + (from - load.begin), source.begin() + (to - load.begin));
+            target.insert(target.end(), source.begin() + (from - load.begin),
+                          source.begin() + (to - load.begin));
         };
         append(result.units, chunk.units);
         append(result.codes, chunk.codes);
@@ -191,8 +193,8 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
                         return all.empty() ? std::span(all)
                                            : std::span(all).subspan(index(n * size), index(size));
                     };
-                    kernel.accumulate(sum, input, 0, inputs, part(tile.units, inputs), part(tile.codes, inputs),
-                                      part(tile.scales, groups));
+                    kernel.accumulate(sum, input, 0, inputs, part(tile.units, inputs),
+                                      part(tile.codes, inputs), part(tile.scales, groups));
                     const auto value = static_cast<float>(kernel.finish(sum, weights.matrix.scale_base));
                     y.push_back(value + weights.bias[work.n0 + index(n)]);
                 }
@@ -200,15 +202,16 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
             *layer.kernel);
         rows.values.push_back(std::move(y));
     }
-    const bool values = &layer == &layers_[qkv_linear] && work.n0 >= 2 * width_ && !network_.cache_quantizer();
+    const bool values =
+        &layer == &layers_[qkv_linear] && work.n0 >= 2 * width_ && !network_.cache_quantizer();
     if (!values) return publish(step, layer.output, std::move(rows));
     // Without a format of its own the cache has values as they are.
     return [this, write = publish(step, layer.output, rows), rows, scale = scale_of(step),
             tag = generation(step)] {
         write();
         for (std::size_t i = 0; i < rows.values.size(); ++i) {
-            values_.write(cache_row(scale, rows.begin + static_cast<std::int64_t>(i)), rows.column - 2 * width_,
-                          rows.values[i], tag);
+            values_.write(cache_row(scale, rows.begin + static_cast<std::int64_t>(i)),
+                          rows.column - 2 * width_, rows.values[i], tag);
         }
     };
 }
@@ -223,15 +226,14 @@ VarExecutor::Commit VarExecutor::l2_norm(const Step& step) {
         const auto pair = at / tokens;
         const auto row = pair / heads_ * tokens + at % tokens;
         const auto head = pair % heads_;
-        auto x = floats(layers_[qkv_linear].output.read(row, (query ? 0 : width_) + head * dim_, dim_,
-                                                        generation(step)));
+        auto x = floats(
+            layers_[qkv_linear].output.read(row, (query ? 0 : width_) + head * dim_, dim_, generation(step)));
         models::l2_normalise(x, query ? block(step).query_factors[index(head)] : 1.0F);
         made.emplace_back(row, head * dim_, doubles(x));
     }
     // Without a format of its own the cache has keys as they are.
     const bool keep = !query && !network_.cache_quantizer();
-    return [this, &target, tag = generation(step), made = std::move(made), keep,
-            scale = scale_of(step)] {
+    return [this, &target, tag = generation(step), made = std::move(made), keep, scale = scale_of(step)] {
         for (const auto& [row, column, x] : made) {
             target.write(row, column, x, tag);
             if (keep) keys_.write(cache_row(scale, row), column, x, tag);
@@ -266,7 +268,8 @@ VarExecutor::Commit VarExecutor::scores(const Step& step) {
         const auto q = floats(queries_.read(image * tokens + at % tokens, column, dim_, generation(step)));
         std::vector<float> keys;
         for (std::int64_t t = 0; t < work.n; ++t) {
-            const auto key = floats(keys_.read(image * var_.network.tokens() + t, column, dim_, generation(step)));
+            const auto key =
+                floats(keys_.read(image * var_.network.tokens() + t, column, dim_, generation(step)));
             keys.insert(keys.end(), key.begin(), key.end());
         }
         made.emplace_back(at, models::attention_scores(q, keys, index(dim_)));
@@ -284,7 +287,8 @@ VarExecutor::Commit VarExecutor::softmax(const Step& step) {
     const auto tag = 2 * generation(step);
     std::vector<std::pair<std::int64_t, std::vector<float>>> made;
     for (std::int64_t at = work.m0; at < std::int64_t{work.m0} + work.m; ++at) {
-        if (scores_tag_[at] != tag) throw FunctionalError("the scores of row " + std::to_string(at) + " are not there");
+        if (scores_tag_[at] != tag)
+            throw FunctionalError("the scores of row " + std::to_string(at) + " are not there");
         auto shares = scores_[at];
         models::softmax_float(shares);
         made.emplace_back(at, std::move(shares));

@@ -42,8 +42,8 @@ std::vector<double> doubles(std::span<const float> numbers) {
 // Biases and query factors in the order in which they lie in memory.
 std::vector<float> vectors_of(const models::QuantizedVarBlock& block) {
     std::vector<float> all;
-    for (const auto* part : {&block.qkv.bias, &block.proj.bias, &block.fc1.bias, &block.fc2.bias,
-                             &block.query_factors}) {
+    for (const auto* part :
+         {&block.qkv.bias, &block.proj.bias, &block.fc1.bias, &block.fc2.bias, &block.query_factors}) {
         all.insert(all.end(), part->begin(), part->end());
     }
     return all;
@@ -102,12 +102,11 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
         const bool blocks = section.name == "scale " + std::to_string(scale + 1);
         scale_of_section_.push_back(scale);
         is_block_section_.push_back(blocks);
-        orders_.push_back(blocks ? std::make_unique<VarWeightOrder>(
-                                       section, matrix_, weight_dma_,
-                                       [&](const models::Operator& op) {
-                                           return linear_layer(operands, op.name)->weights;
-                                       })
-                                 : nullptr);
+        orders_.push_back(
+            blocks ? std::make_unique<VarWeightOrder>(
+                         section, matrix_, weight_dma_,
+                         [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; })
+                   : nullptr);
         if (section.name.ends_with("output")) ++scale;
     }
     collect_releases();
@@ -119,8 +118,8 @@ std::int64_t VarExecutor::generation(const Step& step) const {
 
 void VarExecutor::fail(const Step& step, const std::string& what) const {
     const auto& section = program_.sections[step.section];
-    throw FunctionalError("section \"" + section.name + "\", block " + std::to_string(step.repetition) + ", " +
-                          program_.engines[step.engine].name + " instruction " +
+    throw FunctionalError("section \"" + section.name + "\", block " + std::to_string(step.repetition) +
+                          ", " + program_.engines[step.engine].name + " instruction " +
                           std::to_string(step.position) + " (" + program_.labels[instruction(step).label] +
                           "): " + what);
 }
@@ -176,9 +175,8 @@ std::pair<std::size_t, std::int64_t> VarExecutor::cache_piece_of(const Instructi
 // What others than the accelerator put into memory, just before it is loaded.
 void VarExecutor::start_load(const Step& step) {
     const auto& work = instruction(step);
-    staging_[key(step)].assign(
-        layouts_[step.engine]->channels(),
-        std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
+    staging_[key(step)].assign(layouts_[step.engine]->channels(),
+                               std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
     if (work.traffic == Traffic::weights || work.traffic == Traffic::weights_again) {
         write_weights(step);
     } else if (work.traffic == Traffic::activations && is_block_section_[step.section]) {
@@ -216,8 +214,8 @@ void VarExecutor::start_store(const Step& step) {
             for (std::int64_t image = 0; image < batch_; ++image) {
                 for (auto head = first; head < first + count; ++head) {
                     for (std::int64_t t = 0; t < tokens; ++t) {
-                        const auto row = part->read(image * var_.network.tokens() + before + t, head * dim_, dim_,
-                                                    generation(step));
+                        const auto row = part->read(image * var_.network.tokens() + before + t, head * dim_,
+                                                    dim_, generation(step));
                         elements.insert(elements.end(), row.begin(), row.end());
                     }
                 }
@@ -256,7 +254,8 @@ void VarExecutor::complete_load(const Step& step) {
                 for (auto head = first; head < first + count; ++head) {
                     for (std::int64_t t = 0; t < var_.network.scale_tokens(scale); ++t, at += index(dim_)) {
                         part->write(image * var_.network.tokens() + var_.network.tokens_until(scale) + t,
-                                    head * dim_, std::span(numbers).subspan(at, index(dim_)), generation(step));
+                                    head * dim_, std::span(numbers).subspan(at, index(dim_)),
+                                    generation(step));
                     }
                 }
             }
@@ -272,8 +271,8 @@ void VarExecutor::complete_load(const Step& step) {
         }
     } else if (work.address == layout_.modulation) {
         for (std::int64_t row = 0; row < 6 * batch_; ++row) {
-            modulation_[index(generation(step) % 2)].write(row, 0, std::span(numbers).subspan(index(row * width_), index(width_)),
-                              generation(step));
+            modulation_[index(generation(step) % 2)].write(
+                row, 0, std::span(numbers).subspan(index(row * width_), index(width_)), generation(step));
         }
     } else {
         vectors_[index(generation(step) % 2)].write(0, 0, numbers, generation(step));

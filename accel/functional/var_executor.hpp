@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries the blocks of a VAR program out on data: weights, vectors and the key/value cache come from the
-// simulated memories as packed bytes, and every engine computes the box of its instruction with the kernels of
-// models/. Instructions read when they start; what they make is there once they complete. Every number carries
-// the block and scale that made it; whatever reads one that is not there throws FunctionalError.
+// simulated memories as packed bytes, and every engine computes the box of its instruction with the kernels
+// of models/. Instructions read when they start; what they make is there once they complete. Every number
+// carries the block and scale that made it; whatever reads one that is not there throws FunctionalError.
 #pragma once
 
 #include <functional>
@@ -152,7 +152,8 @@ class VarExecutor : public Executor {
 
     // In the buffers.
     std::map<Key, WeightChunkData> weights_;
-    std::map<std::tuple<std::size_t, std::size_t, std::size_t>, std::vector<std::pair<std::size_t, std::size_t>>>
+    std::map<std::tuple<std::size_t, std::size_t, std::size_t>,
+             std::vector<std::pair<std::size_t, std::size_t>>>
         releases_;  // by section, engine, position: loads that are given up: engine, position
     // Those of the next block come while this one still needs its own: two places, by turns.
     std::vector<TaggedArray> modulation_;

@@ -36,7 +36,8 @@ std::shared_ptr<const models::QuantizedVarBlock> synthetic_block(const VarDesign
         auto few = var.network;
         few.scales = {1, 2};
         const auto residual = models::synthetic_var_residual(few, seed, 3);
-        models::var_block_image(few, weights, models::synthetic_var_condition(few, seed), residual, &calibration);
+        models::var_block_image(few, weights, models::synthetic_var_condition(few, seed), residual,
+                                &calibration);
     }
     auto block = models::prepare_var_block(var.network, weights, var.recipe, &calibration, options);
     return std::make_shared<const models::QuantizedVarBlock>(std::move(block));
@@ -103,8 +104,8 @@ void compare_image(const Design& design, const models::QuantizedVar& network, co
         const auto first = instance.inputs[scale].begin() + static_cast<std::ptrdiff_t>(index(image) * size);
         std::vector<float> residual(first, first + static_cast<std::ptrdiff_t>(size));
         for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
-            const auto modulation = std::span(instance.modulation[layer])
-                                        .subspan(index(image * 6 * width), index(6 * width));
+            const auto modulation =
+                std::span(instance.modulation[layer]).subspan(index(image * 6 * width), index(6 * width));
             network.block(*instance.blocks[layer], modulation, residual, caches[layer]);
         }
         const auto& found = executor.outputs()[scale];

@@ -21,7 +21,8 @@ void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix) {
                                passes_.back().tiles.back().k0 == work.k0;
         if (!same_tile) {
             if (!same_layer || covered == op.n * op.k) {
-                passes_.push_back({work.operator_first, {}, !seen.insert(work.operator_first).second, {}, {}});
+                passes_.push_back(
+                    {work.operator_first, {}, !seen.insert(work.operator_first).second, {}, {}});
                 covered = 0;
             }
             passes_.back().tiles.push_back({work.operator_first, work.n0, work.n, work.k0, work.k, covered});
@@ -41,8 +42,7 @@ void VarWeightOrder::collect_loads(const Section& section, std::size_t dma) {
         if (pass == passes_.size()) throw FunctionalError("the program loads weights that nobody uses");
         const auto& last = passes_[pass].tiles.back();
         const auto total = last.begin + last.n * last.k;
-        const auto count =
-            std::min(work.value_bytes * 8 / passes_[pass].format.format.bits, total - loaded);
+        const auto count = std::min(work.value_bytes * 8 / passes_[pass].format.format.bits, total - loaded);
         load_of_[position] = {pass, passes_[pass].loads.size()};
         passes_[pass].loads.push_back({position, loaded, loaded + count});
         loaded += count;

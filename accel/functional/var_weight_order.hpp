@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which weights an instruction of a VAR program multiplies by, and which loads bring them. Every linear layer is
-// a pass of its own through memory, in a format of its own; a layer may be passed through again for further
-// rows.
+// Which weights an instruction of a VAR program multiplies by, and which loads bring them. Every linear layer
+// is a pass of its own through memory, in a format of its own; a layer may be passed through again for
+// further rows.
 #pragma once
 
 #include <cstdint>

@@ -11,6 +11,7 @@ namespace tilewright::accel {
 
 // Multiplying, what stands around every tile (drain and, of VAR, weight registers that are not filled yet and
 // rescaling that nothing hides; fill and drain of the AI Engines), and waiting by cause.
-nlohmann::ordered_json account_json(const Design& design, const TileProgram& program, const Activity& activity);
+nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
+                                    const Activity& activity);
 
 }  // namespace tilewright::accel

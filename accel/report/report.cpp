@@ -247,13 +247,13 @@ ordered_json workload_json(const Evaluation& evaluation) {
     }
     const auto totals = models::totals(evaluation.graph, design.recipe);
     return {{"network", design.network_name()},
-                          {"tokens", evaluation.graph.tokens},
-                          {"macs", totals.macs},
-                          {"linear_macs", totals.linear_macs},
-                          {"ssm_macs", totals.ssm_macs},
-                          {"convolution_macs", totals.convolution_macs},
-                          {"linear_weight_bytes", totals.linear_weight_bytes},
-                          {"ssm_state_bytes", totals.ssm_state_bytes}};
+            {"tokens", evaluation.graph.tokens},
+            {"macs", totals.macs},
+            {"linear_macs", totals.linear_macs},
+            {"ssm_macs", totals.ssm_macs},
+            {"convolution_macs", totals.convolution_macs},
+            {"linear_weight_bytes", totals.linear_weight_bytes},
+            {"ssm_state_bytes", totals.ssm_state_bytes}};
 }
 
 }  // namespace

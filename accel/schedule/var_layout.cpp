@@ -99,7 +99,8 @@ VarLayout lay_out_var(const Design& design) {
     Allocator state(region_alignment);
     // Both regions may lie in the same channels, behind one port or two.
     const auto& other = design.memory_ports[design.port_of(Stream::state)];
-    const bool apart = port.memory != other.memory || port.first_channel + port.channels <= other.first_channel ||
+    const bool apart = port.memory != other.memory ||
+                       port.first_channel + port.channels <= other.first_channel ||
                        other.first_channel + other.channels <= port.first_channel;
     if (!apart) state.place(layout.weights_end);
     Allocator in_cache(piece_alignment);

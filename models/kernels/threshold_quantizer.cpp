@@ -36,8 +36,8 @@ ThresholdQuantizer::ThresholdQuantizer(const NumberFormat& format, TieRule ties)
         const bool negative = high <= 0;
         switch (ties) {
             case TieRule::to_even: {
-                // Neighbours differ in the parity of their codes; with no mantissa bits the lowest exponent bit
-                // decides, which is the lowest bit of the code too.
+                // Neighbours differ in the parity of their codes; with no mantissa bits the lowest exponent
+                // bit decides, which is the lowest bit of the code too.
                 up_at_tie_.push_back(codes_[i] % 2 == 1);
                 break;
             }
@@ -68,7 +68,8 @@ std::uint32_t ThresholdQuantizer::encode(float element, const std::vector<double
     std::size_t high = scaled_thresholds.size();
     while (low < high) {
         const auto middle = (low + high) / 2;
-        const bool above = x > scaled_thresholds[middle] || (x == scaled_thresholds[middle] && up_at_tie_[middle]);
+        const bool above =
+            x > scaled_thresholds[middle] || (x == scaled_thresholds[middle] && up_at_tie_[middle]);
         if (above) {
             low = middle + 1;
         } else {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rounding as a quantizer of lookup tables and comparators does it: nothing is divided. The thresholds between
-// neighbouring values, times the group's scale, are found once a group, and every element is compared with them
-// by binary search.
+// Rounding as a quantizer of lookup tables and comparators does it: nothing is divided. The thresholds
+// between neighbouring values, times the group's scale, are found once a group, and every element is compared
+// with them by binary search.
 //
-// A threshold is a midpoint between two values of a format of at most 8 bits, so it has a few bits only and its
-// product with a binary32 scale is exact in binary64. The comparison is therefore that of exact arithmetic.
+// A threshold is a midpoint between two values of a format of at most 8 bits, so it has a few bits only and
+// its product with a binary32 scale is exact in binary64. The comparison is therefore that of exact
+// arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace tilewright::models {
 
 class ThresholdQuantizer {
   public:
-    // Throws std::invalid_argument for formats of more than 8 bits, which need more thresholds than tables hold.
+    // Throws std::invalid_argument for formats of more than 8 bits, which need more thresholds than tables
+    // hold.
     ThresholdQuantizer(const NumberFormat& format, TieRule ties);
 
     // Thresholds times scale, for a group with a positive scale.

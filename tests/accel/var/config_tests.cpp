@@ -66,7 +66,8 @@ TEST_CASE("a recipe that rotates needs a Hadamard unit") {
     auto engines = document.document().at("engines");
     engines.erase("hadamard");
     document.set("/engines", engines);
-    CHECK_THAT(message(document), Catch::Contains("/engines/hadamard") && Catch::Contains("a hadamard engine"));
+    CHECK_THAT(message(document),
+               Catch::Contains("/engines/hadamard") && Catch::Contains("a hadamard engine"));
 }
 
 TEST_CASE("data are carried through blocks only, and the message says so") {
@@ -77,7 +78,8 @@ TEST_CASE("data are carried through blocks only, and the message says so") {
 }
 
 TEST_CASE("VAR-d36 does not fit the board's memories, which is a result") {
-    const auto evaluation = evaluate(design_document("fpqvar-vck190-fp4", {{"/network", "var-d36"}}), Fidelity::timing);
+    const auto evaluation =
+        evaluate(design_document("fpqvar-vck190-fp4", {{"/network", "var-d36"}}), Fidelity::timing);
     CHECK_FALSE(evaluation.activity);
     CHECK_THAT(evaluation.overflow, Catch::Contains("URAM of 463"));
 }

@@ -43,8 +43,8 @@ TEST_CASE("products of four-bit numbers cost a LUT a bit, less those that share 
 }
 
 TEST_CASE("a product takes its steps, waits for weights when rows are few, and drains") {
-    // 72 x 128 multipliers of 4-bit weights; 64 rows a tile and a port of 256 bits: 72 x 128 x 4 / 64 = 576 bits
-    // of weights a cycle, so that 64 rows hide the next block and two do not.
+    // 72 x 128 multipliers of 4-bit weights; 64 rows a tile and a port of 256 bits: 72 x 128 x 4 / 64 = 576
+    // bits of weights a cycle, so that 64 rows hide the next block and two do not.
     const auto design = design_document("fpqvar-vck190-fp4").parse();
     const auto layers = linear_operands(design);
     CHECK(weight_word_bits(design) == 576);
@@ -62,8 +62,7 @@ TEST_CASE("a product takes its steps, waits for weights when rows are few, and d
 }
 
 TEST_CASE("without overlap inside the matrix unit rescaling follows") {
-    const auto design =
-        design_document("fpqvar-vck190-fp4", {{"/mapping/pipeline/matrix", false}}).parse();
+    const auto design = design_document("fpqvar-vck190-fp4", {{"/mapping/pipeline/matrix", false}}).parse();
     const auto layers = linear_operands(design);
     // 64 x 128 outputs of 15 groups; of 60 groups and two signs.
     CHECK(var_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 143) / 144);
@@ -81,8 +80,8 @@ TEST_CASE("quantizer, softmax and attention take their elements over their lanes
 
 TEST_CASE("the matrix unit's resources follow from its structure") {
     const auto& constants = default_cost_constants();
-    // One output of four inputs: multipliers of 8 LUT; for each sign a tree over 9-bit leaves, 2 x 9 + 10, and an
-    // accumulator of 9 + 8 bits for 128 inputs; 4 x 2 / 128 of a rescaling unit, so one.
+    // One output of four inputs: multipliers of 8 LUT; for each sign a tree over 9-bit leaves, 2 x 9 + 10,
+    // and an accumulator of 9 + 8 bits for 128 inputs; 4 x 2 / 128 of a rescaling unit, so one.
     const Settings tiny = {{"/engines/matrix/inputs", 4}, {"/engines/matrix/outputs", 1}};
     const auto fp4 = var_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
     CHECK(fp4.lut == 4 * 8 + 2 * (28 + 17) + 60);

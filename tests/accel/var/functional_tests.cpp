@@ -99,8 +99,8 @@ TEST_CASE("an instruction of a VAR block that does not wait for its data is foun
 TEST_CASE("a full-width block of VAR-d30 makes the kernels' bits") {
     // Three of the ten scales: 14 tokens.
     const nlohmann::json scales = {1, 2, 3};
-    check(test::design_document("fpqvar-vck190-fp4", {{"/network/depth", 1},
-                                                      {"/network/scales", scales},
-                                                      {"/workload/ends", false}}),
+    check(test::design_document(
+              "fpqvar-vck190-fp4",
+              {{"/network/depth", 1}, {"/network/scales", scales}, {"/workload/ends", false}}),
           2 * 1920 * (14 + 2 * 5));
 }

@@ -48,11 +48,11 @@ TEST_CASE("programs for VAR are right and simulate at or above their bounds") {
         for (const auto& pipeline : test::var_pipelines()) {
             for (const bool ends : {true, false}) {
                 INFO(format.name << ", " << pipeline.name << ", ends " << ends);
-                const auto evaluation =
-                    evaluate(small_var_document(joined(joined(format.settings, pipeline.settings),
-                                                       {{"/workload/ends", ends},
-                                                        {"/workload/adaln", ends ? "device" : "precomputed"}})),
-                             Fidelity::timing);
+                const auto evaluation = evaluate(
+                    small_var_document(joined(
+                        joined(format.settings, pipeline.settings),
+                        {{"/workload/ends", ends}, {"/workload/adaln", ends ? "device" : "precomputed"}})),
+                    Fidelity::timing);
                 REQUIRE(evaluation.activity);
                 CHECK(check_program(*evaluation.program).empty());
                 CHECK(evaluation.latency_s() >= evaluation.bound.latency_s);
@@ -69,16 +69,16 @@ TEST_CASE("a VAR program carries out the MACs of the graph and reads weights onc
     const auto totals = models::var_totals(graph);
     CHECK(macs_of(program) ==
           totals.block_linear_macs + totals.attention_macs + totals.adaln_macs + totals.end_macs);
-    // Ten times 30 blocks of 12 C^2 weights of 4 bits with a scale of 16 bits for each 128; AdaLN once, the head
-    // ten times and the word embedding nine times in 16 bits.
+    // Ten times 30 blocks of 12 C^2 weights of 4 bits with a scale of 16 bits for each 128; AdaLN once, the
+    // head ten times and the word embedding nine times in 16 bits.
     const std::int64_t c = 1920;
     const std::int64_t blocks = 10 * 30 * 12 * c * c * (4 * 128 + 16) / 128 / 8;
     const std::int64_t adaln = 2 * (30 * 6 * c * c + 2 * c * c);
     const std::int64_t ends = 2 * (10 * 4096 * c + 9 * 32 * c);
     CHECK(bytes_of(program, Traffic::weights, Opcode::load) == blocks + adaln + ends);
     CHECK(bytes_of(program, Traffic::weights_again, Opcode::load) == 0);
-    // Keys and values of both halves of guidance: six bits, and 16 for each vector of 64. All but those of the
-    // last scale are stored, and every scale reads all before it.
+    // Keys and values of both halves of guidance: six bits, and 16 for each vector of 64. All but those of
+    // the last scale are stored, and every scale reads all before it.
     const std::int64_t token = 2 * 2 * 30 * (64 * 6 + 16) / 8;
     CHECK(bytes_of(program, Traffic::kv_cache, Opcode::store) == 30 * (680 - 256) * token);
     const std::int64_t read = 1 + 5 + 14 + 30 + 55 + 91 + 155 + 255 + 424;

@@ -10,7 +10,8 @@ namespace tilewright::test {
 
 // Two blocks of 256 channels and four heads, four scales; its blocks only.
 inline accel::DesignDocument small_var_document(const Settings& settings = {}) {
-    auto document = design_document("fpqvar-vck190-fp4", {{"/network", "var-small"}, {"/workload/ends", false}});
+    auto document =
+        design_document("fpqvar-vck190-fp4", {{"/network", "var-small"}, {"/workload/ends", false}});
     for (const auto& [pointer, value] : settings) document.set(pointer, value);
     return document;
 }
@@ -22,8 +23,8 @@ struct NamedSettings {
 
 // Format pairs and engines that linear layers can have.
 inline std::vector<NamedSettings> var_formats() {
-    const nlohmann::json array = {{"x", 2}, {"y", 2}, {"z", 2},  {"m", 16},
-                                  {"k", 32}, {"n", 32}, {"precision", "int8"}};
+    const nlohmann::json array = {
+        {"x", 2}, {"y", 2}, {"z", 2}, {"m", 16}, {"k", 32}, {"n", 32}, {"precision", "int8"}};
     std::vector<NamedSettings> all = {
         {"FP4", {}},
         {"FP4 in groups of 32", {{"/engines/matrix/inputs", 16}}},
@@ -55,9 +56,10 @@ inline std::vector<NamedSettings> var_pipelines() {
     std::vector<NamedSettings> all;
     for (const bool operators : {true, false}) {
         for (const bool matrix : {true, false}) {
-            all.push_back({std::string("operators ") + (operators ? "on" : "off") + ", matrix unit " +
-                               (matrix ? "on" : "off"),
-                           {{"/mapping/pipeline/operators", operators}, {"/mapping/pipeline/matrix", matrix}}});
+            all.push_back(
+                {std::string("operators ") + (operators ? "on" : "off") + ", matrix unit " +
+                     (matrix ? "on" : "off"),
+                 {{"/mapping/pipeline/operators", operators}, {"/mapping/pipeline/matrix", matrix}}});
         }
     }
     return all;

@@ -21,7 +21,8 @@ Codec reference(const char* format, TieRule ties) {
 
 }  // namespace
 
-TEST_CASE("comparing with scaled thresholds is dividing and rounding: all of binary16, powers of two as scales") {
+TEST_CASE(
+    "comparing with scaled thresholds is dividing and rounding: all of binary16, powers of two as scales") {
     const auto inputs = decode_table(number_format("fp16"));
     for (const auto* format : formats) {
         for (const auto ties : rules) {
@@ -47,7 +48,8 @@ TEST_CASE("at a threshold times any scale the tie rule decides, one step beside 
     rc::check("ties of scaled thresholds", [] {
         const auto scale = std::abs(*rc::gen::arbitrary<float>());
         RC_PRE(std::isfinite(scale) && scale > 1e-30F && scale < 1e30F);
-        const auto* format = *rc::gen::elementOf(std::vector<const char*>(std::begin(formats), std::end(formats)));
+        const auto* format =
+            *rc::gen::elementOf(std::vector<const char*>(std::begin(formats), std::end(formats)));
         const auto ties = *rc::gen::elementOf(std::vector<TieRule>(std::begin(rules), std::end(rules)));
         const ThresholdQuantizer quantizer(number_format(format), ties);
         const auto codec = reference(format, ties);
