@@ -82,15 +82,16 @@ int check_command(const std::vector<std::string>& arguments) {
             document.assign(assignment);
     }
     const auto layers = values["layers"].as<int>();
-    const auto all = document.parse().network.layers;
+    const auto all = document.parse().blocks();
     if (layers < 0 || layers > all) {
         throw UsageError("--layers " + std::to_string(layers) + " is not in the network; allowed: 0 to " +
                          std::to_string(all));
     }
     if (layers > 0) {
         // A block is like the others, and lm_head like its linear layers.
-        document.set("/network/layers", layers);
-        if (layers < all) document.set("/workload/lm_head", false);
+        const bool var = document.parse().var.has_value();
+        document.set(var ? "/network/depth" : "/network/layers", layers);
+        if (layers < all) document.set(var ? "/workload/ends" : "/workload/lm_head", false);
     }
     auto evaluation = accel::evaluate(document, accel::Fidelity::functional);
     accel::add_numerics(evaluation);
@@ -99,14 +100,14 @@ int check_command(const std::vector<std::string>& arguments) {
     if (values.count("json") > 0) {
         std::cout << numerics.dump(2) << "\n";
     } else {
-        std::cout << evaluation.design.name << ": " << evaluation.design.recipe.name << " on "
-                  << evaluation.design.network.name << ", against float64 ("
+        std::cout << evaluation.design.name << ": " << evaluation.design.recipe_name() << " on "
+                  << evaluation.design.network_name() << ", against float64 ("
                   << numerics.at("data").get<std::string>() << ")\n\n"
                   << sweeps::format_table(operator_table(numerics), 4)
                   << "\naccumulator: " << numerics.at("accumulator_bits") << " bits, "
                   << numerics.at("required_accumulator_bits") << " needed\n";
         if (evaluation.functional) {
-            std::cout << "functional: " << evaluation.design.network.layers << " blocks, "
+            std::cout << "functional: " << evaluation.design.blocks() << " blocks, "
                       << evaluation.functional->values << " values compared with the kernels, "
                       << evaluation.functional->mismatches << " mismatches\n";
         }

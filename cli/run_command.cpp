@@ -67,7 +67,7 @@ sweeps::ResultTable engine_table(const ordered_json& report) {
 
 void emit_stage(const accel::DesignDocument& document, const std::string& stage) {
     const auto design = document.parse();
-    const auto graph = models::build_mamba_graph(design.network, design.step());
+    const auto graph = accel::build_graph(design);
     if (stage == "graph") {
         std::cout << accel::graph_to_json(graph).dump(2) << "\n";
         return;
@@ -96,7 +96,7 @@ accel::ObserverFactory observers(const std::string& vcd, const std::string& trac
 }
 
 void print_result(const accel::Evaluation& evaluation, const ordered_json& report) {
-    std::cout << evaluation.design.name << ": " << evaluation.design.network.name << " on "
+    std::cout << evaluation.design.name << ": " << evaluation.design.network_name() << " on "
               << evaluation.design.device.name << ", " << accel::to_string(evaluation.fidelity) << "\n\n"
               << sweeps::format_table(figure_table(report));
     if (!evaluation.activity) return;
@@ -151,7 +151,7 @@ int run_command(const std::vector<std::string>& arguments) {
     std::optional<accel::TileProgram> program;
     if (values.count("program") > 0) {
         const auto design = document.parse();
-        const auto graph = models::build_mamba_graph(design.network, design.step());
+        const auto graph = accel::build_graph(design);
         program = accel::program_from_json(accel::read_json_file(path("program")), graph, path("program"));
     }
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;

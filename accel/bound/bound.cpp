@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "accel/bound/var_bound.hpp"
 #include "accel/engines/timing.hpp"
 
 namespace tilewright::accel {
@@ -111,6 +112,7 @@ double least_bytes(const Design& design, const models::OperatorGraph& graph, Str
 }  // namespace
 
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
+    if (design.var) return var_lower_bound(design, graph);
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;

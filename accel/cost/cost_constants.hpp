@@ -12,6 +12,8 @@ struct CostConstants {
     double int4_multiplier_lut = 0;
     double int8_multiplier_lut = 0;
     double int16_multiplier_lut = 0;
+    double int6_multiplier_lut = 0;
+    double fp6_multiplier_lut = 0;
     double adder_lut_per_bit = 0;
     double packing_correction_lut = 0;  // per product beyond the first in a DSP block
     double shift_scale_lut = 0;         // per output scaled by a sum of two powers of two
@@ -30,6 +32,11 @@ struct CostConstants {
     double plio_mover_lut = 0;  // a data mover behind one PLIO
     double plio_mover_ff = 0;
     double plio_mover_bram = 0;
+    double fp32_adder_lut = 0;
+    double fp32_adder_ff = 0;
+    double fp32_multiply_dsp48 = 0;
+    double fp32_add_dsp48 = 0;
+    double dequantizer_lut = 0;       // of one element of up to 8 bits into binary32
     double infrastructure_lut = 0;  // FIFOs, control and interfaces outside the datapaths, per block laid out
     double infrastructure_ff = 0;
 };

@@ -26,7 +26,7 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
         if (above_idle) use.above_idle_j += joules;
     };
     // Fully unrolled, every block has engines of its own and each of them is busy for one block only.
-    const auto copies = design.mapping.unroll == Unroll::full ? design.network.layers : 1;
+    const auto copies = design.mapping.unroll == Unroll::full ? design.blocks() : 1;
     for (const auto& [name, fabric] : resources.components) {
         if (name.starts_with("buffer")) continue;
         const auto found = input.busy_s.find(name);

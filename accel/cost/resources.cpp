@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "accel/cost/var_resources.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
@@ -88,8 +89,9 @@ FabricResources aie_resources(const Design& design, const CostConstants& constan
     FabricResources use;
     double lut = movers * constants.plio_mover_lut +
                  static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
-    if (design.recipe.weights.scale_kind == models::ScaleKind::floating_point) use.dsp = lanes;
-    if (design.recipe.weights.scale_kind == models::ScaleKind::sum_of_two_powers) {
+    const auto scales = linear_operands(design).front().weights.scale_kind;
+    if (scales == models::ScaleKind::floating_point) use.dsp = lanes;
+    if (scales == models::ScaleKind::sum_of_two_powers) {
         lut += static_cast<double>(lanes) * constants.shift_scale_lut;
     }
     use.lut = round_up(lut);
@@ -176,6 +178,7 @@ FabricResources port_resources(const MemoryPort& port, const CostConstants& cons
 
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
                                                      std::int64_t bytes) {
+    if (design.var) return var_buffer_specification(design, buffer, bytes);
     memory::ScratchpadSpecification specification;
     specification.name = to_string(buffer);
     specification.kind = design.buffer(buffer).ram;
@@ -236,19 +239,30 @@ std::string ResourceUse::overflow(const FabricResources& available) const {
 ResourceUse design_resources(const Design& design, const std::array<std::int64_t, buffer_count>& buffer_bytes,
                              const CostConstants& constants) {
     ResourceUse use;
-    const auto copies = design.mapping.unroll == Unroll::full ? std::int64_t{design.network.layers} : 1;
+    const auto copies = design.mapping.unroll == Unroll::full ? std::int64_t{design.blocks()} : 1;
     const auto add = [&](const std::string& name, const FabricResources& one, std::int64_t count) {
         use.components.emplace_back(name, one * count);
         use.total += use.components.back().second;
     };
-    if (design.has_matrix_unit()) add("matrix", matrix_resources(design, constants), copies);
+    if (design.has_matrix_unit()) {
+        add("matrix",
+            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants), copies);
+    }
     if (design.linear_on_aie()) {
         add("aie", aie_resources(design, constants), 1);
         use.aie = aie_placement(*design.aie);
     }
-    add("ssm", ssm_resources(design, constants), copies);
-    add("hadamard", hadamard_resources(design, constants), copies);
-    add("vector", vector_resources(design, constants), copies);
+    if (design.var) {
+        add("quantizer", var_quantizer_resources(design, constants), 1);
+        add("hadamard", var_hadamard_resources(design, constants), 1);
+        add("attention", var_attention_resources(design, constants), 1);
+        add("softmax", var_softmax_resources(design, constants), 1);
+        add("vector", var_vector_resources(design, constants), 1);
+    } else {
+        add("ssm", ssm_resources(design, constants), copies);
+        add("hadamard", hadamard_resources(design, constants), copies);
+        add("vector", vector_resources(design, constants), copies);
+    }
     add("infrastructure",
         {round_up(constants.infrastructure_lut), round_up(constants.infrastructure_ff), 0, 0, 0}, copies);
     for (const auto& port : design.memory_ports) add("port " + port.name, port_resources(port, constants), 1);

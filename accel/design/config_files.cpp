@@ -70,6 +70,39 @@ const Schema& schema_for(const std::string& kind) {
     return found->second;
 }
 
+// The schema of a document that stands for a part of a design (or, with "design", for all of it): parts come
+// in kinds.
+std::string schema_of(const std::string& key, const json& document) {
+    const auto says = [&](const char* member, const char* value) {
+        return document.is_object() && document.value(member, json()) == value;
+    };
+    if (key == "design" && says("kind", "var")) return "var_design";
+    if (key == "network" && says("family", "var")) return "var_network";
+    if (key == "recipe" && says("kind", "transformer")) return "transformer_recipe";
+    return key;
+}
+
+void validate(const std::string& key, const json& document, const std::string& file,
+              const std::string& pointer = "") {
+    schema_for(schema_of(key, document)).validate(document, file, pointer);
+}
+
+// A design for VAR has a network of that family and a recipe for transformers, others have neither.
+void check_kinds(const json& design, const std::string& file) {
+    const bool var = schema_of("design", design) == "var_design";
+    if ((schema_of("network", design.at("network")) == "var_network") != var) {
+        throw ConfigError(file, "/network/family",
+                          design.at("network").at("family").dump() + " is no network for this kind of design",
+                          var ? "allowed: \"var\"" : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" in the design");
+    }
+    if ((schema_of("recipe", design.at("recipe")) == "transformer_recipe") != var) {
+        throw ConfigError(file, "/recipe",
+                          design.at("recipe").at("name").dump() + " is no recipe for this kind of network",
+                          var ? "allowed: a recipe of kind \"transformer\""
+                              : "allowed: a recipe that is not of kind \"transformer\"");
+    }
+}
+
 // Whether something stands at a pointer; one with an impossible array index points at nothing.
 bool stands(const json& document, const json::json_pointer& pointer) {
     try {
@@ -116,7 +149,7 @@ std::pair<fs::path, json> load_reference(const std::string& key, const std::stri
         if (!fs::exists(candidate, error)) continue;
         auto loaded = read_json_file(candidate);
         const auto path = candidate.lexically_normal();
-        schema_for(key).validate(loaded, path.string());
+        validate(key, loaded, path.string());
         return {path, std::move(loaded)};
     }
     const auto known = names_in(config_root() / folder);
@@ -193,7 +226,7 @@ DesignDocument DesignDocument::load(const fs::path& path) {
     result.file_ = path.string();
     result.folder_ = path.parent_path();
     result.document_ = read_json_file(path);
-    schema_for("design").validate(result.document_, result.file_);
+    validate("design", result.document_, result.file_);
     for (const auto& [key, folder] : reference_folders) result.resolve(key);
     return result;
 }
@@ -251,10 +284,9 @@ void DesignDocument::assign(const std::string& assignment) {
 }
 
 Design DesignDocument::parse() const {
-    schema_for("design").validate(document_, file_);
-    for (const auto& [key, folder] : reference_folders) {
-        schema_for(key).validate(document_.at(key), file_, "/" + key);
-    }
+    validate("design", document_, file_);
+    for (const auto& [key, folder] : reference_folders) validate(key, document_.at(key), file_, "/" + key);
+    check_kinds(document_, file_);
     return parse_design(document_, file_);
 }
 

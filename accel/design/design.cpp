@@ -2,6 +2,7 @@
 #include "accel/design/design.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace tilewright::accel {
 
@@ -45,6 +46,29 @@ models::MambaStep Design::step() const {
     step.tokens = workload.tokens;
     step.online_hadamard = recipe.online_hadamard;
     return step;
+}
+
+models::OperatorGraph build_graph(const Design& design) {
+    if (design.var) return models::build_var_graph(design.var->network, design.var->step);
+    return models::build_mamba_graph(design.network, design.step());
+}
+
+std::vector<LinearOperands> linear_operands(const Design& design) {
+    if (!design.var) {
+        const auto& recipe = design.recipe;
+        return {{"linear", recipe.weights, recipe.activations, {}, design.network.d_model, 0}};
+    }
+    const auto& [network, recipe] = std::tie(design.var->network, design.var->recipe);
+    const auto operands = [](const char* name, const models::LinearRecipe& layer, std::int64_t inputs) {
+        return LinearOperands{name,
+                              models::row_quantization(layer.weights, inputs),
+                              models::row_quantization(layer.activations, inputs),
+                              layer.activations.dual,
+                              inputs,
+                              layer.rotation_block};
+    };
+    return {operands("qkv", recipe.qkv, network.width), operands("proj", recipe.proj, network.width),
+            operands("fc1", recipe.fc1, network.width), operands("fc2", recipe.fc2, network.hidden())};
 }
 
 }  // namespace tilewright::accel

@@ -10,6 +10,7 @@
 
 #include "accel/aie/array_timing.hpp"
 #include "accel/design/device.hpp"
+#include "accel/design/var_design.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 #include "models/networks/mamba.hpp"
 #include "models/recipes/recipe.hpp"
@@ -117,9 +118,12 @@ struct Workload {
     bool lm_head = true;  // false: embedding, final norm and lm_head run elsewhere
 };
 
+// Of a Mamba network, or, where `var` is there, of VAR: then network, recipe, workload, ssm and the other
+// fields of the mapping mean nothing.
 struct Design {
     std::string name;
     Device device;
+    std::optional<VarDesign> var;
     models::MambaConfig network;
     models::Recipe recipe;
     Workload workload;
@@ -146,6 +150,27 @@ struct Design {
         return {port.name, port.width_bits, clock_hz};
     }
     models::MambaStep step() const;
+    const std::string& network_name() const { return var ? var->network.name : network.name; }
+    const std::string& recipe_name() const { return var ? var->recipe.name : recipe.name; }
+    int blocks() const { return var ? var->network.depth : network.layers; }
 };
+
+// The graph of the design's step. Throws std::invalid_argument for a network whose sizes contradict each
+// other.
+models::OperatorGraph build_graph(const Design& design);
+
+// The operands of a class of linear layers, as the kernels take them. `dual`: inputs have a format for each
+// sign, and `activations` is the positive one.
+struct LinearOperands {
+    std::string name;
+    models::Quantization weights;
+    models::Quantization activations;
+    std::optional<models::DualFormat> dual;
+    std::int64_t inputs = 0;
+    std::int64_t rotation_block = 0;  // of VAR: points of the rotation at run time
+};
+
+// Of VAR: qkv, proj, fc1, fc2; of Mamba one entry for all linear layers.
+std::vector<LinearOperands> linear_operands(const Design& design);
 
 }  // namespace tilewright::accel

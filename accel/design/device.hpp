@@ -60,6 +60,7 @@ struct FabricPower {
 struct Device {
     std::string name;
     FabricResources available;
+    std::string dsp_primitive;  // "DSP58", "DSP48E2"
     memory::InterconnectSpecification interconnect;
     double interconnect_j_per_byte = 0;
     std::map<std::string, DeviceMemory> memories;

@@ -10,6 +10,7 @@
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_device.hpp"
 #include "accel/design/parse_recipe.hpp"
+#include "accel/design/parse_var.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -155,7 +156,9 @@ void check_port_names(const Design& design, const std::string& file) {
 }
 
 void check_streams(const Design& design, const std::string& file) {
-    for (const auto stream : {Stream::weights, Stream::state, Stream::convolution}) {
+    std::vector<Stream> streams = {Stream::weights, Stream::state};
+    if (!design.var) streams.push_back(Stream::convolution);
+    for (const auto stream : streams) {
         const auto carriers =
             std::count_if(design.memory_ports.begin(), design.memory_ports.end(), [&](const auto& p) {
                 return std::find(p.carries.begin(), p.carries.end(), stream) != p.carries.end();
@@ -184,12 +187,8 @@ void check_packing(const Design& design, const std::string& file) {
     }
 }
 
-}  // namespace
-
-Design parse_design(const json& document, const std::string& file) {
-    Design design;
-    design.name = document.at("name").get<std::string>();
-    design.device = parse_device(document.at("device"), file, "/device");
+// What only designs for Mamba have.
+void parse_mamba(const json& document, Design& design, const std::string& file) {
     design.network = parse_network(document.at("network"), file);
     design.recipe = parse_recipe(document.at("recipe"), file, "/recipe");
     const auto& workload = document.at("workload");
@@ -201,18 +200,7 @@ Design parse_design(const json& document, const std::string& file) {
         throw ConfigError(file, "/workload/tokens", "a decode step has one token",
                           "allowed: 1, or phase \"prefill\"");
     }
-    design.clock_hz = document.at("clock_hz").get<double>();
     parse_engines(document.at("engines"), design);
-    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
-        design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
-    }
-    const auto& ports = document.at("memory_ports");
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        design.memory_ports.push_back(
-            parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
-    }
-    check_port_names(design, file);
-    check_streams(design, file);
     check_packing(design, file);
     check_recipe(design.recipe, design.network, file, "/recipe");
     parse_mapping(document.at("mapping"), design.mapping);
@@ -227,6 +215,30 @@ Design parse_design(const json& document, const std::string& file) {
                           "the recipe rotates at run time but there is no Hadamard unit",
                           "allowed: a hadamard engine, unroll \"none\", or a recipe without that rotation");
     }
+}
+
+}  // namespace
+
+Design parse_design(const json& document, const std::string& file) {
+    Design design;
+    design.name = document.at("name").get<std::string>();
+    design.device = parse_device(document.at("device"), file, "/device");
+    design.clock_hz = document.at("clock_hz").get<double>();
+    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
+        design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
+    }
+    const auto& ports = document.at("memory_ports");
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        design.memory_ports.push_back(
+            parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
+    }
+    check_port_names(design, file);
+    if (document.value("kind", json()) == "var") {
+        parse_var(document, design, file);
+    } else {
+        parse_mamba(document, design, file);
+    }
+    check_streams(design, file);
     return design;
 }
 

@@ -21,32 +21,42 @@ void check_placement(const Design& design, const std::string& file) {
                       "allowed: " + problem.allowed);
 }
 
+// " of fc1", where a design has several classes of linear layers.
+std::string of_layer(const Design& design, const LinearOperands& layer) {
+    return design.var ? " of " + layer.name : "";
+}
+
 void check_formats(const Design& design, const std::string& file) {
-    const auto& recipe = design.recipe;
     const auto operands = aie_operands(design.aie->precision);
-    const auto check = [&](const char* what, const models::Quantization& quantization, std::int64_t bits) {
-        const bool integer = quantization.format.family == models::FormatFamily::integer;
-        if (integer && quantization.format.bits <= bits) return;
-        throw ConfigError(file, std::string(engine_pointer) + "/precision",
-                          std::string("the recipe's ") + what + " are " +
-                              std::string(quantization.format.name) + ", which kernels of " +
-                              to_string(design.aie->precision) + " cannot hold",
-                          "allowed: integers of at most " + std::to_string(bits) + " bits");
-    };
-    check("activations", recipe.activations, 8 * operands.left_bytes);
-    check("weights", recipe.weights, operands.right_bits_moved);
+    for (const auto& layer : linear_operands(design)) {
+        const auto check = [&](const char* what, const models::Quantization& quantization,
+                               std::int64_t bits) {
+            const bool integer = quantization.format.family == models::FormatFamily::integer;
+            if (integer && quantization.format.bits <= bits) return;
+            throw ConfigError(file, std::string(engine_pointer) + "/precision",
+                              std::string("the recipe's ") + what + of_layer(design, layer) + " are " +
+                                  std::string(quantization.format.name) + ", which kernels of " +
+                                  to_string(design.aie->precision) + " cannot hold",
+                              "allowed: integers of at most " + std::to_string(bits) + " bits");
+        };
+        check("activations", layer.activations, 8 * operands.left_bytes);
+        check("weights", layer.weights, operands.right_bits_moved);
+    }
 }
 
 // The sum that leaves a chain is scaled once, so all its products must have the same scales.
 void check_groups(const Design& design, const std::string& file) {
     const auto depth = design.aie->native().k;
-    for (const auto& quantization : {design.recipe.weights, design.recipe.activations}) {
-        const std::int64_t group = quantization.group_size;
-        if (group == 0 || group % depth == 0) continue;
-        throw ConfigError(file, std::string(engine_pointer) + "/k",
-                          "sums over y * k = " + std::to_string(depth) + " inputs do not divide groups of " +
-                              std::to_string(group) + ", which have a scale each",
-                          "allowed: y * k that divides " + std::to_string(group));
+    for (const auto& layer : linear_operands(design)) {
+        for (const auto& quantization : {layer.weights, layer.activations}) {
+            const std::int64_t group = quantization.group_size;
+            if (group == 0 || group % depth == 0) continue;
+            throw ConfigError(file, std::string(engine_pointer) + "/k",
+                              "sums over y * k = " + std::to_string(depth) +
+                                  " inputs do not divide groups of " + std::to_string(group) +
+                                  ", which have a scale each",
+                              "allowed: y * k that divides " + std::to_string(group));
+        }
     }
 }
 

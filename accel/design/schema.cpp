@@ -181,6 +181,29 @@ class Explainer {
     const json& root_;
 };
 
+json read_schema(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    if (!stream)
+        throw ConfigError(file.string(), "", "the schema cannot be read",
+                          "the configs folder must be complete");
+    auto schema = json::parse(stream, nullptr, false);
+    if (schema.is_discarded()) throw ConfigError(file.string(), "", "the schema is not valid JSON", "");
+    return schema;
+}
+
+// Puts what references to other schema files ("name.schema.json#/pointer") name in their place.
+void include_references(json& schema, const std::filesystem::path& folder) {
+    if (schema.is_object() && schema.contains("$ref")) {
+        const auto reference = schema.at("$ref").get<std::string>();
+        const auto hash = reference.find('#');
+        if (hash == 0 || hash == std::string::npos) return;
+        schema = read_schema(folder / reference.substr(0, hash))
+                     .at(json::json_pointer(reference.substr(hash + 1)));
+    }
+    if (!schema.is_structured()) return;
+    for (auto& member : schema) include_references(member, folder);
+}
+
 }  // namespace
 
 std::string pointer_token(const std::string& name) {
@@ -213,13 +236,8 @@ std::string nearest_spelling(const std::string& word, const std::vector<std::str
     return best;
 }
 
-Schema::Schema(const std::filesystem::path& file) {
-    std::ifstream stream(file);
-    if (!stream)
-        throw ConfigError(file.string(), "", "the schema cannot be read",
-                          "the configs folder must be complete");
-    schema_ = json::parse(stream, nullptr, false);
-    if (schema_.is_discarded()) throw ConfigError(file.string(), "", "the schema is not valid JSON", "");
+Schema::Schema(const std::filesystem::path& file) : schema_(read_schema(file)) {
+    include_references(schema_, file.parent_path());
 }
 
 void Schema::validate(const json& document, const std::string& file, const std::string& pointer) const {

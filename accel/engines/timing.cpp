@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "accel/engines/var_timing.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 
@@ -127,14 +128,16 @@ std::int64_t hadamard_cycles(const HadamardEngine& engine, std::int64_t rows, st
 }
 
 int vector_passes(Opcode opcode) {
-    return opcode == Opcode::norm ? 3 : 1;
+    return opcode == Opcode::norm ? 3 : opcode == Opcode::l2_norm ? 2 : 1;
 }
 
 std::int64_t vector_cycles(const VectorEngine& engine, Opcode opcode, std::int64_t m, std::int64_t n) {
     return vector_passes(opcode) * (m * divide_up(n, engine.lanes) + engine.pipeline_cycles);
 }
 
-std::int64_t instruction_cycles(const Design& design, EngineKind engine, const Instruction& work) {
+std::int64_t instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                const Instruction& work) {
+    if (design.var) return var_instruction_cycles(design, engine, section, work);
     const auto ssm = engine == EngineKind::vector ? shared_ssm(design) : design.ssm;
     const auto state_ports = design.buffer(Buffer::state).ports;
     switch (work.opcode) {

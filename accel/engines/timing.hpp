@@ -54,12 +54,14 @@ HadamardFactors hadamard_factors(std::int64_t n);
 std::int64_t hadamard_cycles(const HadamardEngine& engine, std::int64_t rows, std::int64_t n);
 
 // Passes that an operator makes over its elements on the vector unit: a norm sums squares, then scales and
-// finds the largest magnitude of each group, then quantizes; everything else streams once.
+// finds the largest magnitude of each group, then quantizes (VAR's takes the mean, then the deviations, then
+// scales); an L2 norm sums squares, then scales; everything else streams once.
 int vector_passes(Opcode opcode);
 std::int64_t vector_cycles(const VectorEngine& engine, Opcode opcode, std::int64_t m, std::int64_t n);
 
-// Cycles of an instruction of a program on the engine that runs it (not for DMA).
-std::int64_t instruction_cycles(const Design& design, EngineKind engine, const Instruction& work);
+// Cycles of an instruction of a section on the engine that runs it (not for DMA).
+std::int64_t instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                const Instruction& work);
 
 // MACs that an instruction carries out.
 std::int64_t instruction_macs(const Section& section, const Instruction& work);

@@ -220,6 +220,8 @@ void Mamba2Executor::complete_load(const Step& step) {
             std::fill_n(hidden_tokens_.begin() + first, count, 0);
             break;
         }
+        default:
+            throw FunctionalError("a block of Mamba2 loads no such data");
     }
 }
 
@@ -262,6 +264,8 @@ void Mamba2Executor::release(const Step& step) {
                 }
                 break;
             }
+            default:
+                break;
         }
     }
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/numerics/numerics.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "models/networks/mamba_preparation.hpp"
 #include "models/networks/quantized_mamba.hpp"
+#include "models/networks/var_ablation.hpp"
 #include "models/weights/synthetic_mamba.hpp"
 
 namespace tilewright::accel {
@@ -29,9 +32,68 @@ std::vector<double> rows_rotated_back(const models::QuantizedMamba& network, con
     return result;
 }
 
+// The block that stands for a design's: as wide as one can afford at every start.
+models::VarConfig measured_block(const VarDesign& var) {
+    constexpr std::int64_t most = 128;
+    models::VarConfig config;
+    config.name = "var block";
+    config.depth = 1;
+    const auto dim = var.network.head_dim();
+    config.heads = std::max<std::int64_t>(1, std::min(most, var.network.width) / dim);
+    config.width = config.heads * dim;
+    config.mlp_ratio = var.network.mlp_ratio;
+    config.scales = {1, 2, 3, 4, 5};
+    return config;
+}
+
+Numerics measure_var_numerics(const VarDesign& var, std::uint64_t seed) {
+    const auto config = measured_block(var);
+    const auto error = models::var_update_error(models::make_var_sample(config, seed), var.recipe);
+    Numerics result;
+    result.data = "a block of " + std::to_string(config.width) +
+                  " channels over five scales, seeded synthetic weights and activations";
+    result.operators = {{"block", error}};
+    result.tokens = config.tokens();
+    result.seed = seed;
+    // Sums of VAR's linear layers are exact whatever their formats.
+    result.accumulator_bits = result.required_accumulator_bits = 64;
+    return result;
+}
+
+nlohmann::json describe(const models::OperandRecipe& operand) {
+    return {operand.format.name,
+            operand.dual ? operand.dual->negative.name : "",
+            static_cast<int>(operand.sharing),
+            operand.group_size,
+            operand.scale_bits};
+}
+
+nlohmann::json describe(const models::LinearRecipe& linear) {
+    return {describe(linear.weights), describe(linear.activations), linear.rotation_block,
+            linear.learned_scales};
+}
+
+std::string var_numerics_key(const VarDesign& var) {
+    const auto config = measured_block(var);
+    const auto& recipe = var.recipe;
+    return nlohmann::json{"var",
+                          config.width,
+                          config.heads,
+                          config.mlp_ratio,
+                          describe(recipe.qkv),
+                          describe(recipe.proj),
+                          describe(recipe.fc1),
+                          describe(recipe.fc2),
+                          recipe.kv_cache ? describe(*recipe.kv_cache) : nlohmann::json(),
+                          recipe.rotation_seed,
+                          static_cast<int>(recipe.ties)}
+        .dump();
+}
+
 }  // namespace
 
 std::string numerics_key(const Design& design) {
+    if (design.var) return var_numerics_key(*design.var);
     const auto& network = design.network;
     const auto& recipe = design.recipe;
     const auto describe = [](const models::Quantization& quantization) {
@@ -65,6 +127,7 @@ std::string numerics_key(const Design& design) {
 }
 
 Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
+    if (design.var) return measure_var_numerics(*design.var, seed);
     auto config = design.network;
     config.layers = 1;
     config.vocabulary = 1;
@@ -99,6 +162,7 @@ Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64
         taps.outputs[name] = rows_rotated_back(network, taps.outputs[name], width);
     }
     Numerics result;
+    result.data = "one full-width block, seeded synthetic weights and activations";
     result.tokens = tokens;
     result.seed = seed;
     result.accumulator_bits = design.matrix.accumulator_bits;

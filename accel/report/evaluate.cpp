@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "accel/design/config_error.hpp"
-#include "accel/engines/timing.hpp"
+#include "accel/report/energy_input.hpp"
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/simulation/accelerator.hpp"
@@ -20,90 +20,6 @@ namespace {
 
 double wall_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Words that pass each buffer: DMA fills it, engines read and write it, whichever engine does the work.
-std::array<double, buffer_count> buffer_words(const Design& design, const models::OperatorGraph& graph,
-                                              const Activity& activity) {
-    std::array<double, buffer_count> words{};
-    const auto add = [&](Buffer buffer, double bits) {
-        words[static_cast<std::size_t>(buffer)] +=
-            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
-    };
-    for (const auto& port : activity.ports) {
-        for (int i = 0; i < traffic_count; ++i) {
-            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
-            const auto kind = static_cast<Traffic>(i);
-            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
-            // Weights are written by the port and read once by the matrix unit; state is filled and drained.
-            if (kind == Traffic::weights || kind == Traffic::weights_again) add(Buffer::weights, 2 * bits);
-            if (kind == Traffic::ssm_state) add(Buffer::state, bits);
-        }
-    }
-    for (const auto& op : graph.operators) {
-        if (op.layer < 0 && !design.workload.lm_head) continue;
-        const auto elements = static_cast<double>(op.elements());
-        switch (op.kind) {
-            case models::OperatorKind::linear:  // a word of activations a step
-                add(Buffer::activations,
-                    elements /
-                        static_cast<double>(design.linear_on_aie() ? design.aie->native().n
-                                                                   : design.matrix.outputs) *
-                        design.recipe.activations.format.bits);
-                break;
-            case models::OperatorKind::outer_product:
-            case models::OperatorKind::decay_state:
-            case models::OperatorKind::update_state:
-            case models::OperatorKind::contract_state:  // its result is written and read once
-                add(Buffer::intermediates, 2 * elements * design.recipe.ssm_intermediate.bits);
-                if (op.kind == models::OperatorKind::decay_state) {
-                    add(Buffer::state, 2 * elements * design.recipe.state.format.bits);
-                }
-                break;
-            default:  // channels in and out
-                add(Buffer::activations,
-                    2 * elements / static_cast<double>(op.k) * design.recipe.convolution.format.bits);
-                break;
-        }
-    }
-    return words;
-}
-
-double aie_vector_cycles(const Design& design, const TileProgram& program) {
-    double cycles = 0;
-    if (!design.linear_on_aie()) return cycles;
-    for (const auto& section : program.sections) {
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
-                if (work.opcode != Opcode::matmul) continue;
-                cycles +=
-                    static_cast<double>(section.repeat * aie_vector_cycles(design, work.m, work.n, work.k));
-            }
-        }
-    }
-    return cycles;
-}
-
-EnergyInput energy_input(const Design& design, const models::OperatorGraph& graph, const TileProgram& program,
-                         const Activity& activity) {
-    EnergyInput input;
-    input.duration_s = memory::seconds(activity.duration);
-    for (const auto& engine : activity.engines) {
-        if (engine.kind != EngineKind::dma)
-            input.busy_s[to_string(engine.kind)] += memory::seconds(engine.busy);
-    }
-    for (std::size_t i = 0; i < activity.ports.size(); ++i) {
-        input.busy_s["port " + activity.ports[i].name] =
-            memory::seconds(activity.ports[i].data_busy) / design.memory_ports[i].channels;
-    }
-    input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
-    input.aie_vector_cycles = aie_vector_cycles(design, program);
-    input.buffer_words = buffer_words(design, graph, activity);
-    for (const auto& [name, statistics] : activity.memories) {
-        input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
-                                static_cast<double>(statistics.row_activations)};
-    }
-    return input;
 }
 
 // Bytes that a program moves, by kind of traffic and direction.
@@ -158,6 +74,7 @@ std::array<std::int64_t, buffer_count> given_buffer_bytes(const Design& design) 
 }
 
 FunctionalOutcome run_on_data(const Design& design, const TileProgram& program, Observer* observer) {
+    if (design.var) return run_var_functional(design, program, observer);
     const models::QuantizedMamba network(design.network, design.recipe, design.matrix.accumulator_bits);
     const auto instance = synthetic_instance(design, network);
     return run_functional(design, program, network, instance, observer);
@@ -181,8 +98,12 @@ double Evaluation::latency_s() const {
     return activity ? memory::seconds(activity->duration) : bound.latency_s;
 }
 
-double Evaluation::tokens_per_s() const {
-    return static_cast<double>(graph.tokens) / latency_s();
+std::int64_t Evaluation::items() const {
+    return design.var ? design.var->step.images : graph.tokens;
+}
+
+double Evaluation::items_per_s() const {
+    return static_cast<double>(items()) / latency_s();
 }
 
 Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const ObserverFactory& make_observers,
@@ -194,7 +115,7 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
     try {
-        result.graph = models::build_mamba_graph(design.network, design.step());
+        result.graph = build_graph(design);
     } catch (const std::invalid_argument& error) {
         throw ConfigError(document.file(), "/network", error.what(), "");
     }

@@ -15,6 +15,7 @@
 #include "accel/cost/resources.hpp"
 #include "accel/design/config_files.hpp"
 #include "accel/functional/functional_run.hpp"
+#include "accel/functional/var_functional_run.hpp"
 #include "accel/numerics/numerics.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
@@ -48,7 +49,8 @@ struct Evaluation {
     double wall_simulation_s = 0;
 
     double latency_s() const;
-    double tokens_per_s() const;
+    std::int64_t items() const;  // tokens, or images, that the step makes
+    double items_per_s() const;
 };
 
 // Makes the observers of a run once its program is known; none are needed.

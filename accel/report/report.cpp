@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/engines/timing.hpp"
+#include "accel/engines/var_timing.hpp"
 #include "accel/report/evaluate.hpp"
 
 namespace tilewright::accel {
@@ -47,7 +48,7 @@ ordered_json resources_json(const Evaluation& evaluation) {
 }
 
 ordered_json energy_json(const Evaluation& evaluation) {
-    const auto items = static_cast<double>(evaluation.graph.tokens);
+    const auto items = static_cast<double>(evaluation.items());
     ordered_json result{{"total_j", evaluation.energy.total_j},
                         {"per_item_j", evaluation.energy.total_j / items},
                         {"above_idle_j", evaluation.energy.above_idle_j},
@@ -164,16 +165,21 @@ ordered_json account_json(const Evaluation& evaluation) {
     const auto period = memory::period_fs(design.clock_hz);
     const bool on_aie = design.linear_on_aie();
     const auto kind = on_aie ? EngineKind::aie : EngineKind::matrix;
+    const auto layers = linear_operands(design);
     std::int64_t steps = 0;
     std::int64_t around = 0;
     for (const auto& section : evaluation.program->sections) {
         for (const auto& stream : section.streams) {
             for (const auto& work : stream) {
                 if (work.opcode != Opcode::matmul) continue;
+                // Unquantized layers and attention have an engine of their own.
+                if (design.var && linear_layer(layers, section.operators[work.operator_first].name) == nullptr) {
+                    continue;
+                }
                 const auto pace = on_aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
                                          : matmul_steps(design.matrix, work.m, work.n, work.k);
                 steps += section.repeat * pace;
-                around += section.repeat * (instruction_cycles(design, kind, work) - pace);
+                around += section.repeat * (instruction_cycles(design, kind, section, work) - pace);
             }
         }
     }
@@ -247,7 +253,7 @@ ordered_json numerics_json(const Evaluation& evaluation) {
         }
         const auto& block = numerics.operators.back().error;
         result = {
-            {"data", "one full-width block, seeded synthetic weights and activations"},
+            {"data", numerics.data},
             {"seed", numerics.seed},
             {"tokens", numerics.tokens},
             {"block_sqnr_db", finite_or_null(block.sqnr_db)},
@@ -267,6 +273,31 @@ ordered_json numerics_json(const Evaluation& evaluation) {
     return result;
 }
 
+ordered_json workload_json(const Evaluation& evaluation) {
+    const auto& design = evaluation.design;
+    if (design.var) {
+        const auto totals = models::var_totals(evaluation.graph);
+        return {{"network", design.network_name()},
+                {"images", design.var->step.images},
+                {"guidance", design.var->step.guidance},
+                {"tokens", evaluation.graph.tokens},
+                {"block_linear_macs", totals.block_linear_macs},
+                {"attention_macs", totals.attention_macs},
+                {"adaln_macs", totals.adaln_macs},
+                {"end_macs", totals.end_macs},
+                {"block_linear_weights", totals.block_linear_weights}};
+    }
+    const auto totals = models::totals(evaluation.graph, design.recipe);
+    return {{"network", design.network_name()},
+                          {"tokens", evaluation.graph.tokens},
+                          {"macs", totals.macs},
+                          {"linear_macs", totals.linear_macs},
+                          {"ssm_macs", totals.ssm_macs},
+                          {"convolution_macs", totals.convolution_macs},
+                          {"linear_weight_bytes", totals.linear_weight_bytes},
+                          {"ssm_state_bytes", totals.ssm_state_bytes}};
+}
+
 }  // namespace
 
 ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation) {
@@ -282,7 +313,8 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
                             {"simulated", evaluation.activity.has_value()},
                             {"cost_constants", "configs/cost/fabric.json"}};
     report["provenance"]["fitted"] = fitted_json(document);
-    report["throughput"] = {{"value", evaluation.tokens_per_s()}, {"unit", "tokens_per_s"}};
+    report["throughput"] = {{"value", evaluation.items_per_s()},
+                            {"unit", design.var ? "images_per_s" : "tokens_per_s"}};
     report["latency_s"] = latency;
     const auto period = memory::period_fs(design.clock_hz);
     report["cycles"] = evaluation.activity ? (evaluation.activity->duration + period - 1) / period
@@ -303,15 +335,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);
     report["numerics"] = numerics_json(evaluation);
-    const auto totals = models::totals(evaluation.graph, design.recipe);
-    report["workload"] = {{"network", design.network.name},
-                          {"tokens", evaluation.graph.tokens},
-                          {"macs", totals.macs},
-                          {"linear_macs", totals.linear_macs},
-                          {"ssm_macs", totals.ssm_macs},
-                          {"convolution_macs", totals.convolution_macs},
-                          {"linear_weight_bytes", totals.linear_weight_bytes},
-                          {"ssm_state_bytes", totals.ssm_state_bytes}};
+    report["workload"] = workload_json(evaluation);
     report["wall"] = {{"program_s", evaluation.wall_program_s},
                       {"simulation_s", evaluation.wall_simulation_s}};
     return report;

@@ -100,8 +100,8 @@ Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, co
       engines_(engines),
       layout_(layout),
       operators_(builder.operators()),
-      weights_(design, builder, engines.dma[design.port_of(Stream::weights)], engines.matrix, weight_slots,
-               layout.weights),
+      weights_(design.memory_ports[design.port_of(Stream::weights)], design.mapping.double_buffer, builder,
+               engines.dma[design.port_of(Stream::weights)], engines.matrix, weight_slots),
       state_slots_(state_slots),
       state_loads_(static_cast<std::size_t>(group_count(design))),
       state_users_(static_cast<std::size_t>(group_count(design))),
@@ -231,7 +231,8 @@ void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first,
     last_pass_ = last;
     const auto& in_proj = find_operator(operators_, "mixer.in_proj");
     const auto& out_proj = find_operator(operators_, "mixer.out_proj");
-    weights_.begin_pass(in_proj.n * in_proj.k + out_proj.n * out_proj.k, !first, layout_.weights_stride);
+    weights_.begin_pass({design_.recipe.weights, in_proj.n * in_proj.k + out_proj.n * out_proj.k,
+                         layout_.weights, layout_.weights_stride, !first});
     const bool early = design_.mapping.operator_order != OperatorOrder::naive;
     if (first && early) {
         load_convolution();

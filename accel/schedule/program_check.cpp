@@ -142,7 +142,8 @@ Box box_of(const Instruction& work, const models::Operator& op) {
 
 // Paints the boxes on the grid that their own edges make, and counts cells that are painted not exactly once.
 std::string coverage_problem(const models::Operator& op, const std::vector<Box>& boxes) {
-    const std::array<std::int64_t, 3> extent = {op.m, op.n, op.k};
+    // Copies of an operator lie one behind the other along m.
+    const std::array<std::int64_t, 3> extent = {op.count * op.m, op.n, op.k};
     std::array<std::vector<std::int64_t>, 3> cuts;
     for (std::size_t axis = 0; axis < 3; ++axis) {
         cuts[axis] = {0, extent[axis]};
@@ -190,8 +191,9 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
         case OperatorKind::rms_norm:
             return opcode == Opcode::norm;
         case OperatorKind::convolution:
-        case OperatorKind::silu:
             return opcode == Opcode::convolution;
+        case OperatorKind::silu:
+            return opcode == Opcode::convolution || opcode == Opcode::activation;
         case OperatorKind::softplus:
             return opcode == Opcode::softplus;
         case OperatorKind::discretize:
@@ -207,15 +209,19 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
         case OperatorKind::hadamard:
             return opcode == Opcode::hadamard;
         case OperatorKind::residual_add:
+        case OperatorKind::channel_scale:
             return opcode == Opcode::residual_add;
-        // Operators of transformers: no instruction carries them out.
         case OperatorKind::layer_norm:
         case OperatorKind::modulate:
+            return opcode == Opcode::norm;
         case OperatorKind::l2_norm:
+            return opcode == Opcode::l2_norm;
         case OperatorKind::softmax:
+            return opcode == Opcode::softmax;
         case OperatorKind::gelu:
-        case OperatorKind::channel_scale:
-            return false;
+            return opcode == Opcode::activation;
+        case OperatorKind::quantize:
+            return opcode == Opcode::quantize;
     }
     return false;
 }

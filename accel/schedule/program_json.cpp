@@ -15,9 +15,6 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr int opcode_count = static_cast<int>(Opcode::embedding) + 1;
-constexpr int engine_kind_count = static_cast<int>(EngineKind::aie) + 1;
-
 template <typename Enumeration>
 Enumeration parse_enumeration(const std::string& name, int count) {
     for (int i = 0; i < count; ++i) {

@@ -6,6 +6,8 @@
 #include "accel/schedule/mamba2_schedule.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/program_check.hpp"
+#include "accel/schedule/var_program.hpp"
+#include "accel/schedule/var_schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -37,14 +39,6 @@ EngineIndices add_engines(const Design& design, TileProgram& program) {
     return indices;
 }
 
-// Bytes of a stream of weights in memory, cut into chunks.
-std::int64_t stream_bytes(const Design& design, std::int64_t weights) {
-    const auto chunk = WeightChunk::of(design);
-    const auto rest = weights % chunk.weights;
-    return weights / chunk.weights * chunk.stored_bytes +
-           (rest > 0 ? WeightChunk::of(design, rest).stored_bytes : 0);
-}
-
 struct Layout {
     MemoryLayout block;
     std::int64_t embedding = 0;  // row after row, for look-ups
@@ -65,13 +59,17 @@ Layout lay_out(const Design& design) {
         next += divide_up(bytes, alignment) * alignment;
         return at;
     };
+    const auto weight_bytes = [&](std::int64_t weights) {
+        return stream_bytes(design.memory_ports[design.port_of(Stream::weights)], design.recipe.weights,
+                            weights);
+    };
     auto& block = layout.block;
     block.weights_stride =
-        stream_bytes(design, network.in_proj_outputs() * network.d_model + network.d_model * inner);
+        weight_bytes(network.in_proj_outputs() * network.d_model + network.d_model * inner);
     block.weights = place(block.weights_stride * network.layers);
     layout.embedding =
         place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
-    layout.lm_head = place(stream_bytes(design, network.vocabulary * network.d_model));
+    layout.lm_head = place(weight_bytes(network.vocabulary * network.d_model));
     const auto convolution =
         divide_up(Mamba2Schedule::padded_bytes(design, Stream::convolution, design.recipe.convolution,
                                                network.convolution_channels() * network.convolution_width),
@@ -105,7 +103,8 @@ void check_memory(const Design& design, const Layout& layout) {
 // Chunks that the weight buffer holds. Double buffering loads the next tile while one is being used.
 std::int64_t weight_slots(const Design& design) {
     const auto& network = design.network;
-    const auto chunk = WeightChunk::of(design);
+    const auto chunk =
+        WeightChunk::of(design.memory_ports[design.port_of(Stream::weights)], design.recipe.weights);
     const auto& tile = design.mapping.tile;
     std::int64_t touched = 0;
     touched = std::max(chunks_touched(chunk, tile_weights(tile, network.in_proj_outputs(), network.d_model)),
@@ -207,9 +206,10 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     norm.n = static_cast<std::uint32_t>(head.k);
     norm.k = 1;
     const auto normed = builder.emit(engines.vector, norm, {});
-    WeightStream weights(design, builder, engines.dma[design.port_of(Stream::weights)], engines.matrix, slots,
-                         layout.lm_head);
-    weights.begin_pass(head.n * head.k, false, 0);
+    const auto port = design.port_of(Stream::weights);
+    WeightStream weights(design.memory_ports[port], design.mapping.double_buffer, builder, engines.dma[port],
+                         engines.matrix, slots);
+    weights.begin_pass({design.recipe.weights, head.n * head.k, layout.lm_head});
     const auto& tile = design.mapping.tile;
     const auto rows = std::min(tile.outputs, head.n);
     const auto columns = std::min(tile.inputs.value_or(head.k), head.k);
@@ -266,11 +266,20 @@ void size_buffers(const Design& design, TileProgram& program) {
 
 std::vector<EngineDescription> engines_of(const Design& design) {
     TileProgram program;
-    add_engines(design, program);
+    if (design.var) {
+        add_var_engines(design, program);
+    } else {
+        add_engines(design, program);
+    }
     return program.engines;
 }
 
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph) {
+    if (design.var) {
+        auto program = build_var_program(design, graph);
+        size_buffers(design, program);
+        return program;
+    }
     if (design.network.version != models::MambaVersion::mamba2) {
         throw MappingError("/network/family", "there is no schedule for Mamba1 blocks", "mamba2");
     }

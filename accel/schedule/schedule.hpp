@@ -27,7 +27,7 @@ class MappingError : public std::runtime_error {
 // compute engines that its unrolling gives it.
 std::vector<EngineDescription> engines_of(const Design& design);
 
-// Builds the program of a Mamba2 step. Buffers whose size the design leaves open get the size that the
+// Builds the program of a Mamba2 step or of VAR images. Buffers whose size the design leaves open get the size that the
 // schedule needs. Throws MappingError, for example when a tile does not fit its buffer.
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph);
 

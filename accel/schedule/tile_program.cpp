@@ -17,6 +17,12 @@ const char* to_string(EngineKind kind) {
             return "vector";
         case EngineKind::aie:
             return "aie";
+        case EngineKind::quantizer:
+            return "quantizer";
+        case EngineKind::attention:
+            return "attention";
+        case EngineKind::softmax:
+            return "softmax";
     }
     return "unknown";
 }
@@ -49,6 +55,14 @@ const char* to_string(Opcode opcode) {
             return "residual_add";
         case Opcode::embedding:
             return "embedding";
+        case Opcode::quantize:
+            return "quantize";
+        case Opcode::l2_norm:
+            return "l2_norm";
+        case Opcode::softmax:
+            return "softmax";
+        case Opcode::activation:
+            return "activation";
     }
     return "unknown";
 }
@@ -65,6 +79,10 @@ const char* to_string(Traffic traffic) {
             return "convolution_state";
         case Traffic::ssm_state:
             return "ssm_state";
+        case Traffic::kv_cache:
+            return "kv_cache";
+        case Traffic::activations:
+            return "activations";
     }
     return "unknown";
 }

@@ -17,7 +17,18 @@
 
 namespace tilewright::accel {
 
-enum class EngineKind : std::uint8_t { dma, matrix, ssm, hadamard, vector, aie };
+enum class EngineKind : std::uint8_t {
+    dma,
+    matrix,
+    ssm,
+    hadamard,
+    vector,
+    aie,
+    quantizer,
+    attention,
+    softmax
+};
+inline constexpr int engine_kind_count = 9;
 const char* to_string(EngineKind kind);
 
 struct EngineDescription {
@@ -43,7 +54,12 @@ enum class Opcode : std::uint8_t {
     hadamard,
     residual_add,
     embedding,
+    quantize,
+    l2_norm,
+    softmax,
+    activation,  // GELU, SiLU
 };
+inline constexpr int opcode_count = 17;
 const char* to_string(Opcode opcode);
 
 // What a DMA instruction moves.
@@ -52,9 +68,11 @@ enum class Traffic : std::uint8_t {
     weights_again,
     convolution_weights,
     convolution_state,
-    ssm_state
+    ssm_state,
+    kv_cache,
+    activations  // inputs and outputs of a step
 };
-inline constexpr int traffic_count = 5;
+inline constexpr int traffic_count = 7;
 const char* to_string(Traffic traffic);
 
 // An instruction must wait until instruction `index` of `engine` has completed.

@@ -9,10 +9,8 @@ namespace tilewright::accel {
 
 using memory::divide_up;
 
-WeightChunk WeightChunk::of(const Design& design, std::int64_t limit) {
-    const auto& port = design.memory_ports[design.port_of(Stream::weights)];
+WeightChunk WeightChunk::of(const MemoryPort& port, const models::Quantization& format, std::int64_t limit) {
     const auto beat = port.width_bits / 8 * static_cast<std::int64_t>(port.channels);
-    const auto& format = design.recipe.weights;
     const auto burst_bits = port.burst_beats * beat * 8;
     WeightChunk chunk;
     chunk.weights = burst_bits / format.format.bits;
@@ -28,7 +26,7 @@ WeightChunk WeightChunk::of(const Design& design, std::int64_t limit) {
         if (groups > 0) chunk.weights = groups * format.group_size;
     }
     if (limit > 0) chunk.weights = std::min(chunk.weights, limit);
-    chunk.value_bytes = divide_up(models::value_bits(design.recipe.weights, chunk.weights), 8);
+    chunk.value_bytes = divide_up(models::value_bits(format, chunk.weights), 8);
     // Scales in bursts of their own are read in whole loops, however few weights the last one has.
     const auto scaled = port.scales_inside_burst ? chunk.weights : burst_bits / format.format.bits;
     chunk.scale_bytes = divide_up(models::scale_bits(format, scaled), 8);
@@ -41,41 +39,46 @@ std::int64_t tile_weights(const Tile& tile, std::int64_t outputs, std::int64_t i
     return std::min(tile.outputs, outputs) * std::min(tile.inputs.value_or(inputs), inputs);
 }
 
+std::int64_t stream_bytes(const MemoryPort& port, const models::Quantization& format, std::int64_t weights) {
+    const auto chunk = WeightChunk::of(port, format);
+    const auto rest = weights % chunk.weights;
+    return weights / chunk.weights * chunk.stored_bytes +
+           (rest > 0 ? WeightChunk::of(port, format, rest).stored_bytes : 0);
+}
+
 std::int64_t chunks_touched(const WeightChunk& chunk, std::int64_t weights) {
     return divide_up(weights - 1, chunk.weights) + 1;
 }
 
-WeightStream::WeightStream(const Design& design, ProgramBuilder& builder, std::uint16_t dma,
-                           std::uint16_t matrix, std::int64_t slots, std::int64_t address)
-    : design_(design),
+WeightStream::WeightStream(const MemoryPort& port, bool double_buffer, ProgramBuilder& builder,
+                           std::uint16_t dma, std::uint16_t matrix, std::int64_t slots)
+    : port_(port),
+      double_buffer_(double_buffer),
       builder_(builder),
       dma_(dma),
       matrix_(matrix),
-      slots_(static_cast<std::size_t>(slots)),
-      base_address_(address),
-      full_(WeightChunk::of(design)) {}
+      slots_(static_cast<std::size_t>(slots)) {}
 
-void WeightStream::begin_pass(std::int64_t total, bool again, std::int64_t repeat_stride) {
-    address_ = base_address_;
-    stride_ = repeat_stride;
-    again_ = again;
+void WeightStream::begin_pass(const Pass& pass) {
+    pass_ = pass;
+    address_ = pass.address;
     used_ = loaded_;  // a pass begins at a chunk boundary
-    pass_end_ = loaded_ + total;
+    pass_end_ = loaded_ + pass.weights;
 }
 
 void WeightStream::load_next(std::uint16_t label) {
-    const auto chunk = WeightChunk::of(design_, pass_end_ - loaded_);
+    const auto chunk = WeightChunk::of(port_, pass_.format, pass_end_ - loaded_);
     Instruction load;
     load.opcode = Opcode::load;
-    load.traffic = again_ ? Traffic::weights_again : Traffic::weights;
+    load.traffic = pass_.again ? Traffic::weights_again : Traffic::weights;
     load.label = label;
     load.address = address_;
-    load.address_stride = stride_;
+    load.address_stride = pass_.repeat_stride;
     load.value_bytes = chunk.value_bytes;
     load.scale_bytes = chunk.scale_bytes;
     std::vector<InstructionRef> space;
     if (chunks_.size() >= slots_) space.push_back(chunks_[chunks_.size() - slots_].last_user);
-    if (!design_.mapping.double_buffer && has_previous_tile_) space.push_back(previous_tile_);
+    if (!double_buffer_ && has_previous_tile_) space.push_back(previous_tile_);
     Chunk entry;
     entry.load = builder_.emit(dma_, load, {}, space);
     entry.bytes = chunk.stored_bytes;
@@ -116,7 +119,7 @@ void WeightStream::close(bool repeated) {
         const auto index = chunks_[before].last_user.index - back * matrix_length;
         builder_.wait_for_space(chunks_[i].load, {matrix_, index});
     }
-    if (repeated && !design_.mapping.double_buffer && count > 0) {
+    if (repeated && !double_buffer_ && count > 0) {
         builder_.wait_for_space(chunks_[0].load, {matrix_, -1});
     }
 }

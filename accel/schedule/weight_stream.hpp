@@ -19,11 +19,14 @@ struct WeightChunk {
     std::int64_t stored_bytes = 0;  // with both parts padded to whole beats
 
     // A chunk of at most `limit` weights; `limit` 0 means a full one.
-    static WeightChunk of(const Design& design, std::int64_t limit = 0);
+    static WeightChunk of(const MemoryPort& port, const models::Quantization& format, std::int64_t limit = 0);
 };
 
 // Weights of the largest tile of a linear layer with `outputs` x `inputs` weights.
 std::int64_t tile_weights(const Tile& tile, std::int64_t outputs, std::int64_t inputs);
+
+// Bytes of a stream of weights in memory, cut into chunks.
+std::int64_t stream_bytes(const MemoryPort& port, const models::Quantization& format, std::int64_t weights);
 
 // Chunks that a run of `weights` consecutive weights can touch, wherever it begins.
 std::int64_t chunks_touched(const WeightChunk& chunk, std::int64_t weights);
@@ -32,13 +35,21 @@ std::int64_t chunks_touched(const WeightChunk& chunk, std::int64_t weights);
 // buffer has room. Chunks live in the weight buffer until the tile that uses their last weight has completed.
 class WeightStream {
   public:
-    // `slots`: chunks that fit the buffer; `address`: where the section's weights begin in memory.
-    WeightStream(const Design& design, ProgramBuilder& builder, std::uint16_t dma, std::uint16_t matrix,
-                 std::int64_t slots, std::int64_t address);
+    // `slots`: chunks that fit the buffer; `matrix`: the engine that multiplies by the weights. The port
+    // must outlive the stream.
+    WeightStream(const MemoryPort& port, bool double_buffer, ProgramBuilder& builder, std::uint16_t dma,
+                 std::uint16_t matrix, std::int64_t slots);
 
-    // Starts a pass over `total` weights; `again` when the pass reads weights that an earlier one has read.
-    // Passes of a section follow each other in the buffer and start at the same address.
-    void begin_pass(std::int64_t total, bool again, std::int64_t repeat_stride);
+    // A run through weights that lie one behind the other in memory.
+    struct Pass {
+        models::Quantization format;
+        std::int64_t weights = 0;
+        std::int64_t address = 0;        // in the section's first repetition
+        std::int64_t repeat_stride = 0;  // added for every further one
+        bool again = false;              // reads weights that an earlier pass has read
+    };
+    // Passes of a section follow each other in the buffer.
+    void begin_pass(const Pass& pass);
 
     // Emits what the next `weights` weights need; returns the load that brings the last of them.
     InstructionRef require(std::int64_t weights, std::uint16_t label);
@@ -61,17 +72,15 @@ class WeightStream {
 
     void load_next(std::uint16_t label);
 
-    const Design& design_;
+    const MemoryPort& port_;
+    bool double_buffer_;
     ProgramBuilder& builder_;
     std::uint16_t dma_;
     std::uint16_t matrix_;
     std::size_t slots_;
-    std::int64_t base_address_;
-    WeightChunk full_;
 
+    Pass pass_;
     std::int64_t address_ = 0;
-    std::int64_t stride_ = 0;
-    bool again_ = false;
     std::int64_t pass_end_ = 0;  // position after the last weight of the pass
     std::int64_t loaded_ = 0;    // position up to which loads were emitted
     std::int64_t used_ = 0;      // position up to which tiles were emitted

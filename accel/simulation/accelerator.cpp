@@ -83,7 +83,7 @@ class Accelerator : public sc_core::sc_module {
                 std::vector<std::int64_t> durations;
                 durations.reserve(section.streams[i].size());
                 for (const auto& work : section.streams[i]) {
-                    durations.push_back(instruction_cycles(design_, description.kind, work));
+                    durations.push_back(instruction_cycles(design_, description.kind, section, work));
                 }
                 cycles.push_back(std::move(durations));
             }

@@ -20,9 +20,12 @@ enum class StallCause : std::uint8_t {
     waits_for_ssm,
     waits_for_hadamard,
     waits_for_vector,
+    waits_for_quantizer,
+    waits_for_attention,
+    waits_for_softmax,
     waits_for_space
 };
-inline constexpr int stall_cause_count = 6;
+inline constexpr int stall_cause_count = 9;
 const char* to_string(StallCause cause);
 
 struct EngineActivity {

@@ -25,6 +25,12 @@ StallCause cause_of(EngineKind kind) {
             return StallCause::waits_for_hadamard;
         case EngineKind::vector:
             return StallCause::waits_for_vector;
+        case EngineKind::quantizer:
+            return StallCause::waits_for_quantizer;
+        case EngineKind::attention:
+            return StallCause::waits_for_attention;
+        case EngineKind::softmax:
+            return StallCause::waits_for_softmax;
     }
     return StallCause::waits_for_dma;
 }
@@ -43,6 +49,12 @@ const char* to_string(StallCause cause) {
             return "waits_for_hadamard";
         case StallCause::waits_for_vector:
             return "waits_for_vector";
+        case StallCause::waits_for_quantizer:
+            return "waits_for_quantizer";
+        case StallCause::waits_for_attention:
+            return "waits_for_attention";
+        case StallCause::waits_for_softmax:
+            return "waits_for_softmax";
         case StallCause::waits_for_space:
             return "waits_for_space";
     }

@@ -53,6 +53,8 @@ const char* to_string(OperatorKind kind) {
             return "gelu";
         case OperatorKind::channel_scale:
             return "channel_scale";
+        case OperatorKind::quantize:
+            return "quantize";
     }
     return "unknown";
 }

@@ -36,6 +36,7 @@ enum class OperatorKind {
     softmax,        // over n
     gelu,           // tanh form
     channel_scale,  // x times a factor per channel
+    quantize,       // rounding to a recipe's format
 };
 const char* to_string(OperatorKind kind);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/networks/var_ablation.hpp"
 
-#include "models/kernels/error_measures.hpp"
 #include "models/networks/quantized_var.hpp"
 #include "models/weights/synthetic_var.hpp"
 
@@ -22,7 +21,7 @@ VarSample make_var_sample(const VarConfig& config, std::uint64_t seed) {
 namespace {
 
 // The sample's second image through a prepared block.
-double update_sqnr_db(const VarSample& sample, const QuantizedVarBlock& block,
+ErrorMeasures update_error(const VarSample& sample, const QuantizedVarBlock& block,
                       const TransformerRecipe& recipe) {
     const std::vector<float> condition(sample.condition.begin(), sample.condition.end());
     const std::vector<float> residual(sample.residual.begin(), sample.residual.end());
@@ -33,7 +32,7 @@ double update_sqnr_db(const VarSample& sample, const QuantizedVarBlock& block,
         expected[i] = sample.output[i] - sample.residual[i];
         update[i] = static_cast<double>(made[i]) - sample.residual[i];
     }
-    return measure_error(expected, update).sqnr_db;
+    return measure_error(expected, update);
 }
 
 QuantizedVarBlock prepare(const VarSample& sample, const TransformerRecipe& recipe,
@@ -45,7 +44,12 @@ QuantizedVarBlock prepare(const VarSample& sample, const TransformerRecipe& reci
 
 double var_update_sqnr_db(const VarSample& sample, const TransformerRecipe& recipe,
                           const LearnedScalesOptions& options) {
-    return update_sqnr_db(sample, prepare(sample, recipe, options), recipe);
+    return var_update_error(sample, recipe, options).sqnr_db;
+}
+
+ErrorMeasures var_update_error(const VarSample& sample, const TransformerRecipe& recipe,
+                               const LearnedScalesOptions& options) {
+    return update_error(sample, prepare(sample, recipe, options), recipe);
 }
 
 std::vector<VarAblationStep> var_ablation(const VarSample& sample, const TransformerRecipe& recipe,
@@ -61,7 +65,7 @@ std::vector<VarAblationStep> var_ablation(const VarSample& sample, const Transfo
     QuantizedVarBlock block;
     const auto add = [&](const char* name, const TransformerRecipe& step) {
         block = prepare(sample, step, options);
-        steps.push_back({name, update_sqnr_db(sample, block, step)});
+        steps.push_back({name, update_error(sample, block, step).sqnr_db});
     };
     add("plain", without_dual_formats(no_rotation));
     if (any([](const LinearRecipe& linear) { return linear.activations.dual.has_value(); }))
@@ -69,7 +73,7 @@ std::vector<VarAblationStep> var_ablation(const VarSample& sample, const Transfo
     if (any([](const LinearRecipe& linear) { return linear.rotation_block > 0; })) add("rotation", no_scales);
     if (any([](const LinearRecipe& linear) { return linear.learned_scales; }))
         add("learned scales", no_cache);
-    if (recipe.kv_cache) steps.push_back({"key/value cache", update_sqnr_db(sample, block, recipe)});
+    if (recipe.kv_cache) steps.push_back({"key/value cache", update_error(sample, block, recipe).sqnr_db});
     return steps;
 }
 

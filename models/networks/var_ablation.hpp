@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/kernels/error_measures.hpp"
 #include "models/networks/var_preparation.hpp"
 
 namespace tilewright::models {
@@ -28,6 +29,10 @@ VarSample make_var_sample(const VarConfig& config, std::uint64_t seed = 1);
 // quantization touches: prepared on the first image, run on the second, over all scales.
 double var_update_sqnr_db(const VarSample& sample, const TransformerRecipe& recipe,
                           const LearnedScalesOptions& options = {});
+
+// The same, with the other measures.
+ErrorMeasures var_update_error(const VarSample& sample, const TransformerRecipe& recipe,
+                               const LearnedScalesOptions& options = {});
 
 struct VarAblationStep {
     std::string name;

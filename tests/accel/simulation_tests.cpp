@@ -14,7 +14,7 @@ using tilewright::test::small_document;
 namespace {
 
 double tokens_per_s(const test::Settings& settings) {
-    return evaluate(design_document("lightmamba-vck190-w4a4", settings), Fidelity::timing).tokens_per_s();
+    return evaluate(design_document("lightmamba-vck190-w4a4", settings), Fidelity::timing).items_per_s();
 }
 
 const test::Settings naive = {{"/mapping/operator_order", "naive"},

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/bound/var_bound.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "accel/engines/timing.hpp"
+#include "accel/engines/var_timing.hpp"
+#include "accel/schedule/var_layout.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+using models::OperatorKind;
+
+// Of one scale, or of what comes before the first.
+struct Share {
+    std::map<EngineKind, double> cycles;
+    std::array<double, stream_count> bytes{};
+};
+
+class VarBound {
+  public:
+    VarBound(const Design& design, const models::OperatorGraph& graph)
+        : design_(design), var_(*design.var), graph_(graph), layers_(linear_operands(design)) {
+        shares_.resize(var_.network.scales.size() + 1);
+    }
+
+    Bound bound() {
+        for (const auto& op : graph_.operators) count_work(op);
+        count_bytes();
+        Bound result;
+        std::map<EngineKind, double> cycles;
+        std::array<double, stream_count> bytes{};
+        double sequence = 0;
+        for (const auto& share : shares_) {
+            for (const auto& [engine, count] : share.cycles) cycles[engine] += count;
+            for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] += share.bytes[i];
+            sequence += slowest_s(share);
+        }
+        for (const auto& [engine, count] : cycles) {
+            const auto seconds = count / design_.clock_hz;
+            result.limits_s.emplace_back(std::string(to_string(engine)) + " unit", seconds);
+            result.energy.busy_s[to_string(engine)] = seconds;
+        }
+        result.limits_s.emplace_back("scales in sequence", sequence);
+        add_memory_limits(bytes, result);
+        result.energy.aie_vector_cycles = aie_vector_cycles_;
+        const auto largest = std::max_element(result.limits_s.begin(), result.limits_s.end(),
+                                              [](const auto& a, const auto& b) { return a.second < b.second; });
+        result.latency_s = largest->second;
+        result.binds = largest->first;
+        result.energy.duration_s = result.latency_s;
+        result.energy.busy_s["infrastructure"] = result.latency_s;
+        return result;
+    }
+
+  private:
+    static std::size_t share_of(const std::string& name) {
+        if (!name.starts_with("scale.")) return 0;
+        return 1 + std::stoul(name.substr(6));
+    }
+
+    // Whether an operator runs on the accelerator at all.
+    bool runs_here(const models::Operator& op) const {
+        if (op.name.find("ada") != std::string::npos || op.name == "class_emb") {
+            const bool head = op.name.starts_with("head_nm");
+            return var_.adaln && (!head || var_.ends);
+        }
+        return op.layer >= 0 || var_.ends;
+    }
+
+    void count_work(const models::Operator& op) {
+        if (!runs_here(op)) return;
+        auto& cycles = shares_[share_of(op.name)].cycles;
+        const auto elements = static_cast<double>(op.elements());
+        const auto* layer = linear_layer(layers_, op.name);
+        if (layer != nullptr && op.kind == OperatorKind::linear) {
+            if (design_.linear_on_aie()) {
+                const auto& array = design_.device.aie;
+                const auto vectors = elements / array.macs(design_.aie->precision);
+                aie_vector_cycles_ += vectors;
+                cycles[EngineKind::aie] +=
+                    vectors / static_cast<double>(design_.aie->replication.kernels()) / array.clock_hz *
+                    design_.clock_hz;
+            } else {
+                cycles[EngineKind::matrix] += elements / static_cast<double>(design_.matrix.macs_per_cycle());
+            }
+            const auto inputs = static_cast<double>(op.m * op.k);
+            cycles[EngineKind::quantizer] += inputs / var_.quantizer.lanes;
+            if (layer->rotation_block > 0) {
+                cycles[EngineKind::hadamard] += inputs / design_.hadamard.points_per_cycle;
+            }
+            return;
+        }
+        switch (op.kind) {
+            case OperatorKind::linear:
+            case OperatorKind::matrix_product:
+                cycles[EngineKind::attention] += elements / static_cast<double>(var_.attention.macs_per_cycle());
+                break;
+            case OperatorKind::softmax:
+                cycles[EngineKind::softmax] += elements / var_.softmax.lanes;
+                break;
+            case OperatorKind::modulate:       // in the last pass of the norm
+            case OperatorKind::channel_scale:  // with the addition
+                break;
+            case OperatorKind::layer_norm:
+                cycles[EngineKind::vector] += vector_passes(Opcode::norm) * elements / design_.vector.lanes;
+                break;
+            case OperatorKind::l2_norm:
+                cycles[EngineKind::vector] += vector_passes(Opcode::l2_norm) * elements / design_.vector.lanes;
+                if (var_.recipe.kv_cache && op.name.ends_with("k_norm")) {
+                    cycles[EngineKind::quantizer] += 2 * elements / var_.quantizer.lanes;  // keys and values
+                }
+                break;
+            default:
+                cycles[EngineKind::vector] += elements / design_.vector.lanes;
+        }
+    }
+
+    void count_bytes() {
+        const auto weights = static_cast<std::size_t>(Stream::weights);
+        const auto state = static_cast<std::size_t>(Stream::state);
+        const auto& network = var_.network;
+        const auto c = network.width;
+        double block = 0;
+        const double outputs[] = {3.0 * static_cast<double>(c), static_cast<double>(c),
+                                  static_cast<double>(network.hidden()), static_cast<double>(c)};
+        for (std::size_t i = 0; i < layers_.size(); ++i) {
+            block += outputs[i] * static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
+        }
+        if (var_.adaln) {
+            const auto matrices = network.shared_adaln ? 1 : network.depth;
+            shares_[0].bytes[weights] += 2.0 * static_cast<double>(matrices * 6 * c * c);
+        }
+        const auto format = kv_format(var_);
+        for (std::size_t scale = 0; scale < network.scales.size(); ++scale) {
+            auto& bytes = shares_[scale + 1].bytes;
+            bytes[weights] += network.depth * block;
+            if (var_.ends) {
+                bytes[weights] += 2.0 * static_cast<double>(network.codebook * c);
+            }
+            const auto cached = [&](std::int64_t tokens) {
+                return 2.0 * static_cast<double>(network.depth * var_.step.batch() * network.heads * tokens) *
+                       static_cast<double>(models::value_bits(format, network.head_dim()) +
+                                           models::scale_bits(format, network.head_dim())) /
+                       8;
+            };
+            bytes[state] += cached(network.tokens_until(scale));
+            if (scale + 1 < network.scales.size()) bytes[state] += cached(network.scale_tokens(scale));
+        }
+    }
+
+    double port_rate(const MemoryPort& port) const {
+        return design_.port_specification(port).bytes_per_s() * port.channels;
+    }
+
+    double slowest_s(const Share& share) const {
+        double slowest = 0;
+        for (const auto& [engine, count] : share.cycles) slowest = std::max(slowest, count / design_.clock_hz);
+        constexpr double bram_bytes = 36 * 1024 / 8.0;
+        constexpr double uram_bytes = 288 * 1024 / 8.0;
+        const auto held = static_cast<double>(design_.device.available.bram) * bram_bytes +
+                          static_cast<double>(design_.device.available.uram) * uram_bytes;
+        for (const auto& port : design_.memory_ports) {
+            double bytes = 0;
+            for (const auto stream : port.carries) bytes += share.bytes[static_cast<std::size_t>(stream)];
+            slowest = std::max(slowest, (bytes - held) / port_rate(port));
+        }
+        return slowest;
+    }
+
+    void add_memory_limits(const std::array<double, stream_count>& bytes, Bound& result) const {
+        std::map<std::string, double> memory_bytes;
+        std::map<std::string, double> memory_rate;
+        for (const auto& port : design_.memory_ports) {
+            double carried = 0;
+            for (const auto stream : port.carries) carried += bytes[static_cast<std::size_t>(stream)];
+            const auto seconds = carried / port_rate(port);
+            result.limits_s.emplace_back("memory port " + port.name, seconds);
+            result.energy.busy_s["port " + port.name] = seconds;
+            const auto& dram = design_.device.memories.at(port.memory).dram;
+            memory_bytes[port.memory] += carried;
+            memory_rate[port.memory] = std::min(
+                memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
+        }
+        for (const auto& [name, carried] : memory_bytes) {
+            result.limits_s.emplace_back("memory " + name, carried / memory_rate[name]);
+            result.energy.memories[name].bytes = carried;
+        }
+    }
+
+    const Design& design_;
+    const VarDesign& var_;
+    const models::OperatorGraph& graph_;
+    const std::vector<LinearOperands> layers_;
+    std::vector<Share> shares_;
+    double aie_vector_cycles_ = 0;
+};
+
+}  // namespace
+
+Bound var_lower_bound(const Design& design, const models::OperatorGraph& graph) {
+    return VarBound(design, graph).bound();
+}
+
+}  // namespace tilewright::accel

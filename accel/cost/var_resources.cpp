@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/cost/var_resources.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "accel/cost/lut_multiplier.hpp"
+#include "accel/engines/var_timing.hpp"
+#include "accel/schedule/var_layout.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+
+namespace {
+
+std::int64_t round_up(double value) {
+    return static_cast<std::int64_t>(std::ceil(value));
+}
+
+// A binary32 multiply-add: one DSP58, or a multiplier and an adder of DSP48E2.
+double multiply_add_dsp(const Design& design, const CostConstants& constants) {
+    return design.device.dsp_primitive == "DSP58" ? 1
+                                                  : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
+}
+
+// The widest product and the dearest multiplier that any layer's formats need.
+struct Products {
+    double lut = 0;
+    int bits = 0;
+    bool dual = false;
+};
+
+Products products_of(const Design& design, const CostConstants& constants) {
+    Products products;
+    for (const auto& layer : linear_operands(design)) {
+        std::vector<models::NumberFormat> inputs = {layer.activations.format};
+        if (layer.dual) inputs.push_back(layer.dual->negative);
+        for (const auto& format : inputs) {
+            const auto multiplier = lut_multiplier(layer.weights.format, format, constants);
+            products.lut = std::max(products.lut, multiplier.lut);
+            products.bits = std::max(products.bits, multiplier.product_bits);
+        }
+        products.dual = products.dual || layer.dual.has_value();
+    }
+    return products;
+}
+
+}  // namespace
+
+FabricResources var_matrix_resources(const Design& design, const CostConstants& constants) {
+    const auto& engine = design.matrix;
+    const auto multipliers = engine.macs_per_cycle();
+    const auto products = products_of(design, constants);
+    int weight_bits = 0;
+    std::int64_t longest = 1;
+    for (const auto& layer : linear_operands(design)) {
+        weight_bits = std::max(weight_bits, layer.weights.format.bits);
+        longest = std::max(longest, rescale_work(layer).segment);
+    }
+    FabricResources use;
+    double lut = 0;
+    const int leaf_bits = products.bits + 1;
+    if (engine.multiplier == MultiplierKind::dsp) {
+        use.dsp = divide_up(multipliers, engine.products_per_dsp);
+        lut += static_cast<double>(multipliers - use.dsp) * constants.packing_correction_lut;
+    } else {
+        lut += static_cast<double>(multipliers) * products.lut;
+    }
+    // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative and
+    // other inputs are summed apart.
+    const auto trees = engine.outputs * (products.dual ? 2 : 1);
+    const auto tree = adder_tree_lut(constants, engine.inputs, leaf_bits);
+    const auto accumulator = leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
+    lut += static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
+    // A rescaling unit: the sum becomes a binary32 number; product of both scales, product, addition.
+    const auto lanes = rescale_lanes(design);
+    lut += static_cast<double>(lanes) * constants.shift_scale_lut;
+    use.dsp += lanes * round_up(3 * multiply_add_dsp(design, constants));
+    use.lut = round_up(lut);
+    // Two sets of weight registers, one in use while the other is filled; registers behind every product and
+    // every adder.
+    use.ff = multipliers * (2 * weight_bits + leaf_bits) + trees * (tree + accumulator) + lanes * 96;
+    return use;
+}
+
+FabricResources var_quantizer_resources(const Design& design, const CostConstants& constants) {
+    constexpr int compared_bits = 31;  // the magnitude of a binary32 number
+    int bits = 0;
+    bool dual = false;
+    for (const auto& layer : linear_operands(design)) {
+        bits = std::max(bits, layer.activations.format.bits);
+        dual = dual || layer.dual.has_value();
+    }
+    // A comparator takes two bits a LUT; one for the largest magnitude and, as a binary search through the
+    // thresholds, one for each bit of the magnitude, each behind a choice of the next threshold.
+    const double comparator = compared_bits / 2.0 + 1;
+    const double search = (bits - 1) * (comparator + compared_bits);
+    const double lane = comparator + compared_bits + search;
+    FabricResources use;
+    use.lut = round_up(design.var->quantizer.lanes * lane);
+    use.ff = round_up(design.var->quantizer.lanes * 2.0 * compared_bits * bits);
+    // Thresholds times the scale, one after the other while the group before is rounded; the scale itself.
+    use.dsp = round_up((dual ? 2 : 1) * 2 * multiply_add_dsp(design, constants));
+    return use;
+}
+
+FabricResources var_hadamard_resources(const Design& design, const CostConstants& constants) {
+    std::int64_t block = 0;
+    for (const auto& layer : linear_operands(design)) block = std::max(block, layer.rotation_block);
+    if (block == 0 || design.hadamard.points_per_cycle == 0) return {};
+    const auto stages = std::bit_width(static_cast<std::uint64_t>(block)) - 1;
+    const auto points = static_cast<double>(design.hadamard.points_per_cycle);
+    FabricResources use;
+    use.lut = round_up(points * stages * constants.fp32_adder_lut);
+    use.ff = round_up(points * stages * constants.fp32_adder_ff);
+    use.dsp = round_up(points * multiply_add_dsp(design, constants));  // times 1 / sqrt(block)
+    use.bram = divide_up(2 * block * 32 * stages, 36 * 1024);          // reordering between stages
+    return use;
+}
+
+FabricResources var_attention_resources(const Design& design, const CostConstants& constants) {
+    const auto& engine = design.var->attention;
+    FabricResources use;
+    use.dsp = round_up(static_cast<double>(engine.macs_per_cycle()) * multiply_add_dsp(design, constants));
+    // Keys and values become binary32 numbers as they enter the registers.
+    const auto cache = kv_format(*design.var);
+    const auto word = var_buffer_specification(design, Buffer::state, 1).word_bits;
+    if (cache.group_size > 0) {
+        use.lut = round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
+    }
+    use.ff = engine.macs_per_cycle() * 2 * 32 + use.lut;
+    return use;
+}
+
+FabricResources var_softmax_resources(const Design& design, const CostConstants& constants) {
+    const auto lanes = static_cast<double>(design.var->softmax.lanes);
+    FabricResources use;
+    // Difference, two products of the exponential, sum, product with the reciprocal.
+    use.dsp = round_up(5 * lanes * multiply_add_dsp(design, constants));
+    use.lut = round_up(lanes * (constants.exponential_lut + 31));
+    use.ff = round_up(lanes * (constants.exponential_ff + 5 * 32));
+    use.bram = round_up(lanes / 2 * constants.table_bram);
+    return use;
+}
+
+FabricResources var_vector_resources(const Design& design, const CostConstants& constants) {
+    const auto lanes = static_cast<double>(design.vector.lanes);
+    FabricResources use;
+    // Four multiply-adds: mean and variance, modulation, gamma and residual; GELU takes the same ones. Tables
+    // for tanh and the reciprocal root.
+    use.dsp = round_up(4 * lanes * multiply_add_dsp(design, constants));
+    use.lut = round_up(2 * lanes * constants.exponential_lut);
+    use.ff = round_up(lanes * (2 * constants.exponential_ff + 4 * 32));
+    use.bram = round_up(2 * lanes / 2 * constants.table_bram);
+    return use;
+}
+
+memory::ScratchpadSpecification var_buffer_specification(const Design& design, Buffer buffer,
+                                                         std::int64_t bytes) {
+    const auto& var = *design.var;
+    memory::ScratchpadSpecification specification;
+    specification.name = to_string(buffer);
+    specification.kind = design.buffer(buffer).ram;
+    specification.capacity_bytes = bytes;
+    specification.ports = design.buffer(buffer).ports;
+    const auto& port = design.memory_ports[design.port_of(Stream::state)];
+    switch (buffer) {
+        case Buffer::weights:
+            specification.word_bits = weight_word_bits(design);
+            if (design.linear_on_aie()) {
+                const auto& [x, y, z] = design.aie->replication;
+                specification.word_bits = y * z * design.aie->plio_bits;
+            }
+            break;
+        case Buffer::activations:
+            specification.word_bits =
+                32 * std::max<std::int64_t>(design.vector.lanes, var.quantizer.lanes);
+            break;
+        case Buffer::state:  // as for weights: a block of keys or values enters while rows pass
+            specification.word_bits = std::max(
+                std::int64_t{port.width_bits} * port.channels,
+                divide_up(var.attention.macs_per_cycle() * kv_format(var).format.bits, var.tile_tokens));
+            break;
+        case Buffer::intermediates:  // scores are written and read at once
+            specification.banks = 2;
+            specification.word_bits = 32 * std::max(var.attention.outputs, var.softmax.lanes);
+            break;
+    }
+    return specification;
+}
+
+}  // namespace tilewright::accel

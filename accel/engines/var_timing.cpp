@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/engines/var_timing.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "accel/engines/timing.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+
+RescaleWork rescale_work(const LinearOperands& layer) {
+    RescaleWork work;
+    const auto group = [&](const models::Quantization& operand) {
+        return operand.group_size == 0 ? layer.inputs : operand.group_size;
+    };
+    work.segment = std::gcd(group(layer.weights), group(layer.activations));
+    work.per_segment = layer.dual ? 2 : 1;
+    return work;
+}
+
+std::int64_t rescale_lanes(const Design& design) {
+    std::int64_t lanes = 1;
+    for (const auto& layer : linear_operands(design)) {
+        const auto [segment, per_segment] = rescale_work(layer);
+        const auto inputs = std::min<std::int64_t>(design.matrix.inputs, layer.inputs);
+        lanes = std::max(lanes, divide_up(design.matrix.outputs * inputs * per_segment, segment));
+    }
+    return lanes;
+}
+
+std::int64_t weight_word_bits(const Design& design) {
+    int bits = 0;
+    for (const auto& layer : linear_operands(design)) bits = std::max(bits, layer.weights.format.bits);
+    const auto& port = design.memory_ports[design.port_of(Stream::weights)];
+    return std::max(std::int64_t{port.width_bits} * port.channels,
+                    divide_up(design.matrix.macs_per_cycle() * bits, design.var->tile_tokens));
+}
+
+MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
+                           std::int64_t n) {
+    const auto& engine = design.matrix;
+    MatrixTime time;
+    const auto blocks = divide_up(n, engine.outputs) * divide_up(layer.inputs, engine.inputs);
+    const auto refill = divide_up(engine.macs_per_cycle() * layer.weights.format.bits, weight_word_bits(design));
+    time.multiply = m * blocks;
+    time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
+    time.drain = engine.tile_drain_cycles;
+    if (!design.var->pipeline.matrix) {
+        const auto [segment, per_segment] = rescale_work(layer);
+        time.rescale = divide_up(m * n * divide_up(layer.inputs, segment) * per_segment, rescale_lanes(design));
+    }
+    return time;
+}
+
+std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std::int64_t n,
+                             std::int64_t group) {
+    const auto first = std::min(group == 0 ? 1 : group, n);
+    return divide_up(m * n, engine.lanes) + divide_up(first, engine.lanes) + engine.pipeline_cycles;
+}
+
+std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
+    return m * divide_up(n, engine.outputs) * divide_up(k, engine.inputs) + engine.pipeline_cycles;
+}
+
+std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n) {
+    return (m + 1) * divide_up(n, engine.lanes) + engine.pipeline_cycles;
+}
+
+const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers,
+                                   const std::string& operator_name) {
+    constexpr const char* endings[] = {"attn.mat_qkv", "attn.proj", "ffn.fc1", "ffn.fc2"};
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        if (operator_name.ends_with(endings[i]) ||
+            operator_name.ends_with(std::string(endings[i]) + ".quantize")) {
+            return &layers[i];
+        }
+    }
+    return nullptr;
+}
+
+std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                    const Instruction& work) {
+    const auto& var = *design.var;
+    const auto& name = section.operators[work.operator_first].name;
+    switch (work.opcode) {
+        case Opcode::matmul: {
+            if (engine == EngineKind::attention) return attention_cycles(var.attention, work.m, work.n, work.k);
+            if (engine == EngineKind::aie) return aie_matmul_cycles(design, work.m, work.n, work.k);
+            const auto layers = linear_operands(design);
+            return var_matrix_time(design, *linear_layer(layers, name), work.m, work.n).cycles();
+        }
+        case Opcode::quantize: {
+            const auto layers = linear_operands(design);
+            const auto* layer = linear_layer(layers, name);
+            const auto group = layer != nullptr ? layer->activations.group_size
+                                                : models::row_quantization(*var.recipe.kv_cache,
+                                                                           var.network.head_dim())
+                                                      .group_size;
+            return quantize_cycles(var.quantizer, work.m, work.n, group);
+        }
+        case Opcode::hadamard:
+            // k: points of one block of the rotation.
+            return hadamard_cycles(design.hadamard, std::int64_t{work.m} * work.n / work.k, work.k);
+        case Opcode::softmax:
+            return softmax_cycles(var.softmax, work.m, work.n);
+        case Opcode::load:
+        case Opcode::store:
+            return 0;
+        default:
+            return vector_cycles(design.vector, work.opcode, work.m, work.n);
+    }
+}
+
+}  // namespace tilewright::accel

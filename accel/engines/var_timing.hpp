@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycles of the engines that a design for VAR has beside those of timing.hpp: pure functions of the engine's
+// size and the work's shape. docs/modelling.md says what each stands for.
+#pragma once
+
+#include <cstdint>
+
+#include "accel/design/design.hpp"
+#include "accel/schedule/tile_program.hpp"
+
+namespace tilewright::accel {
+
+// The sums of a linear layer that are rescaled apart: every output of every row has one for each segment of
+// inputs that share their scales, and two where inputs have a scale for each sign.
+struct RescaleWork {
+    std::int64_t segment = 0;   // inputs; all of them for formats without scales
+    std::int64_t per_segment = 1;
+};
+RescaleWork rescale_work(const LinearOperands& layer);
+
+// Units that rescale a sum each cycle: as many as keep up with the multipliers in every layer of the design.
+std::int64_t rescale_lanes(const Design& design);
+
+// Bits that the matrix unit's weight registers take from the weight buffer in a cycle: as many as the port
+// brings, or more if a tile of rows would otherwise be through before the next weights are there.
+std::int64_t weight_word_bits(const Design& design);
+
+// A product on the fabric's matrix unit. A block of inputs x outputs weights stays in registers while the rows
+// pass; the next block is loaded meanwhile, so few rows wait for it. Then the pipeline empties. Without
+// pipelining inside the unit the rescaling follows the multiplications.
+struct MatrixTime {
+    std::int64_t multiply = 0;
+    std::int64_t wait_for_weights = 0;
+    std::int64_t rescale = 0;
+    std::int64_t drain = 0;
+
+    std::int64_t cycles() const { return multiply + wait_for_weights + rescale + drain; }
+};
+MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m, std::int64_t n);
+
+// Rounds m x n elements whose scales are shared by `group` elements of a row: the first group's largest
+// magnitude has to be found before anything is rounded.
+std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std::int64_t n,
+                             std::int64_t group);
+
+// [m, k] x [k, n] in binary32.
+std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
+
+// m rows of n scores: the first row's largest score has to be found before anything is exponentiated.
+std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n);
+
+// Cycles of an instruction of a program for VAR on the engine that runs it (not for DMA).
+std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                    const Instruction& work);
+
+// The class of linear layers that an operator is, by its name; nullptr for others. `layers` is that of
+// linear_operands().
+const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers, const std::string& operator_name);
+
+}  // namespace tilewright::accel

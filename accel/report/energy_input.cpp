@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/report/energy_input.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "accel/engines/timing.hpp"
+#include "accel/engines/var_timing.hpp"
+#include "accel/schedule/var_layout.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+// Words that pass each buffer: DMA fills it, engines read and write it, whichever engine does the work.
+std::array<double, buffer_count> buffer_words(const Design& design, const models::OperatorGraph& graph,
+                                              const Activity& activity) {
+    std::array<double, buffer_count> words{};
+    const auto add = [&](Buffer buffer, double bits) {
+        words[static_cast<std::size_t>(buffer)] +=
+            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
+    };
+    for (const auto& port : activity.ports) {
+        for (int i = 0; i < traffic_count; ++i) {
+            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
+            const auto kind = static_cast<Traffic>(i);
+            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
+            // Weights are written by the port and read once by the matrix unit; state is filled and drained.
+            if (kind == Traffic::weights || kind == Traffic::weights_again) add(Buffer::weights, 2 * bits);
+            if (kind == Traffic::ssm_state) add(Buffer::state, bits);
+        }
+    }
+    for (const auto& op : graph.operators) {
+        if (op.layer < 0 && !design.workload.lm_head) continue;
+        const auto elements = static_cast<double>(op.elements());
+        switch (op.kind) {
+            case models::OperatorKind::linear:  // a word of activations a step
+                add(Buffer::activations,
+                    elements /
+                        static_cast<double>(design.linear_on_aie() ? design.aie->native().n
+                                                                   : design.matrix.outputs) *
+                        design.recipe.activations.format.bits);
+                break;
+            case models::OperatorKind::outer_product:
+            case models::OperatorKind::decay_state:
+            case models::OperatorKind::update_state:
+            case models::OperatorKind::contract_state:  // its result is written and read once
+                add(Buffer::intermediates, 2 * elements * design.recipe.ssm_intermediate.bits);
+                if (op.kind == models::OperatorKind::decay_state) {
+                    add(Buffer::state, 2 * elements * design.recipe.state.format.bits);
+                }
+                break;
+            default:  // channels in and out
+                add(Buffer::activations,
+                    2 * elements / static_cast<double>(op.k) * design.recipe.convolution.format.bits);
+                break;
+        }
+    }
+    return words;
+}
+
+// Words of VAR: every block of weights, keys or values enters the registers of its engine once an instruction;
+// rows are read once for each block of outputs, and results are written.
+std::array<double, buffer_count> var_buffer_words(const Design& design, const TileProgram& program,
+                                                  const Activity& activity) {
+    std::array<double, buffer_count> words{};
+    const auto add = [&](Buffer buffer, double bits) {
+        words[static_cast<std::size_t>(buffer)] +=
+            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
+    };
+    for (const auto& port : activity.ports) {
+        for (int i = 0; i < traffic_count; ++i) {
+            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
+            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
+            const auto kind = static_cast<Traffic>(i);
+            const bool weights = kind == Traffic::weights || kind == Traffic::weights_again;
+            add(weights ? Buffer::weights : kind == Traffic::kv_cache ? Buffer::state : Buffer::activations,
+                bits);
+        }
+    }
+    const auto layers = linear_operands(design);
+    constexpr double element = 32;
+    const auto cache_bits = kv_format(*design.var).format.bits;
+    for (const auto& section : program.sections) {
+        const auto repeat = static_cast<double>(section.repeat);
+        for (const auto& stream : section.streams) {
+            for (const auto& work : stream) {
+                if (work.operator_count == 0) continue;
+                const double m = work.m;
+                const double n = work.n;
+                const double k = work.k;
+                const auto& op = section.operators[work.operator_first];
+                const auto* layer = linear_layer(layers, op.name);
+                if (work.opcode == Opcode::matmul && op.kind == models::OperatorKind::linear) {
+                    const double bits = layer != nullptr ? layer->weights.format.bits : 16;
+                    const double inputs = layer != nullptr ? layer->activations.format.bits : element;
+                    const double outputs =
+                        layer != nullptr ? design.matrix.outputs : design.var->attention.outputs;
+                    add(Buffer::weights, repeat * n * k * bits);
+                    add(Buffer::activations, repeat * (m * k * std::ceil(n / outputs) * inputs + m * n * element));
+                } else if (work.opcode == Opcode::matmul) {
+                    add(Buffer::state, repeat * n * k * cache_bits);
+                    add(Buffer::intermediates, repeat * m * std::max(n, k) * element);
+                    add(Buffer::activations, repeat * m * std::min(n, k) * element);
+                } else if (work.opcode == Opcode::softmax) {
+                    add(Buffer::intermediates, repeat * 2 * m * n * element);
+                } else {  // in and out
+                    add(Buffer::activations, repeat * 2 * m * n * element);
+                }
+            }
+        }
+    }
+    return words;
+}
+
+double aie_vector_cycles(const Design& design, const TileProgram& program) {
+    double cycles = 0;
+    if (!design.linear_on_aie()) return cycles;
+    for (const auto& section : program.sections) {
+        for (const auto& stream : section.streams) {
+            for (const auto& work : stream) {
+                if (work.opcode != Opcode::matmul) continue;
+                cycles +=
+                    static_cast<double>(section.repeat * aie_vector_cycles(design, work.m, work.n, work.k));
+            }
+        }
+    }
+    return cycles;
+}
+
+}  // namespace
+
+EnergyInput energy_input(const Design& design, const models::OperatorGraph& graph, const TileProgram& program,
+                         const Activity& activity) {
+    EnergyInput input;
+    input.duration_s = memory::seconds(activity.duration);
+    for (const auto& engine : activity.engines) {
+        if (engine.kind != EngineKind::dma)
+            input.busy_s[to_string(engine.kind)] += memory::seconds(engine.busy);
+    }
+    for (std::size_t i = 0; i < activity.ports.size(); ++i) {
+        input.busy_s["port " + activity.ports[i].name] =
+            memory::seconds(activity.ports[i].data_busy) / design.memory_ports[i].channels;
+    }
+    input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
+    input.aie_vector_cycles = aie_vector_cycles(design, program);
+    input.buffer_words = design.var ? var_buffer_words(design, program, activity) : buffer_words(design, graph, activity);
+    for (const auto& [name, statistics] : activity.memories) {
+        input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
+                                static_cast<double>(statistics.row_activations)};
+    }
+    return input;
+}
+
+}  // namespace tilewright::accel
