@@ -80,6 +80,9 @@ struct MemoryPort {
     int width_bits = 256;
     int burst_beats = 256;
     int outstanding = 1;  // transfers in flight
+    int outstanding_bursts = 32;  // AXI bursts on their way; PG406: an NMU accepts 32 reads and 32 writes
+    int qos_weight = 1;           // share of a channel among the ports that want it
+    std::optional<int> hops;      // NoC switches to the memory controller; absent: the device's figure
     int first_channel = 0;
     int channels = 1;
     bool scales_inside_burst =
@@ -147,7 +150,7 @@ struct Design {
     std::size_t port_of(Stream stream) const;
     // The fabric side of a port.
     memory::PortSpecification port_specification(const MemoryPort& port) const {
-        return {port.name, port.width_bits, clock_hz};
+        return {port.name, port.width_bits, clock_hz, port.hops};
     }
     models::MambaStep step() const;
     const std::string& network_name() const { return var ? var->network.name : network.name; }

@@ -88,6 +88,9 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.width_bits = from.at("width_bits").get<int>();
     port.burst_beats = from.at("burst_beats").get<int>();
     port.outstanding = from.at("outstanding").get<int>();
+    port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
+    port.qos_weight = from.value("qos_weight", port.qos_weight);
+    if (from.contains("hops")) port.hops = from.at("hops").get<int>();
     port.first_channel = from.value("first_channel", 0);
     port.channels = from.value("channels", 1);
     port.scales_inside_burst = from.value("scales_inside_burst", true);

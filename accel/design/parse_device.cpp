@@ -164,6 +164,10 @@ Device parse_device(const json& document, const std::string& file, const std::st
     device.interconnect.packet_bytes = count(net.at("packet_bytes"));
     device.interconnect.request_latency_cycles = static_cast<int>(count(net.at("request_latency_cycles")));
     device.interconnect.response_latency_cycles = static_cast<int>(count(net.at("response_latency_cycles")));
+    if (net.contains("switch_latency_cycles")) {
+        device.interconnect.switch_latency_cycles = static_cast<int>(count(net.at("switch_latency_cycles")));
+        device.interconnect.hops = static_cast<int>(count(net.at("hops")));
+    }
     device.interconnect_j_per_byte = quantity(net.at("energy_j_per_byte"));
     for (const auto& [name, memory] : document.at("memories").items()) {
         device.memories.emplace(

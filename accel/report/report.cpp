@@ -107,7 +107,8 @@ ordered_json bandwidth_account(const Activity& activity, std::size_t index,
             {"turnaround", fraction(statistics.turnaround_stall)},
             {"column_latency", fraction(statistics.column_stall)},
             {"port_limit", fraction(occupancy.active - served)},
-            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active)},
+            {"outstanding_limit", fraction(occupancy.limited)},
+            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active - occupancy.limited)},
             {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
             {"channels", occupancy.channels}};
 }
@@ -146,6 +147,7 @@ ordered_json memory_json(const Evaluation& evaluation) {
         ports[port.name] = {{"memory", port.memory},
                             {"bursts", port.bursts},
                             {"data_busy_s", memory::seconds(port.data_busy)},
+                            {"arbitration_s", memory::seconds(port.arbitration)},
                             {"traffic", std::move(traffic)}};
     }
     auto& buffers = result["buffers"];

@@ -23,6 +23,14 @@ using memory::TimeFs;
 struct MemorySystem {
     std::unique_ptr<memory::Interconnect> interconnect;
     std::vector<std::unique_ptr<memory::DramController>> controllers;
+    std::vector<std::unique_ptr<memory::ChannelArbiter>> arbiters;  // of the channels that ports share
+};
+
+// A port's initiator, and the memory channel that it goes to.
+struct Initiator {
+    memory::DmaChannel* dma = nullptr;
+    const MemoryPort* port = nullptr;
+    int channel = 0;
 };
 
 class Accelerator : public sc_core::sc_module {
@@ -95,13 +103,14 @@ class Accelerator : public sc_core::sc_module {
     void build_memories() {
         for (const auto& [name, device_memory] : design_.device.memories) {
             std::vector<memory::PortSpecification> ports;
-            std::vector<memory::DmaChannel*> initiators;
+            std::vector<Initiator> initiators;
             for (std::size_t i = 0; i < dmas_.size(); ++i) {
                 const auto& port = design_.memory_ports[i];
                 if (port.memory != name) continue;
-                for (const auto& channel : dmas_[i]->channels) {
+                for (std::size_t c = 0; c < dmas_[i]->channels.size(); ++c) {
                     ports.push_back(design_.port_specification(port));
-                    initiators.push_back(channel.get());
+                    initiators.push_back(
+                        {dmas_[i]->channels[c].get(), &port, port.first_channel + static_cast<int>(c)});
                 }
             }
             if (ports.empty()) continue;
@@ -111,7 +120,7 @@ class Accelerator : public sc_core::sc_module {
                 (name + "_interconnect").c_str(), design_.device.interconnect, ports,
                 dram.organization.channels, dram.organization.channel_bytes);
             for (std::size_t i = 0; i < initiators.size(); ++i) {
-                initiators[i]->socket.bind(*system.interconnect->port_sockets[i]);
+                initiators[i].dma->socket.bind(*system.interconnect->port_sockets[i]);
             }
             for (int c = 0; c < dram.organization.channels; ++c) {
                 system.controllers.push_back(std::make_unique<memory::DramController>(
@@ -122,7 +131,34 @@ class Accelerator : public sc_core::sc_module {
                     system.controllers.back()->attach(&environment_.executor->memory(name));
                 }
             }
+            share_channels(name, device_memory, initiators, system);
             memories_.emplace(name, std::move(system));
+        }
+    }
+
+    // Channels that several ports go to get an arbiter. It looks ahead as far as the controller's queue.
+    void share_channels(const std::string& name, const DeviceMemory& memory,
+                        const std::vector<Initiator>& initiators, MemorySystem& system) {
+        const auto& timing = memory.dram.timing;
+        const auto lookahead = memory.controller.read_queue * timing.column_spacing() *
+                               memory::period_fs(timing.clock_hz);
+        for (int c = 0; c < memory.dram.organization.channels; ++c) {
+            std::vector<std::size_t> ports;
+            std::int64_t longest = 0;
+            for (std::size_t i = 0; i < initiators.size(); ++i) {
+                if (initiators[i].channel != c) continue;
+                ports.push_back(i);
+                longest = std::max(longest, initiators[i].dma->burst_bytes());
+            }
+            if (ports.size() < 2) continue;
+            auto arbiter = std::make_unique<memory::ChannelArbiter>(
+                (name + "_arbiter" + std::to_string(c)).c_str(), lookahead);
+            for (const auto i : ports) {
+                arbiter->add(*initiators[i].dma, initiators[i].port->qos_weight, longest,
+                             system.interconnect->request_latency(i));
+                initiators[i].dma->share(*arbiter);
+            }
+            system.arbiters.push_back(std::move(arbiter));
         }
     }
 
@@ -164,6 +200,7 @@ MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
         ++result.channels;
         result.active += channel.active;
         result.in_flight += channel.in_flight;
+        result.limited += channel.limited;
     }
     return result;
 }

@@ -51,7 +51,8 @@ struct PortActivity {
     std::string name;
     std::string memory;
     std::int64_t bursts = 0;
-    memory::TimeFs data_busy = 0;  // data moving, added up over the channels
+    memory::TimeFs data_busy = 0;    // data moving, added up over the channels
+    memory::TimeFs arbitration = 0;  // bursts ready and waiting for their turn, where ports share a channel
     std::array<TrafficActivity, traffic_count> traffic{};
 };
 
@@ -61,6 +62,7 @@ struct MemoryOccupancy {
     std::int64_t channels = 0;
     memory::TimeFs active = 0;     // a burst is served or moves through its port
     memory::TimeFs in_flight = 0;  // a burst is active or on the way
+    memory::TimeFs limited = 0;    // nothing active, and a port has as many bursts on their way as it may
 };
 
 struct BufferActivity {

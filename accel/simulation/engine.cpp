@@ -267,7 +267,8 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     : Engine(name, index, environment), port_(port), layout_(layout) {
     for (int i = 0; i < port.channels; ++i) {
         channels.push_back(std::make_unique<memory::DmaChannel>(("channel" + std::to_string(i)).c_str(),
-                                                                port.width_bits / 8, port.burst_beats));
+                                                                port.width_bits / 8, port.burst_beats,
+                                                                port.outstanding_bursts));
     }
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
@@ -276,16 +277,32 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     dont_initialize();
 }
 
-memory::TimeFs DmaEngine::issue(const Step& step, const Instruction& work) {
+// A deque keeps its elements in place while others come and go at its ends.
+void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
     auto* executor = environment_.executor;
-    TimeFs done = 0;
+    transfer.unissued = channels.size();
     for (std::size_t i = 0; i < channels.size(); ++i) {
-        auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(step, i).data();
-        done = std::max(done, channels[i]->transfer(
-                                  layout_.address(work, step.repetition, i), layout_.share(work.value_bytes),
-                                  layout_.share(work.scale_bytes), work.opcode == Opcode::store, data));
+        auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(transfer.step, i).data();
+        const memory::DmaTransfer part{
+            layout_.address(work, transfer.step.repetition, i), layout_.share(work.value_bytes),
+            layout_.share(work.scale_bytes), work.opcode == Opcode::store, data};
+        if (!channels[i]->shared()) {
+            transfer.done = std::max(transfer.done, channels[i]->transfer(part));
+            --transfer.unissued;
+            continue;
+        }
+        channels[i]->request(part, [this, &transfer](TimeFs done) {
+            transfer.done = std::max(transfer.done, done);
+            if (--transfer.unissued == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
+        });
     }
-    return done;
+}
+
+// The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
+void DmaEngine::expect_oldest(TimeFs time) {
+    if (in_flight_.empty() || in_flight_.front().unissued > 0) return;
+    done_.notify(memory::to_sc_time(std::max(in_flight_.front().done, time) - time));
+    show_oldest(time);
 }
 
 void DmaEngine::count(const Instruction& work) {
@@ -309,7 +326,7 @@ void DmaEngine::count(const Instruction& work) {
 void DmaEngine::show_oldest(TimeFs time) {
     if (environment_.observer == nullptr) return;
     const auto& oldest = in_flight_.front();
-    environment_.observer->work(time, oldest.done, index_, instruction(oldest.step));
+    environment_.observer->work(time, std::max(oldest.done, time), index_, instruction(oldest.step));
 }
 
 void DmaEngine::proceed() {
@@ -326,14 +343,11 @@ void DmaEngine::proceed() {
         start_current(time);
         const auto& work = current();
         count(work);
-        const auto done = issue(step(), work);
-        // Completions are reported in order.
-        const auto ordered = in_flight_.empty() ? done : std::max(done, in_flight_.back().done);
-        in_flight_.push_back({step(), ordered});
+        in_flight_.push_back({step()});
+        issue(in_flight_.back(), work);
         if (in_flight_.size() == 1) {
             busy_since_ = time;
-            done_.notify(memory::to_sc_time(ordered - time));
-            show_oldest(time);
+            expect_oldest(time);
         }
         advance();
     }
@@ -341,22 +355,24 @@ void DmaEngine::proceed() {
 
 void DmaEngine::on_done() {
     const auto time = now();
-    while (!in_flight_.empty() && in_flight_.front().done <= time) {
+    while (!in_flight_.empty() && in_flight_.front().unissued == 0 && in_flight_.front().done <= time) {
         const auto transfer = in_flight_.front();
         in_flight_.pop_front();
         activity_.busy += time - busy_since_;
         busy_by_label_[instruction(transfer.step).label] += time - busy_since_;
         busy_since_ = time;
-        if (!in_flight_.empty()) show_oldest(time);
+        expect_oldest(time);
         complete(transfer.step);
     }
-    if (!in_flight_.empty()) done_.notify(memory::to_sc_time(in_flight_.front().done - time));
     proceed();
 }
 
 PortActivity DmaEngine::port_activity() const {
     auto result = port_activity_;
-    for (const auto& channel : channels) result.bursts += channel->bursts();
+    for (const auto& channel : channels) {
+        result.bursts += channel->bursts();
+        result.arbitration += channel->arbitration();
+    }
     return result;
 }
 

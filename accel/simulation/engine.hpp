@@ -137,12 +137,14 @@ class DmaEngine : public Engine {
     SC_HAS_PROCESS(DmaEngine);
     struct Transfer {
         Step step;
-        memory::TimeFs done = 0;
+        memory::TimeFs done = 0;     // known once `unissued` is 0
+        std::size_t unissued = 0;    // channels whose bursts still wait for their turn
     };
 
     void on_done();
     void proceed() override;
-    memory::TimeFs issue(const Step& step, const Instruction& work);
+    void issue(Transfer& transfer, const Instruction& work);
+    void expect_oldest(memory::TimeFs time);
     void count(const Instruction& work);
     void show_oldest(memory::TimeFs time);
 

@@ -4,36 +4,73 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <systemc>
+#include <vector>
 
 #include <tlm.h>
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include "memory/burst_extension.hpp"
+#include "memory/noc/channel_arbiter.hpp"
 
 namespace tilewright::memory {
 
-class DmaChannel : public sc_core::sc_module {
+struct DmaTransfer {
+    std::int64_t address = 0;
+    std::int64_t value_bytes = 0;
+    std::int64_t scale_bytes = 0;
+    bool write = false;
+    std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
+};
+
+class DmaChannel : public sc_core::sc_module, public BurstSource {
   public:
     tlm_utils::simple_initiator_socket<DmaChannel> socket{"socket"};
 
-    // Bursts are at most `burst_beats` beats of `beat_bytes` bytes.
-    DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, std::int64_t burst_beats);
+    // Bursts are at most `burst_beats` beats of `beat_bytes` bytes, `outstanding_bursts` of them on their
+    // way.
+    DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, std::int64_t burst_beats,
+               std::int64_t outstanding_bursts);
     ~DmaChannel() override;
     DmaChannel(const DmaChannel&) = delete;
     DmaChannel& operator=(const DmaChannel&) = delete;
 
-    // Issues the bursts of one transfer now and returns the absolute time at which the last byte has arrived.
-    // The data are `values` and, behind them, scales: each part is padded to whole beats, since the two go to
-    // different buffers. `data`, if given, holds as many bytes, padding included, to be written or to be
-    // filled. Throws std::out_of_range for an address that no memory answers.
-    TimeFs transfer(std::int64_t address, std::int64_t value_bytes, std::int64_t scale_bytes, bool write,
-                    std::byte* data = nullptr);
+    // Issues the bursts of one transfer, each as soon as there may be one more on its way, and returns the
+    // absolute time at which the last byte has arrived. The data are values and, behind them, scales: each
+    // part is padded to whole beats, since the two go to different buffers. Throws std::out_of_range for an
+    // address that no memory answers.
+    TimeFs transfer(const DmaTransfer& transfer);
+
+    // The channel's bursts wait for an arbiter; from now on transfers are requested.
+    void share(ChannelArbiter& arbiter) { arbiter_ = &arbiter; }
+    bool shared() const { return arbiter_ != nullptr; }
+    // As transfer(), but `done` is called with the time at which the last byte will have arrived, once the
+    // last burst has been issued. Transfers are served in order.
+    void request(const DmaTransfer& transfer, std::function<void(TimeFs)> done);
 
     std::int64_t bursts() const { return bursts_; }
+    std::int64_t burst_bytes() const { return burst_bytes_; }
+
+    std::int64_t next_burst_bytes() const override;
+    TimeFs next_burst_allowed() const override { return on_their_way_[oldest_]; }
+    TimeFs issue_burst() override;
+    void waited(TimeFs time) override { arbitration_ += time; }
+
+    // Time that bursts were ready and waited for their turn at a shared channel.
+    TimeFs arbitration() const { return arbitration_; }
 
   private:
-    TimeFs burst(std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
+    struct Request {
+        DmaTransfer rest;
+        std::int64_t left = 0;
+        TimeFs end = 0;
+        TimeFs requested = 0;
+        std::function<void(TimeFs)> done;
+    };
+
+    TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     std::int64_t padded(std::int64_t bytes) const {
         return (bytes + beat_bytes_ - 1) / beat_bytes_ * beat_bytes_;
     }
@@ -41,6 +78,11 @@ class DmaChannel : public sc_core::sc_module {
     std::int64_t beat_bytes_;
     std::int64_t burst_bytes_;
     std::int64_t bursts_ = 0;
+    TimeFs arbitration_ = 0;
+    std::vector<TimeFs> on_their_way_;  // ends of the last bursts, a ring
+    std::size_t oldest_ = 0;
+    ChannelArbiter* arbiter_ = nullptr;
+    std::deque<Request> requests_;
     tlm::tlm_generic_payload payload_;
     BurstExtension timing_;
 };

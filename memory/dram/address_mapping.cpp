@@ -58,6 +58,7 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
         return std::invalid_argument("\"" + name + "\" is no address mapping; allowed: " + allowed_names());
     };
     const bool own_group = name.find("Bg") != std::string::npos;
+    const bool group_above_bank = name == "ChRaBaRoCo";
     std::vector<std::string_view> seen;
     if (name.size() != (own_group ? 12U : 10U)) throw unknown();
     for (std::size_t at = name.size(); at > 0; at -= 2) {
@@ -71,8 +72,9 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
         } else if (token == "Bg") {
             add(bank_group, bank_group_bits_);
         } else if (token == "Ba") {
-            if (!own_group) add(bank_group, bank_group_bits_);
+            if (!own_group && !group_above_bank) add(bank_group, bank_group_bits_);
             add(bank, bank_bits_);
+            if (group_above_bank) add(bank_group, bank_group_bits_);
         } else if (token == "Ro") {
             add(row, row_bits);
         } else if (token == "Co") {

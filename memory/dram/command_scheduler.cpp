@@ -9,8 +9,6 @@ namespace tilewright::memory {
 
 namespace {
 
-constexpr auto never = std::numeric_limits<MemoryClock>::max();
-
 bool same_line(const DramAddress& a, const DramAddress& b) {
     return a.column == b.column && a.row == b.row && a.bank == b.bank && a.bank_group == b.bank_group &&
            a.rank == b.rank;
@@ -154,9 +152,10 @@ bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind 
     return true;
 }
 
-// Keeps, of each kind, the access whose command may be given soonest, the oldest of several.
-void DramCommandScheduler::consider(std::vector<Access>& queue, Choices& choices) const {
+// The access whose command may be given soonest, the oldest of several.
+DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& queue) const {
     const bool claimed = &queue == &opened_;
+    Choice choice;
     for (std::size_t i = 0; i < queue.size(); ++i) {
         const auto& access = queue[i];
         const auto& bank = banks_[static_cast<std::size_t>(access.bank)];
@@ -166,16 +165,16 @@ void DramCommandScheduler::consider(std::vector<Access>& queue, Choices& choices
         auto earliest = timer_.earliest(kind, access.address.rank, access.group, access.bank);
         earliest.clock = std::max(earliest.clock, now_);
         if (!claimed && delays_refresh(access, kind, earliest.clock)) continue;
-        auto& choice = claimed ? choices.claimed : is_column(kind) ? choices.column : choices.row;
-        if (choice.queue != nullptr && choice.ready <= earliest.clock) continue;
+        if (choice.ready <= earliest.clock) continue;
         if (earliest.loss == DramLoss::row_miss || earliest.loss == DramLoss::idle) {
             const bool conflict = bank.conflict || kind == DramCommandKind::precharge;
             earliest.loss = is_column(kind) ? bank.opening
                             : conflict      ? DramLoss::row_conflict
                                             : DramLoss::row_miss;
         }
-        choice = {&queue, i, earliest.clock, earliest.loss};
+        choice = {&queue, i, earliest.clock, earliest.loss, is_column(kind)};
     }
+    return choice;
 }
 
 // Gives a command of a refresh that is due. False if there is none for this clock; `horizon` is then at most
@@ -233,30 +232,24 @@ void DramCommandScheduler::step(MemoryClock until) {
         now_ = horizon;
         return;
     }
-    Choices choices;
-    consider(opened_, choices);
-    consider(served_queue(), choices);
-    // What holds the pins up, if nothing can be given now, is what the soonest column waits for.
-    auto loss = DramLoss::refresh;
-    auto soonest = never;
-    for (const auto* choice : {&choices.claimed, &choices.column, &choices.row}) {
-        if (choice->queue == nullptr) continue;
-        if (choice->ready <= now_) {
-            if (soonest == never) loss = choice->loss;
-            issue_for(*choice->queue, choice->index);
-            ++now_;
-            lose(now_, loss);
-            return;
-        }
-        const bool row = choice == &choices.row;
-        if (choice->ready < soonest && !(row && soonest != never)) {
-            loss = choice->loss;
-            soonest = choice->ready;
-        }
-        horizon = std::min(horizon, choice->ready);
+    // What was opened goes first; the queues have their turn in a clock that it leaves free.
+    const auto opened = soonest(opened_);
+    auto choice = opened;
+    auto binding = opened;  // the column that could use the pins soonest
+    if (opened.ready > now_) {
+        const auto queued = soonest(served_queue());
+        if (queued.ready < opened.ready && (queued.column || opened.queue == nullptr)) binding = queued;
+        if (queued.ready <= now_ || opened.queue == nullptr) choice = queued;
+        horizon = std::min(horizon, queued.ready);
     }
-    now_ = horizon;
-    lose(now_, loss);
+    horizon = std::min(horizon, opened.ready);
+    if (choice.ready <= now_) {
+        issue_for(*choice.queue, choice.index);
+        ++now_;
+    } else {
+        now_ = horizon;
+    }
+    lose(now_, binding.queue == nullptr ? DramLoss::refresh : binding.loss);
 }
 
 void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row) {

@@ -5,11 +5,12 @@
 // goes to (FR-FCFS: Rixner et al., ISCA 2000)
 //   1. a refresh that is due (all-bank, every REFI, ranks closed first; not postponed), behind the accesses
 //      whose rows were already opened for them,
-//   2. the oldest access whose row was opened for it; it left its queue with the activate,
-//   3. the oldest access of the queue that is served whose row is open,
-//   4. the oldest one that needs a row opened or another one closed; a row that was opened for an access
-//   stays
-//      open until that access has been served.
+//   2. the oldest access whose row was opened for it and whose column may be given; it left its queue with
+//      the activate,
+//   3. the oldest access of the queue that is served whose next command (column, activate or precharge) may
+//      be given. A row that was opened for an access stays open until that access has been served; otherwise
+//      a row may be closed although a younger access hits it.
+// That order is the one of Ramulator 2 (Luo et al., IEEE CAL 2023); docs/memory.md compares.
 // Writes are posted: they wait until their queue is fuller than the high watermark or no read waits, and are
 // then drained until it is emptier than the low watermark and a read waits. A read of an address that a
 // posted write holds is answered from the queue in one clock; a write waits for older reads of its address.
@@ -20,6 +21,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -89,6 +91,7 @@ class DramCommandScheduler {
     void record(std::vector<DramCommand>& log) { log_ = &log; }
 
   private:
+    static constexpr MemoryClock never = std::numeric_limits<MemoryClock>::max();
     struct Access {
         std::int64_t id = 0;
         DramAddress address;
@@ -107,8 +110,9 @@ class DramCommandScheduler {
     struct Choice {
         std::vector<Access>* queue = nullptr;  // null: none found
         std::size_t index = 0;
-        MemoryClock ready = 0;
+        MemoryClock ready = never;
         DramLoss loss = DramLoss::idle;
+        bool column = false;
     };
 
     void step(MemoryClock until);
@@ -117,12 +121,7 @@ class DramCommandScheduler {
     bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
     bool is_queued(bool write, const DramAddress& address) const;
     std::vector<Access>& served_queue();
-    struct Choices {
-        Choice claimed;
-        Choice column;
-        Choice row;
-    };
-    void consider(std::vector<Access>& queue, Choices& choices) const;
+    Choice soonest(std::vector<Access>& queue) const;
     DramCommandKind next_command(const Access& access) const;
     void issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row);
     void issue_for(std::vector<Access>& queue, std::size_t index);

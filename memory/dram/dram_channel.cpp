@@ -85,9 +85,8 @@ DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address,
         auto bus_ready = bus_free_;
         if (bus_free_ > 0 && write != last_was_write_) {
             ++statistics_.turnarounds;
-            // Write to read: the read command waits WTR after the last write data. Read to write: two clocks
-            // of bus turnaround.
-            bus_ready += write ? clocks(2) : clocks(timing.wtr_l + timing.cl);
+            // Write to read: the read command waits WTR after the last write data.
+            bus_ready += clocks(write ? timing.rtw_gap : timing.wtr_l + timing.cl);
         }
         const auto start = std::max(arrival, bus_free_);
         const auto begin = std::max({data_ready, bus_ready, start});

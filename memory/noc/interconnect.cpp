@@ -17,8 +17,6 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
     : sc_module(name),
       specification_(specification),
       channel_bytes_(channel_bytes),
-      request_latency_(specification.request_latency_cycles * period_fs(specification.clock_hz)),
-      response_latency_(specification.response_latency_cycles * period_fs(specification.clock_hz)),
       link_period_(period_fs(specification.clock_hz)),
       timelines_(static_cast<std::size_t>(channels)),
       links_(ports.size()) {
@@ -26,6 +24,9 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         Lane lane;
         lane.beat_period = period_fs(ports[i].clock_hz);
         lane.beat_bytes = ports[i].beat_bytes();
+        const auto switches = ports[i].hops.value_or(specification.hops) * specification.switch_latency_cycles;
+        lane.request_latency = (specification.request_latency_cycles + switches) * link_period_;
+        lane.response_latency = (specification.response_latency_cycles + switches) * link_period_;
         ports_.push_back(lane);
         auto socket = std::make_unique<PortSocket>(("port" + std::to_string(i)).c_str());
         socket->register_b_transport(this, &Interconnect::b_transport, static_cast<int>(i));
@@ -44,11 +45,16 @@ TimeFs Interconnect::link_time(std::int64_t bytes, bool write) const {
     return (flits + (write ? packets : 0)) * link_period_;
 }
 
+void Interconnect::active(std::size_t channel, TimeFs begin, TimeFs end) {
+    timelines_[channel].active.add(begin, end);
+    timelines_[channel].active_or_limited.add(begin, end);
+}
+
 TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
                           std::size_t channel) {
     const auto now = to_fs(sc_core::sc_time_stamp());
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    auto delay = to_sc_time(issue + request_latency_ - now);
+    auto delay = to_sc_time(issue + port.request_latency - now);
     (*channel_sockets[channel])->b_transport(payload, delay);
     const auto& burst = *payload.get_extension<BurstExtension>();
     // Data streams: it enters the link when its first bytes are there and leaves the port no earlier than its
@@ -57,10 +63,10 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     link.free = std::max(burst.last_data, on_link + link_time(bytes, false));
     link.busy += link_time(bytes, false);
     const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
-    const auto begin = std::max(on_link + response_latency_, port.free);
-    port.free = std::max(link.free + response_latency_, begin + move);
+    const auto begin = std::max(on_link + port.response_latency, port.free);
+    port.free = std::max(link.free + port.response_latency, begin + move);
     port.busy += move;
-    timelines_[channel].active.add(port.free - move, port.free);
+    active(channel, port.free - move, port.free);
     return port.free;
 }
 
@@ -72,15 +78,15 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
     const auto begin = std::max(issue, port.free);
     port.free = begin + move;
     port.busy += move;
-    timelines_[channel].active.add(begin, port.free);
+    active(channel, begin, port.free);
     const auto on_link = std::max(begin, link.free);
     link.free = std::max(port.free, on_link + link_time(bytes, true));
     link.busy += link_time(bytes, true);
-    auto delay = to_sc_time(on_link + request_latency_ - now);
+    auto delay = to_sc_time(on_link + port.request_latency - now);
     (*channel_sockets[channel])->b_transport(payload, delay);
     const auto stored =
-        std::max(payload.get_extension<BurstExtension>()->last_data, link.free + request_latency_);
-    return stored + response_latency_;
+        std::max(payload.get_extension<BurstExtension>()->last_data, link.free + port.request_latency);
+    return stored + port.response_latency;
 }
 
 void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -99,7 +105,8 @@ void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_c
     auto& timeline = timelines_[channel];
     const auto& burst = *payload.get_extension<BurstExtension>();
     ++timeline.bursts;
-    timeline.active.add(burst.service_begin, burst.last_data);
+    active(channel, burst.service_begin, burst.last_data);
+    if (burst.allowed > burst.wanted) timeline.active_or_limited.add(burst.wanted, burst.allowed);
     timeline.in_flight.add(issue, done);
     delay = to_sc_time(done - now);
 }

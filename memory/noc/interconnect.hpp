@@ -23,6 +23,8 @@ struct ChannelOccupancy {
     std::int64_t bursts = 0;
     TimeFs active = 0;     // a burst is served by the memory or moves through its port
     TimeFs in_flight = 0;  // a burst has been issued and is not done: active, or on the way
+    // Nothing is active, and a burst waits because its port has as many on their way as it may.
+    TimeFs limited = 0;
 };
 
 // Routes by address: channel i owns [i * channel_bytes, (i + 1) * channel_bytes). Every port moves one beat a
@@ -43,8 +45,11 @@ class Interconnect : public sc_core::sc_module {
     TimeFs port_busy(std::size_t port) const { return ports_[port].busy; }
     ChannelOccupancy occupancy(std::size_t channel) const {
         const auto& timeline = timelines_[channel];
-        return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered()};
+        const auto active = timeline.active.covered();
+        return {timeline.bursts, active, timeline.in_flight.covered(),
+                timeline.active_or_limited.covered() - active};
     }
+    TimeFs request_latency(std::size_t port) const { return ports_[port].request_latency; }
 
   private:
     struct Lane {
@@ -52,12 +57,15 @@ class Interconnect : public sc_core::sc_module {
         TimeFs busy = 0;
         TimeFs beat_period = 0;
         std::int64_t beat_bytes = 1;
+        TimeFs request_latency = 0;
+        TimeFs response_latency = 0;
     };
 
     struct Timeline {
         std::int64_t bursts = 0;
         IntervalUnion active;
         IntervalUnion in_flight;
+        IntervalUnion active_or_limited;
     };
 
     void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -65,11 +73,10 @@ class Interconnect : public sc_core::sc_module {
     TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
                  std::size_t channel);
     TimeFs link_time(std::int64_t bytes, bool write) const;
+    void active(std::size_t channel, TimeFs begin, TimeFs end);
 
     InterconnectSpecification specification_;
     std::int64_t channel_bytes_;
-    TimeFs request_latency_;
-    TimeFs response_latency_;
     TimeFs link_period_;
     std::vector<Lane> ports_;
     std::vector<Timeline> timelines_;  // by channel

@@ -45,6 +45,9 @@ TEST_CASE("mappings read from the most to the least significant field") {
     const AddressMapping high("ChRaBaRoCo", dram);
     CHECK(tied(high.decode(access)) == std::tuple(0, 0, 0, 0, 0, 1));
     CHECK(tied(high.decode(128 * access)) == std::tuple(0, 0, 0, 0, 1, 0));
+    const auto bank_accesses = 128 * dram.organization.rows_per_bank();
+    CHECK(tied(high.decode(bank_accesses * access)) == std::tuple(0, 0, 0, 1, 0, 0));  // bank before group
+    CHECK(tied(high.decode(4 * bank_accesses * access)) == std::tuple(0, 0, 1, 0, 0, 0));
     CHECK(high.decode(dram.organization.channel_bytes).channel == 1);
     const AddressMapping rotating("RoBaRaCoBgCh", dram);
     CHECK(tied(rotating.decode(2 * access)) == std::tuple(0, 0, 1, 0, 0, 0));

@@ -19,11 +19,11 @@ constexpr TimeFs ns = 1'000'000;
 // Two ports in front of one DDR4 channel: 256 bits at 400 MHz, and 128 bits at 100 MHz.
 struct Harness {
     tilewright::accel::SimulationContext context;
-    InterconnectSpecification specification{"noc", 1e9, 16, 256, 60, 60};
+    InterconnectSpecification specification{"noc", 1e9, 16, 256, 40, 40, 2, 10};
     Interconnect interconnect{"noc", specification, {{"fast", 256, 400e6}, {"slow", 128, 100e6}}, 1, 1 << 20};
     DramController controller{"ddr4", ddr4(1 << 20), 0};
-    DmaChannel fast{"fast", 32, 256};
-    DmaChannel slow{"slow", 16, 4};
+    DmaChannel fast{"fast", 32, 256, 32};
+    DmaChannel slow{"slow", 16, 4, 32};
 
     Harness() {
         fast.socket.bind(*interconnect.port_sockets[0]);
@@ -41,24 +41,24 @@ TEST_CASE("a short read takes the way there, the DRAM and the way back") {
     Harness harness;
     // 60 ns there; activate and column 44 clocks and data 4 clocks of 0.625 ns = 30 ns; 60 ns back; the
     // port's two beats of 2.5 ns, which outlast the link's four flits.
-    CHECK(harness.fast.transfer(0, 64, 0, false) == 60 * ns + 30 * ns + 60 * ns + 5 * ns);
+    CHECK(harness.fast.transfer({0, 64, 0, false}) == 60 * ns + 30 * ns + 60 * ns + 5 * ns);
 }
 
 TEST_CASE("a long read is bound by its port") {
     Harness harness;
-    const auto done = harness.fast.transfer(0, 8192, 0, false);
+    const auto done = harness.fast.transfer({0, 8192, 0, false});
     CHECK(done == 60 * ns + 30 * ns + 60 * ns + 640 * ns);
     // The next one, issued at once, streams behind it without a gap.
-    CHECK(harness.fast.transfer(8192, 8192, 0, false) == done + 640 * ns);
+    CHECK(harness.fast.transfer({8192, 8192, 0, false}) == done + 640 * ns);
     CHECK(harness.interconnect.port_busy(0) == 1280 * ns);
 }
 
 TEST_CASE("scales begin on a beat of their own and long transfers are cut into bursts") {
     Harness harness;
-    harness.fast.transfer(0, 8192, 6, false);
+    harness.fast.transfer({0, 8192, 6, false});
     CHECK(harness.fast.bursts() == 2);
     CHECK(harness.interconnect.port_busy(0) == 257 * 2500 * (ns / 1000));
-    harness.slow.transfer(0, 100, 0, false);
+    harness.slow.transfer({0, 100, 0, false});
     CHECK(harness.slow.bursts() == 2);  // seven beats in bursts of four
 }
 
@@ -67,20 +67,20 @@ TEST_CASE("ports share the channel and slow ports stay slow") {
     // 8 KiB through the fast port occupy the DRAM's pins for 320 ns. The slow port has a link of its own, so
     // its data follow right behind them, then take four beats of 10 ns.
     const auto first_data = 60 * ns + 48 * 625 * ns / 1000;
-    harness.fast.transfer(0, 8192, 0, false);
-    CHECK(harness.slow.transfer(0, 64, 0, false) ==
+    harness.fast.transfer({0, 8192, 0, false});
+    CHECK(harness.slow.transfer({0, 64, 0, false}) ==
           first_data + 128 * 2500 * (ns / 1000) + 60 * ns + 40 * ns);
 }
 
 TEST_CASE("a write is done when memory has it and the answer is back") {
     Harness harness;
-    const auto done = harness.fast.transfer(0, 8192, 0, true);
+    const auto done = harness.fast.transfer({0, 8192, 0, true});
     CHECK(done == 640 * ns + 60 * ns + 60 * ns);
     CHECK(harness.controller.statistics().write_bytes == 8192);
 }
 
 TEST_CASE("an address beyond the memory is an error") {
     Harness harness;
-    CHECK_THROWS_AS(harness.fast.transfer(1 << 20, 64, 0, false), std::out_of_range);
-    CHECK_THROWS_AS(harness.fast.transfer((1 << 20) - 32, 64, 0, false), std::out_of_range);
+    CHECK_THROWS_AS(harness.fast.transfer({1 << 20, 64, 0, false}), std::out_of_range);
+    CHECK_THROWS_AS(harness.fast.transfer({(1 << 20) - 32, 64, 0, false}), std::out_of_range);
 }

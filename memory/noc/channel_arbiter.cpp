@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/noc/channel_arbiter.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "memory/burst_extension.hpp"
+
+namespace tilewright::memory {
+
+namespace {
+
+constexpr auto never = std::numeric_limits<TimeFs>::max();
+
+}  // namespace
+
+ChannelArbiter::ChannelArbiter(sc_core::sc_module_name name, TimeFs lookahead)
+    : sc_module(name), lookahead_(lookahead) {
+    SC_METHOD(arbitrate);
+    sensitive << next_;
+    dont_initialize();
+}
+
+void ChannelArbiter::add(BurstSource& source, std::int64_t weight, std::int64_t quantum_bytes,
+                         TimeFs request_latency) {
+    order_.add(weight, quantum_bytes);
+    sources_.push_back(&source);
+    request_latency_.push_back(request_latency);
+    waiting_since_.push_back(never);
+    waiting_bytes_.push_back(0);
+}
+
+void ChannelArbiter::arbitrate() {
+    const auto now = to_fs(sc_core::sc_time_stamp());
+    for (;;) {
+        auto next = never;
+        bool any = false;
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            const auto bytes = sources_[i]->next_burst_bytes();
+            const auto allowed = bytes > 0 ? sources_[i]->next_burst_allowed() : never;
+            waiting_bytes_[i] = allowed <= now ? bytes : 0;
+            if (allowed <= now) {
+                any = true;
+                waiting_since_[i] = std::min(waiting_since_[i], now);
+            } else {
+                next = std::min(next, allowed);
+            }
+        }
+        if (any && room_at_ > now) next = std::min(next, room_at_);
+        if (!any || room_at_ > now) {
+            if (next != never) next_.notify(to_sc_time(next - now));
+            return;
+        }
+        const auto chosen = order_.pick(waiting_bytes_);
+        sources_[chosen]->waited(now - waiting_since_[chosen]);
+        waiting_since_[chosen] = never;
+        room_at_ = sources_[chosen]->issue_burst() - lookahead_ - request_latency_[chosen];
+    }
+}
+
+}  // namespace tilewright::memory

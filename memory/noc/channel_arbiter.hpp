@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arbitration between the ports that share one memory channel: weighted round robin, burst by burst.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "memory/noc/weighted_round_robin.hpp"
+#include "memory/time.hpp"
+
+namespace tilewright::memory {
+
+// A port's queue of bursts for the channel.
+class BurstSource {
+  public:
+    virtual ~BurstSource() = default;
+
+    // Bytes of the next burst; 0 if none waits.
+    virtual std::int64_t next_burst_bytes() const = 0;
+    // When the next burst may be issued: a port has only so many on their way.
+    virtual TimeFs next_burst_allowed() const = 0;
+    // Issues it now. Returns when the memory's pins will be done with it.
+    virtual TimeFs issue_burst() = 0;
+    // Its next burst was ready for so long before its turn came.
+    virtual void waited(TimeFs time) = 0;
+};
+
+// A burst is chosen as late as the memory allows: when what has been chosen before fills the controller's
+// queue no more, so that its row can still be opened behind the data in front of it. Channels with one port
+// need no arbiter; their bursts are timed as they are issued.
+class ChannelArbiter : public sc_core::sc_module {
+  public:
+    // `lookahead`: how long the memory needs for as many accesses as the controller's queue holds.
+    ChannelArbiter(sc_core::sc_module_name name, TimeFs lookahead);
+
+    // `weight`: share of the port among those that wait. `quantum_bytes`: the longest burst of any of them.
+    // `request_latency`: from the port to the channel.
+    void add(BurstSource& source, std::int64_t weight, std::int64_t quantum_bytes, TimeFs request_latency);
+
+    // A source has work. Takes effect when all sources of this instant have said so.
+    void wake() { next_.notify(sc_core::SC_ZERO_TIME); }
+
+  private:
+    SC_HAS_PROCESS(ChannelArbiter);
+    void arbitrate();
+
+    WeightedRoundRobin order_;
+    std::vector<BurstSource*> sources_;
+    std::vector<TimeFs> request_latency_;
+    std::vector<TimeFs> waiting_since_;  // never: has no burst that may be issued
+    std::vector<std::int64_t> waiting_bytes_;
+    TimeFs lookahead_;
+    TimeFs room_at_ = 0;  // from here on the controller's queue has room
+    sc_core::sc_event next_;
+};
+
+}  // namespace tilewright::memory
