@@ -5,6 +5,7 @@
 #include "accel/design/config_files.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "cli/command.hpp"
+#include "cli/infer_var.hpp"
 #include "models/networks/mamba_reference.hpp"
 #include "models/networks/quantized_mamba_run.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
@@ -77,8 +78,10 @@ int infer_command(const std::vector<std::string>& arguments) {
     po::options_description options("Options");
     options.add_options()("model", po::value<std::string>()->required(),
                           "checkpoint directory: config.json and *.safetensors")(
-        "input", po::value<std::string>()->required(), "safetensors file with tokens (I64, [L])")(
-        "output", po::value<std::string>()->required(), "safetensors file for logits (F32, [L, vocabulary])")(
+        "input", po::value<std::string>()->required(),
+        "safetensors file with tokens (I64, [L]); of VAR, classes (I64, [N])")(
+        "output", po::value<std::string>()->required(),
+        "safetensors file for logits (F32, [L, vocabulary]; of VAR [N, L, codebook], with codes and image)")(
         "scan", po::value<std::string>()->default_value("recurrent"),
         "recurrent (token after token) or chunked (Mamba2 prefill by matrix products)")(
         "recipe", po::value<std::string>(),
@@ -86,6 +89,7 @@ int infer_command(const std::vector<std::string>& arguments) {
         "calibration", po::value<std::string>(),
         "safetensors file with other tokens, for recipes with smoothing")(
         "all", "also write the residual stream after every block");
+    options.add(var_options());
     po::variables_map values;
     if (!parse_options(arguments, "infer --model DIR --input F --output F [OPTIONS]", options, "argument", 0,
                        0, values)) {
@@ -97,6 +101,8 @@ int infer_command(const std::vector<std::string>& arguments) {
     }
     const auto scan = scan_name == "chunked" ? models::ScanForm::chunked : models::ScanForm::recurrent;
     try {
+        const auto folder = values["model"].as<std::string>();
+        if (is_var_checkpoint(folder)) return infer_var(values);
         const models::MambaCheckpoint checkpoint(values["model"].as<std::string>());
         if (scan == models::ScanForm::chunked &&
             checkpoint.config().version == models::MambaVersion::mamba1) {

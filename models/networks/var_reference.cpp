@@ -16,42 +16,6 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-// y = W x + b for rows of x; no bias: 0.
-std::vector<double> linear(const std::vector<float>& weights, const std::vector<float>& bias,
-                           std::span<const double> x, std::size_t inputs) {
-    const auto outputs = weights.size() / inputs;
-    const auto rows = x.size() / inputs;
-    const std::vector<double> matrix(weights.begin(), weights.end());
-    std::vector<double> y(rows * outputs);
-    for (std::size_t t = 0; t < rows; ++t) {
-        for (std::size_t n = 0; n < outputs; ++n) {
-            double sum = bias.empty() ? 0.0 : static_cast<double>(bias[n]);
-            for (std::size_t k = 0; k < inputs; ++k) sum += matrix[n * inputs + k] * x[t * inputs + k];
-            y[t * outputs + n] = sum;
-        }
-    }
-    return y;
-}
-
-// norm(x) (1 + scale) + shift, row by row.
-std::vector<double> modulated_norm(std::span<const double> x, std::span<const double> scale,
-                                   std::span<const double> shift) {
-    const auto width = scale.size();
-    std::vector<double> y(x.size());
-    for (std::size_t start = 0; start < x.size(); start += width) {
-        const auto row = x.subspan(start, width);
-        double sum = 0;
-        for (const auto value : row) sum += value;
-        const auto mean = sum / static_cast<double>(width);
-        double squares = 0;
-        for (const auto value : row) squares += (value - mean) * (value - mean);
-        const auto deviation = std::sqrt(squares / static_cast<double>(width) + layer_norm_epsilon);
-        for (std::size_t c = 0; c < width; ++c)
-            y[start + c] = (row[c] - mean) / deviation * (1 + scale[c]) + shift[c];
-    }
-    return y;
-}
-
 void normalise(std::span<double> vector, double factor) {
     double squares = 0;
     for (const auto value : vector) squares += value * value;
@@ -115,6 +79,40 @@ void add_scaled(std::span<double> residual, std::span<const double> update, std:
 
 }  // namespace
 
+std::vector<double> linear_rows(const std::vector<float>& weights, const std::vector<float>& bias,
+                                std::span<const double> x, std::size_t inputs) {
+    const auto outputs = weights.size() / inputs;
+    const auto rows = x.size() / inputs;
+    const std::vector<double> matrix(weights.begin(), weights.end());
+    std::vector<double> y(rows * outputs);
+    for (std::size_t t = 0; t < rows; ++t) {
+        for (std::size_t n = 0; n < outputs; ++n) {
+            double sum = bias.empty() ? 0.0 : static_cast<double>(bias[n]);
+            for (std::size_t k = 0; k < inputs; ++k) sum += matrix[n * inputs + k] * x[t * inputs + k];
+            y[t * outputs + n] = sum;
+        }
+    }
+    return y;
+}
+
+std::vector<double> modulated_norm_rows(std::span<const double> x, std::span<const double> scale,
+                                        std::span<const double> shift) {
+    const auto width = scale.size();
+    std::vector<double> y(x.size());
+    for (std::size_t start = 0; start < x.size(); start += width) {
+        const auto row = x.subspan(start, width);
+        double sum = 0;
+        for (const auto value : row) sum += value;
+        const auto mean = sum / static_cast<double>(width);
+        double squares = 0;
+        for (const auto value : row) squares += (value - mean) * (value - mean);
+        const auto deviation = std::sqrt(squares / static_cast<double>(width) + layer_norm_epsilon);
+        for (std::size_t c = 0; c < width; ++c)
+            y[start + c] = (row[c] - mean) / deviation * (1 + scale[c]) + shift[c];
+    }
+    return y;
+}
+
 double gelu_tanh(double x) {
     constexpr auto factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
     return 0.5 * x * (1 + std::tanh(factor * (x + 0.044715 * x * x * x)));
@@ -145,7 +143,7 @@ std::vector<double> var_modulation(const VarConfig& config, const VarBlockWeight
     std::vector<double> activated;
     activated.reserve(condition.size());
     for (const auto value : condition) activated.push_back(value / (1 + std::exp(-value)));
-    return linear(weights.adaln, weights.adaln_bias, activated, condition.size());
+    return linear_rows(weights.adaln, weights.adaln_bias, activated, condition.size());
 }
 
 void var_block(const VarConfig& config, const VarBlockWeights& weights, std::span<const double> modulation,
@@ -161,17 +159,17 @@ void var_block(const VarConfig& config, const VarBlockWeights& weights, std::spa
         if (inputs == nullptr) return;
         (inputs->*to).insert((inputs->*to).end(), values.begin(), values.end());
     };
-    auto x = modulated_norm(residual, part(2), part(4));
+    auto x = modulated_norm_rows(residual, part(2), part(4));
     keep(&VarLinearInputs::qkv, x);
-    x = attend(config, weights, linear(weights.qkv, {}, x, width), cache);
+    x = attend(config, weights, linear_rows(weights.qkv, {}, x, width), cache);
     keep(&VarLinearInputs::proj, x);
-    add_scaled(residual, linear(weights.proj, weights.proj_bias, x, width), part(0));
-    x = modulated_norm(residual, part(3), part(5));
+    add_scaled(residual, linear_rows(weights.proj, weights.proj_bias, x, width), part(0));
+    x = modulated_norm_rows(residual, part(3), part(5));
     keep(&VarLinearInputs::fc1, x);
-    x = linear(weights.fc1, weights.fc1_bias, x, width);
+    x = linear_rows(weights.fc1, weights.fc1_bias, x, width);
     for (auto& value : x) value = gelu_tanh(value);
     keep(&VarLinearInputs::fc2, x);
-    add_scaled(residual, linear(weights.fc2, weights.fc2_bias, x, index(config.hidden())), part(1));
+    add_scaled(residual, linear_rows(weights.fc2, weights.fc2_bias, x, index(config.hidden())), part(1));
 }
 
 std::vector<double> var_block_image(const VarConfig& config, const VarBlockWeights& weights,

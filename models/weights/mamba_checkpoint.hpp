@@ -4,20 +4,12 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <stdexcept>
 #include <string>
-#include <vector>
 
+#include "models/weights/checkpoint_folder.hpp"
 #include "models/weights/mamba_weights.hpp"
 
 namespace tilewright::models {
-
-// A directory that is not a Mamba checkpoint, or an incomplete or damaged one.
-class CheckpointError : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
 
 class MambaCheckpoint final : public MambaWeights {
   public:
@@ -27,17 +19,14 @@ class MambaCheckpoint final : public MambaWeights {
 
     const MambaConfig& config() const override { return config_; }
     // Throws CheckpointError.
-    const TensorView& tensor(const std::string& name) const override;
+    const TensorView& tensor(const std::string& name) const override { return folder_.tensor(name); }
 
   private:
-    void read_config(const std::filesystem::path& file);
-    void map_shards(const std::filesystem::path& folder);
+    static MambaConfig read_config(const std::filesystem::path& file);
     void check_tensors() const;
 
-    std::string folder_;
     MambaConfig config_;
-    std::vector<SafetensorsFile> files_;
-    std::map<std::string, const TensorView*> tensors_;
+    CheckpointFolder folder_;
 };
 
 }  // namespace tilewright::models

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../models/weights/tiny_checkpoint.hpp"
+#include "../models/weights/tiny_var.hpp"
 #include "models/kernels/error_measures.hpp"
 #include "models/networks/mamba_reference.hpp"
 #include "program.hpp"
@@ -157,4 +157,90 @@ TEST_CASE("infer refuses damaged checkpoints in one line and writes nothing") {
     absurd.layers = 100'000'000;
     folder.write("config.json", state_spaces_config(absurd));
     CHECK_THAT(complaint(), Contains("100000000 layers"));
+}
+
+namespace {
+
+std::string classes_file(const std::vector<std::int64_t>& classes) {
+    auto text = tokens_file(classes);
+    const auto at = text.find("tokens");
+    // Both names and the header's length must stay as they are: "classes" is one longer.
+    const auto header = R"({"classes":)" + text.substr(at + 8, text.find("}}") + 2 - at - 8);
+    const auto length = static_cast<std::uint64_t>(header.size());
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + text.substr(text.find("}}") + 2);
+}
+
+}  // namespace
+
+TEST_CASE("infer makes images of a VAR checkpoint, again the same, in float64 and under a recipe") {
+    const TemporaryFolder folder;
+    TinyVar().write(folder);
+    const Workspace workspace;
+    workspace.write("in.safetensors", classes_file({1, 4}));
+    workspace.write("other.safetensors", classes_file({2}));
+    const auto infer = [&](const std::string& more) {
+        return workspace.run("infer --model " + folder.path().string() + " --input in.safetensors " + more);
+    };
+    const auto first = infer("--output a.safetensors --image a.ppm --all");
+    INFO(first.err);
+    REQUIRE(first.code == 0);
+    REQUIRE(infer("--output b.safetensors").code == 0);
+    const models::SafetensorsFile a(workspace.path("a.safetensors"));
+    const models::SafetensorsFile b(workspace.path("b.safetensors"));
+    CHECK(a.tensor("logits").shape == std::vector<std::int64_t>{2, 30, 24});
+    CHECK(a.tensor("codes").shape == std::vector<std::int64_t>{2, 30});
+    CHECK(a.tensor("image").shape == std::vector<std::int64_t>{2, 3, 8, 8});
+    CHECK(a.tensor("blocks.1").shape == std::vector<std::int64_t>{2, 30, 32});
+    for (std::int64_t i = 0; i < 60; ++i) CHECK(a.tensor("codes").at(i) == b.tensor("codes").at(i));
+    CHECK_THAT(read_file(workspace.path("a.ppm")), Catch::StartsWith("P6\n8 8\n255\n"));
+    CHECK(read_file(workspace.path("a.ppm")).size() == 11 + 8 * 8 * 3);
+
+    // The recipe's groups of 128 do not divide 32 channels; a group of 32 does.
+    const auto refused = infer("--output c.safetensors --recipe fpqvar-fp4 --calibration other.safetensors");
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.err, Contains("group_size") && Contains("a divisor"));
+    auto recipe = nlohmann::json::parse(read_file(source_path("configs/recipes/fpqvar-fp4.json")));
+    for (auto& [name, linear] : recipe.at("linears").items()) {
+        for (const auto* operand : {"weights", "activations"}) linear[operand]["group_size"] = 32;
+        if (linear.contains("hadamard_block")) linear["hadamard_block"] = 32;
+    }
+    workspace.write("recipe.json", recipe.dump());
+    const auto uncalibrated = infer("--output c.safetensors --recipe recipe.json");
+    CHECK(uncalibrated.code == 2);
+    CHECK_THAT(uncalibrated.err, Contains("--calibration"));
+    REQUIRE(
+        infer("--output c.safetensors --recipe recipe.json --calibration other.safetensors --greedy").code ==
+        0);
+    const models::SafetensorsFile c(workspace.path("c.safetensors"));
+    std::int64_t different = 0;
+    for (std::int64_t i = 0; i < 60 * 24; ++i) {
+        different += c.tensor("logits").at(i) == a.tensor("logits").at(i) ? 0 : 1;
+    }
+    CHECK(different > 60 * 20);
+}
+
+TEST_CASE("infer on VAR explains what is wrong") {
+    const TemporaryFolder folder;
+    TinyVar tiny;
+    tiny.write(folder);
+    const Workspace workspace;
+    workspace.write("in.safetensors", classes_file({5}));
+    const auto infer = [&](const std::string& more) {
+        return workspace.run("infer --model " + folder.path().string() +
+                             " --input in.safetensors --output out.safetensors " + more);
+    };
+    const auto expect = [](const Result& result, const std::string& words) {
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err, Catch::StartsWith("tilewright: ") && Contains(words));
+    };
+    expect(infer(""), "the class 5 is not in the model; allowed: 0 to 4");
+    workspace.write("in.safetensors", classes_file({0}));
+    expect(infer("--top-p 2"), "--top-p is no share");
+    expect(infer("--guidance -1"), "--guidance is negative");
+    tiny.tensors.erase("quantize.quant_resi.qresi_ls.0.bias");
+    tiny.write(folder);
+    expect(infer(""), "quantize.quant_resi.qresi_ls.0.bias");
+    tiny.write(folder, TinyVar::standard_config("[1, 2]"));
+    expect(infer(""), "patch_nums");
+    CHECK_FALSE(std::filesystem::exists(workspace.path("out.safetensors")));
 }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/networks/var_image.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "models/networks/quantized_var.hpp"
+#include "models/networks/var_operators.hpp"
+
+namespace tilewright::models {
+
+namespace {
+
+constexpr std::size_t halves = 2;  // with the class, without
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+// What both arithmetics share: conditions, and the walk over blocks and scales.
+template <typename Number>
+class Transformer : public VarTransformer {
+  public:
+    explicit Transformer(const VarModel& model) : config_(model.config()), ends_(model.ends()) {}
+
+    void begin(std::int64_t image_class) override {
+        if (image_class < 0 || image_class >= config_.classes) {
+            throw std::out_of_range("the class " + std::to_string(image_class) +
+                                    " is not in the model; allowed: 0 to " +
+                                    std::to_string(config_.classes - 1));
+        }
+        scale_ = 0;
+        const auto width = index(config_.width);
+        for (std::size_t half = 0; half < halves; ++half) {
+            const auto row = half == 0 ? image_class : config_.classes;
+            const auto first = ends_.classes.begin() + static_cast<std::ptrdiff_t>(index(row) * width);
+            conditions_[half].assign(first, first + static_cast<std::ptrdiff_t>(width));
+        }
+        begin_blocks();
+    }
+
+    ScaleOutput next_scale(std::span<const double> map, bool keep_blocks) override {
+        if (scale_ == config_.scales.size()) throw std::logic_error("an image has no further scale");
+        ScaleOutput output;
+        output.blocks.resize(keep_blocks ? index(config_.depth) : 0);
+        for (std::size_t half = 0; half < halves; ++half) {
+            auto x = input(map, half);
+            for (int layer = 0; layer < config_.depth; ++layer) {
+                block(layer, half, x);
+                if (!keep_blocks) continue;
+                auto& kept = output.blocks[index(layer)];
+                kept.insert(kept.end(), x.begin(), x.end());
+            }
+            const auto logits = head(half, x);
+            output.logits.insert(output.logits.end(), logits.begin(), logits.end());
+        }
+        ++scale_;
+        return output;
+    }
+
+  protected:
+    virtual void begin_blocks() = 0;
+    virtual void block(int layer, std::size_t half, std::vector<Number>& x) = 0;
+    virtual std::vector<Number> head(std::size_t half, const std::vector<Number>& x) = 0;
+    virtual std::vector<Number> embed(std::span<const double> map) const = 0;
+
+    std::vector<Number> input(std::span<const double> map, std::size_t half) const {
+        const auto width = index(config_.width);
+        const auto tokens = index(config_.scale_tokens(scale_));
+        const auto before = index(config_.tokens_until(scale_));
+        std::vector<Number> x;
+        if (scale_ == 0) {
+            for (std::size_t t = 0; t < tokens; ++t) {
+                for (std::size_t c = 0; c < width; ++c) {
+                    x.push_back(conditions_[half][c] + static_cast<Number>(ends_.start[t * width + c]));
+                }
+            }
+        } else {
+            if (map.size() != tokens * index(config_.codebook_width)) {
+                throw std::invalid_argument(
+                    "a map of " + std::to_string(map.size()) +
+                    " elements; allowed: " + std::to_string(tokens * index(config_.codebook_width)));
+            }
+            x = embed(map);
+        }
+        for (std::size_t t = 0; t < tokens; ++t) {
+            for (std::size_t c = 0; c < width; ++c) {
+                const auto place = static_cast<Number>(ends_.levels[scale_ * width + c]) +
+                                   static_cast<Number>(ends_.positions[(before + t) * width + c]);
+                x[t * width + c] += place;
+            }
+        }
+        return x;
+    }
+
+    VarConfig config_;
+    VarEndWeights ends_;
+    std::vector<Number> conditions_[halves];
+    std::size_t scale_ = 0;
+};
+
+class Reference final : public Transformer<double> {
+  public:
+    Reference(const VarModel& model, std::vector<VarLinearInputs>* inputs)
+        : Transformer(model), inputs_(inputs) {
+        for (int layer = 0; layer < config_.depth; ++layer) blocks_.push_back(model.block(layer));
+        if (inputs_ != nullptr) inputs_->resize(blocks_.size());
+    }
+
+  private:
+    void begin_blocks() override {
+        for (std::size_t half = 0; half < halves; ++half) {
+            caches_[half].assign(blocks_.size(), {});
+            modulation_[half].clear();
+            for (const auto& weights : blocks_) {
+                modulation_[half].push_back(var_modulation(config_, weights, conditions_[half]));
+            }
+            std::vector<double> activated;
+            for (const auto value : conditions_[half]) activated.push_back(value / (1 + std::exp(-value)));
+            head_modulation_[half] =
+                linear_rows(ends_.head_adaln, ends_.head_adaln_bias, activated, index(config_.width));
+        }
+    }
+
+    void block(int layer, std::size_t half, std::vector<double>& x) override {
+        auto* inputs = inputs_ != nullptr && half == 0 ? &(*inputs_)[index(layer)] : nullptr;
+        var_block(config_, blocks_[index(layer)], modulation_[half][index(layer)], x,
+                  caches_[half][index(layer)], inputs);
+    }
+
+    std::vector<double> head(std::size_t half, const std::vector<double>& x) override {
+        const auto width = index(config_.width);
+        const std::span<const double> modulation(head_modulation_[half]);
+        const auto normed = modulated_norm_rows(x, modulation.first(width), modulation.subspan(width, width));
+        return linear_rows(ends_.head, ends_.head_bias, normed, width);
+    }
+
+    std::vector<double> embed(std::span<const double> map) const override {
+        return linear_rows(ends_.word, ends_.word_bias, map, index(config_.codebook_width));
+    }
+
+    std::vector<VarBlockWeights> blocks_;
+    std::vector<VarLinearInputs>* inputs_;
+    std::vector<VarCache> caches_[halves];
+    std::vector<std::vector<double>> modulation_[halves];
+    std::vector<double> head_modulation_[halves];
+};
+
+class Quantized final : public Transformer<float> {
+  public:
+    Quantized(const VarModel& model, const TransformerRecipe& recipe,
+              const std::vector<VarLinearInputs>* calibration)
+        : Transformer(model), network_(model.config(), recipe) {
+        for (int layer = 0; layer < config_.depth; ++layer) {
+            blocks_.push_back(
+                prepare_var_block(config_, model.block(layer), recipe,
+                                  calibration == nullptr ? nullptr : &(*calibration)[index(layer)]));
+        }
+    }
+
+  private:
+    void begin_blocks() override {
+        for (std::size_t half = 0; half < halves; ++half) {
+            caches_[half].assign(blocks_.size(), {});
+            modulation_[half].clear();
+            for (const auto& weights : blocks_) {
+                modulation_[half].push_back(network_.modulation(weights, conditions_[half]));
+            }
+            std::vector<float> activated;
+            for (const auto value : conditions_[half]) activated.push_back(silu_float(value));
+            head_modulation_[half] = linear_float(ends_.head_adaln, ends_.head_adaln_bias, activated);
+        }
+    }
+
+    void block(int layer, std::size_t half, std::vector<float>& x) override {
+        network_.block(blocks_[index(layer)], modulation_[half][index(layer)], x,
+                       caches_[half][index(layer)]);
+    }
+
+    std::vector<float> head(std::size_t half, const std::vector<float>& x) override {
+        const auto width = index(config_.width);
+        const std::span<const float> modulation(head_modulation_[half]);
+        std::vector<float> logits;
+        for (std::size_t at = 0; at < x.size(); at += width) {
+            const auto normed = modulated_layer_norm(std::span(x).subspan(at, width), modulation.first(width),
+                                                     modulation.subspan(width, width));
+            const auto row = linear_float(ends_.head, ends_.head_bias, normed);
+            logits.insert(logits.end(), row.begin(), row.end());
+        }
+        return logits;
+    }
+
+    std::vector<float> embed(std::span<const double> map) const override {
+        const auto inputs = index(config_.codebook_width);
+        std::vector<float> x;
+        for (std::size_t at = 0; at < map.size(); at += inputs) {
+            const auto row = map.subspan(at, inputs);
+            const std::vector<float> token(row.begin(), row.end());
+            const auto made = linear_float(ends_.word, ends_.word_bias, token);
+            x.insert(x.end(), made.begin(), made.end());
+        }
+        return x;
+    }
+
+    QuantizedVar network_;
+    std::vector<QuantizedVarBlock> blocks_;
+    std::vector<QuantizedVarCache> caches_[halves];
+    std::vector<std::vector<float>> modulation_[halves];
+    std::vector<float> head_modulation_[halves];
+};
+
+}  // namespace
+
+std::unique_ptr<VarTransformer> make_var_reference(const VarModel& model,
+                                                   std::vector<VarLinearInputs>* inputs) {
+    return std::make_unique<Reference>(model, inputs);
+}
+
+std::unique_ptr<VarTransformer> make_quantized_var(const VarModel& model, const TransformerRecipe& recipe,
+                                                   const std::vector<VarLinearInputs>* calibration) {
+    return std::make_unique<Quantized>(model, recipe, calibration);
+}
+
+std::vector<double> guided_logits(std::span<const double> logits, double guidance, std::size_t scale,
+                                  std::size_t scales) {
+    const auto size = logits.size() / halves;
+    const auto t = scales > 1 ? guidance * static_cast<double>(scale) / static_cast<double>(scales - 1) : 0.0;
+    std::vector<double> guided(size);
+    for (std::size_t i = 0; i < size; ++i) guided[i] = (1 + t) * logits[i] - t * logits[size + i];
+    return guided;
+}
+
+}  // namespace tilewright::models

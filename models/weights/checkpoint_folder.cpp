@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/weights/checkpoint_folder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+namespace tilewright::models {
+
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::int64_t> without_ones(std::vector<std::int64_t> shape) {
+    std::erase(shape, 1);
+    return shape;
+}
+
+}  // namespace
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+    std::string text = "[";
+    for (const auto size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+    return text + "]";
+}
+
+json read_checkpoint_config(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    if (!stream) throw CheckpointError(file.string() + ": cannot be read; a checkpoint has one");
+    auto document = json::parse(stream, nullptr, false);
+    if (!document.is_object()) throw CheckpointError(file.string() + ": is not a JSON object");
+    return document;
+}
+
+ConfigReader::ConfigReader(const json& document, std::string file)
+    : document_(document), file_(std::move(file)) {}
+
+std::int64_t ConfigReader::required(const char* key) const {
+    if (!document_.contains(key)) refuse(key, "is missing");
+    return count(document_.at(key), key);
+}
+
+std::int64_t ConfigReader::optional(const char* key, std::int64_t otherwise) const {
+    return document_.contains(key) ? count(document_.at(key), key) : otherwise;
+}
+
+std::vector<std::int64_t> ConfigReader::required_list(const char* key) const {
+    if (!document_.contains(key)) refuse(key, "is missing");
+    const auto& list = document_.at(key);
+    if (!list.is_array() || list.empty()) refuse(key, "is no list");
+    std::vector<std::int64_t> counts;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        counts.push_back(count(list[i], std::string(key) + "/" + std::to_string(i)));
+    }
+    return counts;
+}
+
+void ConfigReader::refuse(const std::string& key, const std::string& what) const {
+    throw CheckpointError(file_ + "#/" + key + ": " + what + "; allowed: a count from 1 to 100000000");
+}
+
+std::int64_t ConfigReader::count(const json& value, const std::string& key) const {
+    if (!value.is_number_integer() || value < 1 || value > 100'000'000) {
+        refuse(key, value.dump(-1, ' ', false, json::error_handler_t::replace) + " is no size");
+    }
+    return value.get<std::int64_t>();
+}
+
+CheckpointFolder::CheckpointFolder(const std::filesystem::path& folder,
+                                   const std::function<std::string(std::string)>& canonical)
+    : folder_(folder.string()) {
+    std::vector<std::filesystem::path> shards;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
+    }
+    if (shards.empty()) throw CheckpointError(folder_ + ": there is no .safetensors file");
+    std::sort(shards.begin(), shards.end());
+    files_.reserve(shards.size());
+    for (const auto& shard : shards) {
+        files_.emplace_back(shard);
+        for (const auto& [name, view] : files_.back().tensors()) {
+            if (!tensors_.emplace(canonical ? canonical(name) : name, &view).second) {
+                throw CheckpointError(shard.string() + ": tensor \"" + name +
+                                      "\" stands in another shard already");
+            }
+        }
+    }
+}
+
+const TensorView& CheckpointFolder::tensor(const std::string& name) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) throw CheckpointError(folder_ + ": tensor \"" + name + "\" is missing");
+    return *found->second;
+}
+
+void CheckpointFolder::check(const std::string& name, const std::vector<std::int64_t>& shape,
+                             bool ignore_ones) const {
+    const auto& view = tensor(name);
+    const bool same = ignore_ones ? without_ones(view.shape) == without_ones(shape) : view.shape == shape;
+    if (!same) {
+        throw CheckpointError(folder_ + ": tensor \"" + name + "\" has the shape " + shape_text(view.shape) +
+                              "; config.json asks for " + shape_text(shape));
+    }
+    constexpr std::int64_t piece = 1 << 14;
+    std::vector<double> values(piece);
+    const auto elements = view.elements();
+    for (std::int64_t begin = 0; begin < elements; begin += piece) {
+        const auto count = std::min(piece, elements - begin);
+        view.read(begin, count, values.data());
+        for (std::int64_t i = 0; i < count; ++i) {
+            if (std::isfinite(values[static_cast<std::size_t>(i)])) continue;
+            throw CheckpointError(folder_ + ": tensor \"" + name +
+                                  "\" has a value that is not finite at element " +
+                                  std::to_string(begin + i));
+        }
+    }
+}
+
+std::vector<std::string> CheckpointFolder::names() const {
+    std::vector<std::string> names;
+    names.reserve(tensors_.size());
+    for (const auto& [name, view] : tensors_) names.push_back(name);
+    return names;
+}
+
+std::vector<float> CheckpointFolder::read(const std::string& name) const {
+    const auto& view = tensor(name);
+    std::vector<double> values(static_cast<std::size_t>(view.elements()));
+    view.read(0, view.elements(), values.data());
+    return {values.begin(), values.end()};
+}
+
+}  // namespace tilewright::models
