@@ -190,7 +190,8 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
             specification.word_bits = design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
             if (design.linear_on_aie()) {  // a word for every PLIO of right operands
                 const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits = y * z * design.aie->plio_bits;
+                specification.word_bits = design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio
+                                                                      : y * z * design.aie->plio_bits;
             }
             break;
         case Buffer::activations:
@@ -246,7 +247,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     };
     if (design.has_matrix_unit()) {
         add("matrix",
-            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants), copies);
+            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants),
+            copies);
     }
     if (design.linear_on_aie()) {
         add("aie", aie_resources(design, constants), 1);

@@ -15,7 +15,9 @@ using nlohmann::json;
 namespace {
 
 void parse_engines(const json& from, Design& design, VarDesign& var) {
-    const auto number = [&](const char* engine, const char* key) { return from.at(engine).at(key).get<int>(); };
+    const auto number = [&](const char* engine, const char* key) {
+        return from.at(engine).at(key).get<int>();
+    };
     const auto& matrix = from.at("matrix");
     design.matrix.inputs = matrix.at("inputs").get<int>();
     design.matrix.outputs = matrix.at("outputs").get<int>();
@@ -68,8 +70,8 @@ void check_multipliers(const Design& design, const std::string& file) {
         if (layer.dual && dsp) check(layer.dual->negative, "activations");
     }
     if (!dsp) return;
-    // Four products of 4 bits by packing, verified exhaustively; of up to 8 bits two by packing (AMD WP486), or
-    // three in the dot-product mode of a DSP58 (AMD AM004).
+    // Four products of 4 bits by packing, verified exhaustively; of up to 8 bits two by packing (AMD WP486),
+    // or three in the dot-product mode of a DSP58 (AMD AM004).
     const int most = widest <= 4 ? 4 : design.device.dsp_primitive == "DSP58" ? 3 : 2;
     if (design.matrix.products_per_dsp > most) {
         throw ConfigError(file, "/engines/matrix/products_per_dsp",
@@ -151,6 +153,7 @@ void parse_var(const json& document, Design& design, const std::string& file) {
     check_tile(design, file);
     check_multipliers(design, file);
     check_hadamard(design, file);
+    connect_gmio(design, file);
     check_aie_engine(design, file);
 }
 

@@ -33,10 +33,12 @@ ordered_json resources_json(const Evaluation& evaluation) {
         const auto& placement = evaluation.resources.aie;
         const auto bits = evaluation.design.aie->plio_bits;
         result["aie_tiles"] = entry(placement.tiles, array.tiles());
-        result["plio_in"] = entry(placement.plio_in,
-                                  aie_plio_limit(array.interface_columns, array.streams_in_per_column, bits));
-        result["plio_out"] = entry(
-            placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column, bits));
+        result["plio_in"] =
+            entry(placement.plio_in, aie_plio_limit(array.interface_columns, array.streams_in_per_column,
+                                                    array.switch_streams_north, bits));
+        result["plio_out"] =
+            entry(placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column,
+                                                     array.switch_streams_south, bits));
     }
     auto& components = result["by_component"];
     for (const auto& [name, one] : evaluation.resources.components) {
@@ -175,7 +177,8 @@ ordered_json account_json(const Evaluation& evaluation) {
             for (const auto& work : stream) {
                 if (work.opcode != Opcode::matmul) continue;
                 // Unquantized layers and attention have an engine of their own.
-                if (design.var && linear_layer(layers, section.operators[work.operator_first].name) == nullptr) {
+                if (design.var &&
+                    linear_layer(layers, section.operators[work.operator_first].name) == nullptr) {
                     continue;
                 }
                 const auto pace = on_aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
@@ -291,13 +294,13 @@ ordered_json workload_json(const Evaluation& evaluation) {
     }
     const auto totals = models::totals(evaluation.graph, design.recipe);
     return {{"network", design.network_name()},
-                          {"tokens", evaluation.graph.tokens},
-                          {"macs", totals.macs},
-                          {"linear_macs", totals.linear_macs},
-                          {"ssm_macs", totals.ssm_macs},
-                          {"convolution_macs", totals.convolution_macs},
-                          {"linear_weight_bytes", totals.linear_weight_bytes},
-                          {"ssm_state_bytes", totals.ssm_state_bytes}};
+            {"tokens", evaluation.graph.tokens},
+            {"macs", totals.macs},
+            {"linear_macs", totals.linear_macs},
+            {"ssm_macs", totals.ssm_macs},
+            {"convolution_macs", totals.convolution_macs},
+            {"linear_weight_bytes", totals.linear_weight_bytes},
+            {"ssm_state_bytes", totals.ssm_state_bytes}};
 }
 
 }  // namespace
