@@ -59,7 +59,7 @@ int compare_command(const std::vector<std::string>& arguments) {
         figures.columns.push_back({letter, ""});
         if (i > 0) figures.columns.push_back({letter + "/A", ""});
     }
-    for (const auto& figure : main_figures()) {
+    for (const auto& figure : main_figures(sides.front().report)) {
         sweeps::ResultRow row;
         row.cells = {figure.name, figure.unit};
         const auto first = metric(sides.front().report, figure.metric);

@@ -3,13 +3,14 @@
 
 namespace tilewright::cli {
 
-const std::vector<Figure>& main_figures() {
-    static const std::vector<Figure> figures = {
-        {"throughput", "/throughput/value", "tokens/s"},
+std::vector<Figure> main_figures(const nlohmann::ordered_json& report) {
+    const std::string item = report.at("throughput").at("unit") == "images_per_s" ? "image" : "token";
+    return {
+        {"throughput", "/throughput/value", item + "s/s"},
         {"latency", "/latency_s", "s"},
-        {"energy per token", "/energy/per_item_j", "J"},
+        {"energy per " + item, "/energy/per_item_j", "J"},
         {"power", "/power_w", "W"},
-        {"tokens per J above idle", "/energy/items_per_j_above_idle", "1/J"},
+        {item + "s per J above idle", "/energy/items_per_j_above_idle", "1/J"},
         {"matrix unit busy", "/utilization/matrix/busy", ""},
         {"LUT", "/resources/lut/used", ""},
         {"FF", "/resources/ff/used", ""},
@@ -22,7 +23,6 @@ const std::vector<Figure>& main_figures() {
         {"block output, SQNR", "/numerics/block_sqnr_db", "dB"},
         {"energy over bound", "/bound/simulated_over_bound_energy", ""},
     };
-    return figures;
 }
 
 nlohmann::json metric(const nlohmann::ordered_json& report, const std::string& pointer) {

@@ -10,13 +10,13 @@
 namespace tilewright::cli {
 
 struct Figure {
-    const char* name;
-    const char* metric;  // JSON pointer into the report
-    const char* unit;
+    std::string name;
+    std::string metric;  // JSON pointer into the report
+    std::string unit;
 };
 
-// In the order in which tables show them.
-const std::vector<Figure>& main_figures();
+// In the order in which tables show them; the report says what a design makes, tokens or images.
+std::vector<Figure> main_figures(const nlohmann::ordered_json& report);
 
 // The value at a pointer, or null.
 nlohmann::json metric(const nlohmann::ordered_json& report, const std::string& pointer);

@@ -2,10 +2,13 @@
 // Exact products and dot products: the commands multiply and dot.
 #include <fmt/format.h>
 
+#include "accel/cost/cost_constants.hpp"
+#include "accel/cost/lut_multiplier.hpp"
 #include "cli/command.hpp"
 #include "cli/numeric_input.hpp"
 #include "models/kernels/exact_dot.hpp"
 #include "models/kernels/lut_multiplier.hpp"
+#include "sweeps/table.hpp"
 
 namespace tilewright::cli {
 
@@ -35,15 +38,51 @@ std::vector<std::uint16_t> read_codes(std::string_view text, const models::Numbe
 
 }  // namespace
 
+namespace {
+
+// What a multiplier of these formats costs, beside those that it replaces.
+void print_costs(const models::NumberFormat& a, const models::NumberFormat& b) {
+    const auto& constants = accel::default_cost_constants();
+    const auto cost = accel::lut_multiplier_cost(a, b, constants);
+    sweeps::ResultTable table;
+    table.columns = {{"multiplier", ""}, {"LUT", ""}, {"DSP", ""}, {"product bits", ""}, {"source", ""}};
+    const auto row = [&](const std::string& name, double lut, double dsp, const nlohmann::json& bits,
+                         const char* source) {
+        table.rows.push_back({{name, lut, dsp, bits, source}, false, "", ""});
+    };
+    row(fmt::format("{} x {}, LUT", a.name, b.name), cost.lut, 0, cost.product_bits,
+        cost.from_structure ? "structure: a LUT6 a product bit" : "synthesis");
+    row("int4 x int4, LUT", constants.int4_multiplier_lut, 0, 7, "synthesis");
+    row("int8 x int8, LUT", constants.int8_multiplier_lut, 0, 15, "synthesis");
+    row("int4 x int4, a quarter of a DSP block", 3 * constants.packing_correction_lut / 4, 1.0 / 4, 7,
+        "packing");
+    row("int8 x int8, half a DSP block", constants.packing_correction_lut / 2, 1.0 / 2, 15, "packing");
+    row("int8 x int8, a third of a DSP58", 0, 1.0 / 3, 15, "dot-product mode");
+    print_result(sweeps::format_table(table, 4));
+}
+
+}  // namespace
+
 int multiply_command(const std::vector<std::string>& arguments) {
     constexpr int widest = 8;
     constexpr int widest_product = 62;
+    auto options = pair_options();
+    options.add_options()("cost", "print what the multiplier costs instead of its table");
     po::variables_map values;
-    if (!parse_options(arguments, "multiply --a F --b F", pair_options(), "argument", 0, 0, values)) {
+    if (!parse_options(arguments, "multiply --a F --b F [--cost]", options, "argument", 0, 0, values)) {
         return success;
     }
     const auto& a = format_option(values, "a", widest);
     const auto& b = format_option(values, "b", widest);
+    if (values.count("cost") > 0) {
+        if (models::product_format(a, b).magnitude_bits > widest_product) {
+            throw UsageError(
+                fmt::format("products of {} and {} are too wide for lookup tables; allowed: up to {} bits",
+                            a.name, b.name, widest_product));
+        }
+        print_costs(a, b);
+        return success;
+    }
     std::optional<models::LutMultiplier> multiplier;
     if (models::product_format(a, b).magnitude_bits <= widest_product) multiplier.emplace(a, b);
     std::string output;

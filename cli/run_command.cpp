@@ -35,7 +35,7 @@ accel::Fidelity parse_fidelity(const std::string& name) {
 sweeps::ResultTable figure_table(const ordered_json& report) {
     sweeps::ResultTable table;
     table.columns = {{"figure", ""}, {"value", ""}, {"unit", ""}};
-    for (const auto& figure : main_figures()) {
+    for (const auto& figure : main_figures(report)) {
         const auto value = metric(report, figure.metric);
         if (!value.is_null()) table.rows.push_back({{figure.name, value, figure.unit}, false, "", ""});
     }
@@ -65,20 +65,23 @@ sweeps::ResultTable engine_table(const ordered_json& report) {
     return table;
 }
 
-void emit_stage(const accel::DesignDocument& document, const std::string& stage) {
+accel::TileProgram scheduled_program(const accel::DesignDocument& document) {
     const auto design = document.parse();
-    const auto graph = accel::build_graph(design);
-    if (stage == "graph") {
-        std::cout << accel::graph_to_json(graph).dump(2) << "\n";
-        return;
-    }
-    if (stage != "program") throw UsageError("--emit \"" + stage + "\" is unknown; allowed: graph, program");
     try {
-        std::cout << accel::program_to_json(accel::build_program(design, graph)).dump() << "\n";
+        return accel::build_program(design, accel::build_graph(design));
     } catch (const accel::MappingError& error) {
         throw accel::ConfigError(document.file(), error.pointer(), error.what(),
                                  "allowed: " + error.allowed());
     }
+}
+
+void emit_stage(const accel::DesignDocument& document, const std::string& stage) {
+    if (stage == "graph") {
+        std::cout << accel::graph_to_json(accel::build_graph(document.parse())).dump(2) << "\n";
+        return;
+    }
+    if (stage != "program") throw UsageError("--emit \"" + stage + "\" is unknown; allowed: graph, program");
+    std::cout << accel::program_to_json(scheduled_program(document)).dump() << "\n";
 }
 
 // Observers for the traces that were asked for, and for a person who waits.
@@ -150,9 +153,8 @@ int run_command(const std::vector<std::string>& arguments) {
     }
     std::optional<accel::TileProgram> program;
     if (values.count("program") > 0) {
-        const auto design = document.parse();
-        const auto graph = accel::build_graph(design);
-        program = accel::program_from_json(accel::read_json_file(path("program")), graph, path("program"));
+        program = accel::program_from_json(accel::read_json_file(path("program")),
+                                           scheduled_program(document), path("program"));
     }
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
     auto evaluation = accel::evaluate(

@@ -49,8 +49,9 @@ class VarBound {
         result.limits_s.emplace_back("scales in sequence", sequence);
         add_memory_limits(bytes, result);
         result.energy.aie_vector_cycles = aie_vector_cycles_;
-        const auto largest = std::max_element(result.limits_s.begin(), result.limits_s.end(),
-                                              [](const auto& a, const auto& b) { return a.second < b.second; });
+        const auto largest =
+            std::max_element(result.limits_s.begin(), result.limits_s.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; });
         result.latency_s = largest->second;
         result.binds = largest->first;
         result.energy.duration_s = result.latency_s;
@@ -83,9 +84,8 @@ class VarBound {
                 const auto& array = design_.device.aie;
                 const auto vectors = elements / array.macs(design_.aie->precision);
                 aie_vector_cycles_ += vectors;
-                cycles[EngineKind::aie] +=
-                    vectors / static_cast<double>(design_.aie->replication.kernels()) / array.clock_hz *
-                    design_.clock_hz;
+                cycles[EngineKind::aie] += vectors / static_cast<double>(design_.aie->replication.kernels()) /
+                                           array.clock_hz * design_.clock_hz;
             } else {
                 cycles[EngineKind::matrix] += elements / static_cast<double>(design_.matrix.macs_per_cycle());
             }
@@ -99,7 +99,8 @@ class VarBound {
         switch (op.kind) {
             case OperatorKind::linear:
             case OperatorKind::matrix_product:
-                cycles[EngineKind::attention] += elements / static_cast<double>(var_.attention.macs_per_cycle());
+                cycles[EngineKind::attention] +=
+                    elements / static_cast<double>(var_.attention.macs_per_cycle());
                 break;
             case OperatorKind::softmax:
                 cycles[EngineKind::softmax] += elements / var_.softmax.lanes;
@@ -111,7 +112,8 @@ class VarBound {
                 cycles[EngineKind::vector] += vector_passes(Opcode::norm) * elements / design_.vector.lanes;
                 break;
             case OperatorKind::l2_norm:
-                cycles[EngineKind::vector] += vector_passes(Opcode::l2_norm) * elements / design_.vector.lanes;
+                cycles[EngineKind::vector] +=
+                    vector_passes(Opcode::l2_norm) * elements / design_.vector.lanes;
                 if (var_.recipe.kv_cache && op.name.ends_with("k_norm")) {
                     cycles[EngineKind::quantizer] += 2 * elements / var_.quantizer.lanes;  // keys and values
                 }
@@ -130,7 +132,8 @@ class VarBound {
         const double outputs[] = {3.0 * static_cast<double>(c), static_cast<double>(c),
                                   static_cast<double>(network.hidden()), static_cast<double>(c)};
         for (std::size_t i = 0; i < layers_.size(); ++i) {
-            block += outputs[i] * static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
+            block +=
+                outputs[i] * static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
         }
         if (var_.adaln) {
             const auto matrices = network.shared_adaln ? 1 : network.depth;
@@ -160,7 +163,8 @@ class VarBound {
 
     double slowest_s(const Share& share) const {
         double slowest = 0;
-        for (const auto& [engine, count] : share.cycles) slowest = std::max(slowest, count / design_.clock_hz);
+        for (const auto& [engine, count] : share.cycles)
+            slowest = std::max(slowest, count / design_.clock_hz);
         constexpr double bram_bytes = 36 * 1024 / 8.0;
         constexpr double uram_bytes = 288 * 1024 / 8.0;
         const auto held = static_cast<double>(design_.device.available.bram) * bram_bytes +

@@ -39,7 +39,7 @@ Products products_of(const Design& design, const CostConstants& constants) {
         std::vector<models::NumberFormat> inputs = {layer.activations.format};
         if (layer.dual) inputs.push_back(layer.dual->negative);
         for (const auto& format : inputs) {
-            const auto multiplier = lut_multiplier(layer.weights.format, format, constants);
+            const auto multiplier = lut_multiplier_cost(layer.weights.format, format, constants);
             products.lut = std::max(products.lut, multiplier.lut);
             products.bits = std::max(products.bits, multiplier.product_bits);
         }
@@ -69,12 +69,13 @@ FabricResources var_matrix_resources(const Design& design, const CostConstants& 
     } else {
         lut += static_cast<double>(multipliers) * products.lut;
     }
-    // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative and
-    // other inputs are summed apart.
+    // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative
+    // and other inputs are summed apart.
     const auto trees = engine.outputs * (products.dual ? 2 : 1);
     const auto tree = adder_tree_lut(constants, engine.inputs, leaf_bits);
     const auto accumulator = leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
-    lut += static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
+    lut +=
+        static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
     // A rescaling unit: the sum becomes a binary32 number; product of both scales, product, addition.
     const auto lanes = rescale_lanes(design);
     lut += static_cast<double>(lanes) * constants.shift_scale_lut;
@@ -129,7 +130,8 @@ FabricResources var_attention_resources(const Design& design, const CostConstant
     const auto cache = kv_format(*design.var);
     const auto word = var_buffer_specification(design, Buffer::state, 1).word_bits;
     if (cache.group_size > 0) {
-        use.lut = round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
+        use.lut =
+            round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
     }
     use.ff = engine.macs_per_cycle() * 2 * 32 + use.lut;
     return use;
@@ -176,8 +178,7 @@ memory::ScratchpadSpecification var_buffer_specification(const Design& design, B
             }
             break;
         case Buffer::activations:
-            specification.word_bits =
-                32 * std::max<std::int64_t>(design.vector.lanes, var.quantizer.lanes);
+            specification.word_bits = 32 * std::max<std::int64_t>(design.vector.lanes, var.quantizer.lanes);
             break;
         case Buffer::state:  // as for weights: a block of keys or values enters while rows pass
             specification.word_bits = std::max(

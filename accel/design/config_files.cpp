@@ -91,9 +91,10 @@ void validate(const std::string& key, const json& document, const std::string& f
 void check_kinds(const json& design, const std::string& file) {
     const bool var = schema_of("design", design) == "var_design";
     if ((schema_of("network", design.at("network")) == "var_network") != var) {
-        throw ConfigError(file, "/network/family",
-                          design.at("network").at("family").dump() + " is no network for this kind of design",
-                          var ? "allowed: \"var\"" : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" in the design");
+        throw ConfigError(
+            file, "/network/family",
+            design.at("network").at("family").dump() + " is no network for this kind of design",
+            var ? "allowed: \"var\"" : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" in the design");
     }
     if ((schema_of("recipe", design.at("recipe")) == "transformer_recipe") != var) {
         throw ConfigError(file, "/recipe",

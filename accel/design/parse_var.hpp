@@ -14,8 +14,8 @@ namespace tilewright::accel {
 // configs/schemas/var_design.schema.json. Throws ConfigError for contradictions between parts of the design.
 void parse_var(const nlohmann::json& document, Design& design, const std::string& file);
 
-// `document` must have passed configs/schemas/var_network.schema.json; `pointer` is where it stands in `file`.
-// Throws ConfigError.
+// `document` must have passed configs/schemas/var_network.schema.json; `pointer` is where it stands in
+// `file`. Throws ConfigError.
 models::VarConfig parse_var_network(const nlohmann::json& document, const std::string& file,
                                     const std::string& pointer);
 

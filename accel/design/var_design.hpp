@@ -41,8 +41,8 @@ struct PipelineLevels {
     // operator begins when the one before it is complete.
     bool operators = true;
     // Inside the matrix unit: rotate, quantize, multiply, accumulate and rescale work on successive groups
-    // and tiles. Off: they follow each other, for the whole operand before the product and tile by tile behind
-    // it.
+    // and tiles. Off: they follow each other, for the whole operand before the product and tile by tile
+    // behind it.
     bool matrix = true;
 };
 
@@ -50,19 +50,19 @@ struct VarDesign {
     models::VarConfig network;
     models::TransformerRecipe recipe;
     models::VarStep step;
-    // AdaLN, which depends on the class alone, is computed at the start of every image; false: its vectors lie
-    // in memory.
+    // AdaLN, which depends on the class alone, is computed at the start of every image; false: its vectors
+    // lie in memory.
     bool adaln = true;
-    // Word embedding and head run here; false: the input of every scale comes from memory and the output of its
-    // last block goes there.
+    // Word embedding and head run here; false: the input of every scale comes from memory and the output of
+    // its last block goes there.
     bool ends = true;
     QuantizerEngine quantizer;
     AttentionEngine attention;
     SoftmaxEngine softmax;
     PipelineLevels pipeline;
     std::int64_t tile_tokens = 64;  // rows that go through an engine in one instruction
-    // Rows that go through fc1 and fc2 together, whole chunks; their weights are read again for the next ones.
-    // Absent: all rows of a scale.
+    // Rows that go through fc1 and fc2 together, whole chunks; their weights are read again for the next
+    // ones. Absent: all rows of a scale.
     std::optional<std::int64_t> feed_forward_rows;
 };
 

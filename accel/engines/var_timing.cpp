@@ -44,13 +44,15 @@ MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, st
     const auto& engine = design.matrix;
     MatrixTime time;
     const auto blocks = divide_up(n, engine.outputs) * divide_up(layer.inputs, engine.inputs);
-    const auto refill = divide_up(engine.macs_per_cycle() * layer.weights.format.bits, weight_word_bits(design));
+    const auto refill =
+        divide_up(engine.macs_per_cycle() * layer.weights.format.bits, weight_word_bits(design));
     time.multiply = m * blocks;
     time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
     time.drain = engine.tile_drain_cycles;
     if (!design.var->pipeline.matrix) {
         const auto [segment, per_segment] = rescale_work(layer);
-        time.rescale = divide_up(m * n * divide_up(layer.inputs, segment) * per_segment, rescale_lanes(design));
+        time.rescale =
+            divide_up(m * n * divide_up(layer.inputs, segment) * per_segment, rescale_lanes(design));
     }
     return time;
 }
@@ -87,7 +89,8 @@ std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, con
     const auto& name = section.operators[work.operator_first].name;
     switch (work.opcode) {
         case Opcode::matmul: {
-            if (engine == EngineKind::attention) return attention_cycles(var.attention, work.m, work.n, work.k);
+            if (engine == EngineKind::attention)
+                return attention_cycles(var.attention, work.m, work.n, work.k);
             if (engine == EngineKind::aie) return aie_matmul_cycles(design, work.m, work.n, work.k);
             const auto layers = linear_operands(design);
             return var_matrix_time(design, *linear_layer(layers, name), work.m, work.n).cycles();
@@ -95,10 +98,10 @@ std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, con
         case Opcode::quantize: {
             const auto layers = linear_operands(design);
             const auto* layer = linear_layer(layers, name);
-            const auto group = layer != nullptr ? layer->activations.group_size
-                                                : models::row_quantization(*var.recipe.kv_cache,
-                                                                           var.network.head_dim())
-                                                      .group_size;
+            const auto group =
+                layer != nullptr
+                    ? layer->activations.group_size
+                    : models::row_quantization(*var.recipe.kv_cache, var.network.head_dim()).group_size;
             return quantize_cycles(var.quantizer, work.m, work.n, group);
         }
         case Opcode::hadamard:

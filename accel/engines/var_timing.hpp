@@ -13,7 +13,7 @@ namespace tilewright::accel {
 // The sums of a linear layer that are rescaled apart: every output of every row has one for each segment of
 // inputs that share their scales, and two where inputs have a scale for each sign.
 struct RescaleWork {
-    std::int64_t segment = 0;   // inputs; all of them for formats without scales
+    std::int64_t segment = 0;  // inputs; all of them for formats without scales
     std::int64_t per_segment = 1;
 };
 RescaleWork rescale_work(const LinearOperands& layer);
@@ -25,8 +25,8 @@ std::int64_t rescale_lanes(const Design& design);
 // brings, or more if a tile of rows would otherwise be through before the next weights are there.
 std::int64_t weight_word_bits(const Design& design);
 
-// A product on the fabric's matrix unit. A block of inputs x outputs weights stays in registers while the rows
-// pass; the next block is loaded meanwhile, so few rows wait for it. Then the pipeline empties. Without
+// A product on the fabric's matrix unit. A block of inputs x outputs weights stays in registers while the
+// rows pass; the next block is loaded meanwhile, so few rows wait for it. Then the pipeline empties. Without
 // pipelining inside the unit the rescaling follows the multiplications.
 struct MatrixTime {
     std::int64_t multiply = 0;
@@ -55,6 +55,7 @@ std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, con
 
 // The class of linear layers that an operator is, by its name; nullptr for others. `layers` is that of
 // linear_operands().
-const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers, const std::string& operator_name);
+const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers,
+                                   const std::string& operator_name);
 
 }  // namespace tilewright::accel

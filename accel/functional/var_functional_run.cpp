@@ -1,10 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/functional/var_functional_run.hpp"
 
+#include <algorithm>
+#include <cstring>
+
+#include "accel/functional/var_executor.hpp"
+#include "accel/simulation/accelerator.hpp"
+#include "models/networks/var_reference.hpp"
+#include "models/weights/synthetic_var.hpp"
+
 namespace tilewright::accel {
 
-FunctionalOutcome run_var_functional(const Design&, const TileProgram&, Observer*) {
-    throw std::logic_error("pending");
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+std::vector<float> floats(const std::vector<double>& numbers) {
+    return {numbers.begin(), numbers.end()};
+}
+
+bool needs_calibration(const models::TransformerRecipe& recipe) {
+    return recipe.qkv.learned_scales || recipe.proj.learned_scales || recipe.fc1.learned_scales ||
+           recipe.fc2.learned_scales;
+}
+
+std::shared_ptr<const models::QuantizedVarBlock> synthetic_block(const VarDesign& var, std::uint64_t seed) {
+    const auto weights = models::synthetic_var_block(var.network, seed);
+    models::VarLinearInputs calibration;
+    models::LearnedScalesOptions options;
+    if (needs_calibration(var.recipe)) {
+        // Any scales will do: bits are compared here, not quality.
+        options.iterations = 2;
+        auto few = var.network;
+        few.scales = {1, 2};
+        const auto residual = models::synthetic_var_residual(few, seed, 3);
+        models::var_block_image(few, weights, models::synthetic_var_condition(few, seed), residual,
+                                &calibration);
+    }
+    auto block = models::prepare_var_block(var.network, weights, var.recipe, &calibration, options);
+    return std::make_shared<const models::QuantizedVarBlock>(std::move(block));
+}
+
+// Half of the images are made without their class: another condition.
+VarInstance synthetic_var_instance(const VarDesign& var, const models::QuantizedVar& network,
+                                   std::uint64_t seed) {
+    const auto batch = var.step.batch();
+    const auto width = var.network.width;
+    VarInstance instance;
+    for (int layer = 0; layer < var.network.depth; ++layer) {
+        const auto block_seed = seed + static_cast<std::uint64_t>(layer);
+        instance.blocks.push_back(synthetic_block(var, block_seed));
+        auto& modulation = instance.modulation.emplace_back();
+        for (std::int64_t image = 0; image < batch; ++image) {
+            const auto condition = floats(
+                models::synthetic_var_condition(var.network, seed + 100 + static_cast<std::uint64_t>(image)));
+            const auto vectors = network.modulation(*instance.blocks.back(), condition);
+            modulation.insert(modulation.end(), vectors.begin(), vectors.end());
+        }
+    }
+    for (std::size_t scale = 0; scale < var.network.scales.size(); ++scale) {
+        auto& input = instance.inputs.emplace_back();
+        for (std::int64_t image = 0; image < batch; ++image) {
+            const auto residual =
+                models::synthetic_var_residual(var.network, seed, 1 + static_cast<std::uint64_t>(image));
+            const auto first = residual.begin() + var.network.tokens_until(scale) * width;
+            input.insert(input.end(), first, first + var.network.scale_tokens(scale) * width);
+        }
+    }
+    return instance;
+}
+
+bool same_bits(float a, float b) {
+    return std::memcmp(&a, &b, sizeof(float)) == 0;
+}
+
+class Comparison {
+  public:
+    explicit Comparison(FunctionalOutcome& outcome) : outcome_(outcome) {}
+    void value(const std::string& where, float expected, float found) {
+        ++outcome_.values;
+        if (same_bits(expected, found)) return;
+        if (outcome_.mismatches++ == 0) {
+            outcome_.first_mismatch =
+                where + " is " + std::to_string(found) + ", the kernel's " + std::to_string(expected);
+        }
+    }
+
+  private:
+    FunctionalOutcome& outcome_;
+};
+
+// One image through all blocks and scales, by the untiled kernels, against what the program left.
+void compare_image(const Design& design, const models::QuantizedVar& network, const VarInstance& instance,
+                   const VarExecutor& executor, std::int64_t image, Comparison& comparison) {
+    const auto& var = *design.var;
+    const auto& config = var.network;
+    const auto width = config.width;
+    std::vector<models::QuantizedVarCache> caches(instance.blocks.size());
+    for (std::size_t scale = 0; scale < config.scales.size(); ++scale) {
+        const auto size = index(config.scale_tokens(scale) * width);
+        const auto first = instance.inputs[scale].begin() + static_cast<std::ptrdiff_t>(index(image) * size);
+        std::vector<float> residual(first, first + static_cast<std::ptrdiff_t>(size));
+        for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
+            const auto modulation =
+                std::span(instance.modulation[layer]).subspan(index(image * 6 * width), index(6 * width));
+            network.block(*instance.blocks[layer], modulation, residual, caches[layer]);
+        }
+        const auto& found = executor.outputs()[scale];
+        for (std::size_t i = 0; i < size; ++i) {
+            comparison.value("scale " + std::to_string(scale + 1) + ", image " + std::to_string(image) +
+                                 ", element " + std::to_string(i) + " of the residual stream",
+                             residual[i], found[index(image) * size + i]);
+        }
+    }
+    // The last scale's keys and values are never stored.
+    for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
+        for (std::size_t scale = 0; scale + 1 < config.scales.size(); ++scale) {
+            for (std::int64_t group = 0; group < head_groups(design); ++group) {
+                const auto piece = executor.stored_piece(static_cast<std::int64_t>(layer), scale, group);
+                const auto first = group * heads_per_tile(design);
+                const auto count = std::min(heads_per_tile(design), config.heads - first);
+                const auto tokens = config.scale_tokens(scale);
+                const auto dim = config.head_dim();
+                auto at = index(image * count * tokens * dim);
+                for (auto head = first; head < first + count; ++head) {
+                    for (std::int64_t t = 0; t < tokens; ++t) {
+                        const auto row = index((config.tokens_until(scale) + t) * width + head * dim);
+                        for (std::int64_t c = 0; c < dim; ++c, ++at) {
+                            const auto where = "block " + std::to_string(layer) + ", scale " +
+                                               std::to_string(scale + 1) + ", head " + std::to_string(head);
+                            comparison.value(where + ": a key", caches[layer].keys[row + index(c)],
+                                             static_cast<float>(piece.keys[at]));
+                            comparison.value(where + ": a value", caches[layer].values[row + index(c)],
+                                             static_cast<float>(piece.values[at]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+FunctionalOutcome run_var_functional(const Design& design, const TileProgram& program, Observer* observer) {
+    const auto& var = *design.var;
+    const models::QuantizedVar network(var.network, var.recipe);
+    constexpr std::uint64_t seed = 1;
+    const auto instance = synthetic_var_instance(var, network, seed);
+    VarExecutor executor(design, program, network, instance);
+    FunctionalOutcome outcome;
+    outcome.activity = simulate(design, program, observer, &executor);
+    Comparison comparison(outcome);
+    for (std::int64_t image = 0; image < var.step.batch(); ++image) {
+        compare_image(design, network, instance, executor, image, comparison);
+    }
+    return outcome;
 }
 
 }  // namespace tilewright::accel

@@ -6,8 +6,8 @@
 
 namespace tilewright::accel {
 
-// Runs the program on seeded synthetic weights and inputs, and compares the residual stream behind every scale
-// and the key/value cache in memory with models::QuantizedVar on the same data.
+// Runs the program on seeded synthetic weights and inputs, and compares the residual stream behind every
+// scale and the key/value cache in memory with models::QuantizedVar on the same data.
 FunctionalOutcome run_var_functional(const Design& design, const TileProgram& program,
                                      Observer* observer = nullptr);
 

@@ -61,11 +61,8 @@ Numerics measure_var_numerics(const VarDesign& var, std::uint64_t seed) {
 }
 
 nlohmann::json describe(const models::OperandRecipe& operand) {
-    return {operand.format.name,
-            operand.dual ? operand.dual->negative.name : "",
-            static_cast<int>(operand.sharing),
-            operand.group_size,
-            operand.scale_bits};
+    return {operand.format.name, operand.dual ? operand.dual->negative.name : "",
+            static_cast<int>(operand.sharing), operand.group_size, operand.scale_bits};
 }
 
 nlohmann::json describe(const models::LinearRecipe& linear) {

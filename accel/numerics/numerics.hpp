@@ -29,11 +29,11 @@ struct Numerics {
 // is equal have equal numerics, whatever their mapping.
 std::string numerics_key(const Design& design);
 
-// Of Mamba: seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them one after
-// the other through one block. Errors add up along the block: each operator gets what the quantized ones
-// before it made.
-// Of VAR: what a block of at most 128 channels adds to the residual stream, over five scales of a synthetic
-// image that calibration has not seen (models/networks/var_ablation.hpp); `tokens` has no say.
+// Of Mamba: seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them
+// one after the other through one block. Errors add up along the block: each operator gets what the quantized
+// ones before it made. Of VAR: what a block of at most 128 channels adds to the residual stream, over five
+// scales of a synthetic image that calibration has not seen (models/networks/var_ablation.hpp); `tokens` has
+// no say.
 Numerics measure_numerics(const Design& design, std::int64_t tokens = 4, std::uint64_t seed = 1);
 
 }  // namespace tilewright::accel

@@ -59,8 +59,8 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
     return words;
 }
 
-// Words of VAR: every block of weights, keys or values enters the registers of its engine once an instruction;
-// rows are read once for each block of outputs, and results are written.
+// Words of VAR: every block of weights, keys or values enters the registers of its engine once an
+// instruction; rows are read once for each block of outputs, and results are written.
 std::array<double, buffer_count> var_buffer_words(const Design& design, const TileProgram& program,
                                                   const Activity& activity) {
     std::array<double, buffer_count> words{};
@@ -74,7 +74,9 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
             const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
             const auto kind = static_cast<Traffic>(i);
             const bool weights = kind == Traffic::weights || kind == Traffic::weights_again;
-            add(weights ? Buffer::weights : kind == Traffic::kv_cache ? Buffer::state : Buffer::activations,
+            add(weights                     ? Buffer::weights
+                : kind == Traffic::kv_cache ? Buffer::state
+                                            : Buffer::activations,
                 bits);
         }
     }
@@ -97,7 +99,8 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
                     const double outputs =
                         layer != nullptr ? design.matrix.outputs : design.var->attention.outputs;
                     add(Buffer::weights, repeat * n * k * bits);
-                    add(Buffer::activations, repeat * (m * k * std::ceil(n / outputs) * inputs + m * n * element));
+                    add(Buffer::activations,
+                        repeat * (m * k * std::ceil(n / outputs) * inputs + m * n * element));
                 } else if (work.opcode == Opcode::matmul) {
                     add(Buffer::state, repeat * n * k * cache_bits);
                     add(Buffer::intermediates, repeat * m * std::max(n, k) * element);
@@ -144,7 +147,8 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
     }
     input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
     input.aie_vector_cycles = aie_vector_cycles(design, program);
-    input.buffer_words = design.var ? var_buffer_words(design, program, activity) : buffer_words(design, graph, activity);
+    input.buffer_words =
+        design.var ? var_buffer_words(design, program, activity) : buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
                                 static_cast<double>(statistics.row_activations)};

@@ -4,8 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "accel/engines/timing.hpp"
-#include "accel/engines/var_timing.hpp"
+#include "accel/report/account.hpp"
 #include "accel/report/evaluate.hpp"
 
 namespace tilewright::accel {
@@ -162,48 +161,6 @@ ordered_json memory_json(const Evaluation& evaluation) {
     return result;
 }
 
-// Where the cycles of the engine of the linear layers go: multiplying, what stands around every tile (a drain
-// of the matrix unit; fill and drain of the AI Engines), and waiting by cause.
-ordered_json account_json(const Evaluation& evaluation) {
-    const auto& design = evaluation.design;
-    const auto period = memory::period_fs(design.clock_hz);
-    const bool on_aie = design.linear_on_aie();
-    const auto kind = on_aie ? EngineKind::aie : EngineKind::matrix;
-    const auto layers = linear_operands(design);
-    std::int64_t steps = 0;
-    std::int64_t around = 0;
-    for (const auto& section : evaluation.program->sections) {
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
-                if (work.opcode != Opcode::matmul) continue;
-                // Unquantized layers and attention have an engine of their own.
-                if (design.var &&
-                    linear_layer(layers, section.operators[work.operator_first].name) == nullptr) {
-                    continue;
-                }
-                const auto pace = on_aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
-                                         : matmul_steps(design.matrix, work.m, work.n, work.k);
-                steps += section.repeat * pace;
-                around += section.repeat * (instruction_cycles(design, kind, section, work) - pace);
-            }
-        }
-    }
-    ordered_json result{{"engine", to_string(kind)},
-                        {"multiplying", steps},
-                        {on_aie ? "fill_and_drain" : "tile_drain", around}};
-    for (const auto& engine : evaluation.activity->engines) {
-        if (engine.kind != kind) continue;
-        const auto other = engine.busy / period - steps - around;
-        if (other > 0) result["other_work"] = other;
-        for (int i = 0; i < stall_cause_count; ++i) {
-            const auto time = engine.stalled[static_cast<std::size_t>(i)];
-            if (time > 0) result[to_string(static_cast<StallCause>(i))] = (time + period / 2) / period;
-        }
-        result["finished_early"] = (engine.idle + period / 2) / period;
-    }
-    return result;
-}
-
 // What was fitted to published figures: parameters of the design that still have their fitted value, and
 // constants of the cost model.
 ordered_json fitted_json(const DesignDocument& document) {
@@ -335,7 +292,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
         report["memory"] = memory_json(evaluation);
-        report["account_cycles"] = account_json(evaluation);
+        report["account_cycles"] = account_json(evaluation.design, *evaluation.program, *evaluation.activity);
     }
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);

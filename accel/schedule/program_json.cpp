@@ -126,20 +126,6 @@ class Reader {
     TileProgram& program_;
 };
 
-// The operators of a section: those of the first block, or those before or after the blocks.
-std::vector<models::Operator> section_operators(const std::string& name, const models::OperatorGraph& graph) {
-    std::vector<models::Operator> operators;
-    bool after_blocks = false;
-    for (const auto& op : graph.operators) {
-        after_blocks = after_blocks || op.layer >= 0;
-        const bool wanted = name == "block"       ? op.layer == 0
-                            : name == "embedding" ? op.layer < 0 && !after_blocks
-                                                  : op.layer < 0 && after_blocks;
-        if (wanted) operators.push_back(op);
-    }
-    return operators;
-}
-
 // Effects are the holds, added up by instruction.
 void derive_effects(Section& section) {
     using Bytes = std::array<std::int64_t, buffer_count>;
@@ -237,8 +223,7 @@ ordered_json program_to_json(const TileProgram& program) {
     return result;
 }
 
-TileProgram program_from_json(const json& document, const models::OperatorGraph& graph,
-                              const std::string& file) {
+TileProgram program_from_json(const json& document, const TileProgram& scheduled, const std::string& file) {
     Schema(config_root() / "schemas" / "program.schema.json").validate(document, file);
     TileProgram program;
     for (const auto& engine : document.at("engines")) {
@@ -258,7 +243,16 @@ TileProgram program_from_json(const json& document, const models::OperatorGraph&
         Section section;
         section.name = sections[s].at("name").get<std::string>();
         section.repeat = sections[s].at("repeat").get<std::int64_t>();
-        section.operators = section_operators(section.name, graph);
+        const auto known = std::find_if(scheduled.sections.begin(), scheduled.sections.end(),
+                                        [&](const auto& other) { return other.name == section.name; });
+        if (known == scheduled.sections.end()) {
+            std::string list;
+            for (const auto& other : scheduled.sections) list += (list.empty() ? "" : ", ") + other.name;
+            throw ConfigError(file, at + "/name",
+                              "the design's program has no section \"" + section.name + "\"",
+                              "allowed: " + list);
+        }
+        section.operators = known->operators;
         section.streams.resize(program.engines.size());
         for (const auto& [name, stream] : sections[s].at("streams").items()) {
             const auto engine = reader.engine(name, at + "/streams");

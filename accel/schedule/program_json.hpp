@@ -14,10 +14,10 @@ namespace tilewright::accel {
 nlohmann::ordered_json graph_to_json(const models::OperatorGraph& graph);
 nlohmann::ordered_json program_to_json(const TileProgram& program);
 
-// Reads what program_to_json() wrote. Operators are taken from `graph`, engines and buffers from the
-// document; throws ConfigError when the document does not pass configs/schemas/program.schema.json or names
-// what is not there.
-TileProgram program_from_json(const nlohmann::json& document, const models::OperatorGraph& graph,
+// Reads what program_to_json() wrote. Operators of its sections are those of `scheduled`, the program that
+// the schedule makes of the design; engines and buffers are taken from the document. Throws ConfigError when
+// the document does not pass configs/schemas/program.schema.json or names what is not there.
+TileProgram program_from_json(const nlohmann::json& document, const TileProgram& scheduled,
                               const std::string& file);
 
 }  // namespace tilewright::accel

@@ -27,8 +27,8 @@ class MappingError : public std::runtime_error {
 // compute engines that its unrolling gives it.
 std::vector<EngineDescription> engines_of(const Design& design);
 
-// Builds the program of a Mamba2 step or of VAR images. Buffers whose size the design leaves open get the size that the
-// schedule needs. Throws MappingError, for example when a tile does not fit its buffer.
+// Builds the program of a Mamba2 step or of VAR images. Buffers whose size the design leaves open get the
+// size that the schedule needs. Throws MappingError, for example when a tile does not fit its buffer.
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph);
 
 }  // namespace tilewright::accel

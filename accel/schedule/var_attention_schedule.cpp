@@ -64,8 +64,8 @@ void VarSchedule::qkv_tiles(HeadGroup& group) {
     std::vector<InstructionRef> space;
     if (var_.pipeline.operators) space.push_back(done_two_before(&group - groups_.data()));
     for (std::int64_t part = 0; part < 3; ++part) {
-        tile(qkv_linear, part * width_ + group.first_head * dim_, group.heads * dim_, 0, chunks_.size(), space,
-             [&](std::size_t, InstructionRef ref) { group.products[part].push_back(ref); });
+        tile(qkv_linear, part * width_ + group.first_head * dim_, group.heads * dim_, 0, chunks_.size(),
+             space, [&](std::size_t, InstructionRef ref) { group.products[part].push_back(ref); });
     }
 }
 
@@ -74,14 +74,12 @@ void VarSchedule::normalise(HeadGroup& group) {
     group.keys.clear();
     for (std::int64_t part = 0; part < 2; ++part) {
         for (std::int64_t image = 0; image < batch_; ++image) {
-            const Rows rows{(image * var_.network.heads + group.first_head) * tokens_,
-                            group.heads * tokens_};
+            const Rows rows{(image * var_.network.heads + group.first_head) * tokens_, group.heads * tokens_};
             const auto last_row = (image + 1) * tokens_ - 1;
-            const auto ref =
-                emit(engines_.vector,
-                     {Opcode::l2_norm, part == 0 ? "attn.q_norm" : "attn.k_norm", 1, rows, 0, dim_, 1,
-                      part == 0 ? "query norm" : "key norm"},
-                     {group.products[part][chunk_with(last_row)], last_vectors_load_});
+            const auto ref = emit(engines_.vector,
+                                  {Opcode::l2_norm, part == 0 ? "attn.q_norm" : "attn.k_norm", 1, rows, 0,
+                                   dim_, 1, part == 0 ? "query norm" : "key norm"},
+                                  {group.products[part][chunk_with(last_row)], last_vectors_load_});
             (part == 0 ? group.queries : group.keys).push_back(ref);
         }
     }
@@ -165,9 +163,9 @@ void VarSchedule::score(Unit unit) {
     unit.scores = emit(engines_.attention,
                        {Opcode::matmul, "attn.scores", 1, unit.rows, 0, seen_, dim_, "scores"}, data);
     begin_operator();
-    unit.softmax = emit(engines_.softmax,
-                        {Opcode::softmax, "attn.softmax", 1, unit.rows, 0, seen_, 1, "softmax"},
-                        {unit.scores});
+    unit.softmax =
+        emit(engines_.softmax, {Opcode::softmax, "attn.softmax", 1, unit.rows, 0, seen_, 1, "softmax"},
+             {unit.scores});
     // The next unit's scores go before this one's sums, so that the products need not wait for the softmax.
     pending_.push_back(unit);
     if (pending_.size() > (var_.pipeline.operators ? 1U : 0U)) finish_unit();

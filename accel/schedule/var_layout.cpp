@@ -97,9 +97,12 @@ VarLayout lay_out_var(const Design& design) {
     layout.weights_end = weights.end();
 
     Allocator state(region_alignment);
-    // When one port carries everything, the two regions share its memory.
-    const bool shared = design.port_of(Stream::weights) == design.port_of(Stream::state);
-    if (shared) state.place(layout.weights_end);
+    // Both regions may lie in the same channels, behind one port or two.
+    const auto& other = design.memory_ports[design.port_of(Stream::state)];
+    const bool apart = port.memory != other.memory ||
+                       port.first_channel + port.channels <= other.first_channel ||
+                       other.first_channel + other.channels <= port.first_channel;
+    if (!apart) state.place(layout.weights_end);
     Allocator in_cache(piece_alignment);
     const auto format = kv_format(var);
     const auto heads = heads_per_tile(design);

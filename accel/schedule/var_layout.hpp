@@ -50,8 +50,8 @@ struct VarLayout {
     std::int64_t vectors = 0;  // of the first block: biases and query factors
     std::int64_t vectors_stride = 0;
     std::int64_t positions = 0;  // position and level embeddings of all tokens
-    std::int64_t inputs = 0;   // of a scale: token maps, or the residual stream
-    std::int64_t outputs = 0;  // of a scale: logits, or the residual stream
+    std::int64_t inputs = 0;     // of a scale: token maps, or the residual stream
+    std::int64_t outputs = 0;    // of a scale: logits, or the residual stream
     std::int64_t state_end = 0;
 };
 

@@ -34,12 +34,12 @@ std::int64_t weight_slots(const Design& design) {
     const auto& bytes = design.buffer(Buffer::weights).bytes;
     if (!bytes) return wanted;
     if (*bytes / burst < wanted) {
-        throw MappingError("/buffers/weights/bytes",
-                           "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
-                               (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " +
-                               std::to_string(touched) + " bursts",
-                           "at least " + std::to_string(wanted * burst) +
-                               " bytes, a smaller tile, or no double buffering");
+        throw MappingError(
+            "/buffers/weights/bytes",
+            "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
+                (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " + std::to_string(touched) +
+                " bursts",
+            "at least " + std::to_string(wanted * burst) + " bytes, a smaller tile, or no double buffering");
     }
     return *bytes / burst;
 }
@@ -128,9 +128,9 @@ class VarProgram {
         return builder_.emit(state_dma(), instruction, data);
     }
 
-    // An unquantized linear layer on the attention unit, tile after tile. `each` is told of every product; where
-    // it returns who frees the product's space, the second tile behind waits for it. Returns the first and the
-    // last product.
+    // An unquantized linear layer on the attention unit, tile after tile. `each` is told of every product;
+    // where it returns who frees the product's space, the second tile behind waits for it. Returns the first
+    // and the last product.
     using EachTile =
         std::function<std::optional<InstructionRef>(InstructionRef product, std::int64_t n0, std::int64_t n)>;
     std::pair<InstructionRef, InstructionRef> linear(std::uint32_t op_index, const char* label,
@@ -208,8 +208,8 @@ void VarProgram::conditions() {
     if (shared) {
         const auto offsets =
             transfer(Opcode::load, layout_.vectors, layout_.vectors_stride, 6 * width, "adaln", {});
-        made.first = made.second = whole(engines_.vector, Opcode::residual_add, 0, 1, "adaln",
-                                         {offsets, {engines_.attention, -1}});
+        made.first = made.second =
+            whole(engines_.vector, Opcode::residual_add, 0, 1, "adaln", {offsets, {engines_.attention, -1}});
         builder_.hold(Buffer::activations, 4 * 6 * width, offsets, made.second);
     } else {
         made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}});
@@ -253,7 +253,8 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
     const auto offset = 4 * var_.network.tokens_until(scale) * width;
     const auto embeddings =
         transfer(Opcode::load, layout_.positions + offset, 0, tokens * width, "positions", {made});
-    const auto added = whole(engines_.vector, Opcode::residual_add, positions, 1, "positions", {made, embeddings});
+    const auto added =
+        whole(engines_.vector, Opcode::residual_add, positions, 1, "positions", {made, embeddings});
     builder_.hold(Buffer::activations, 4 * tokens * width, embeddings, added);
     builder_.hold(Buffer::activations, 4 * rows * width, first, added);
     builder_.end_section();
@@ -272,13 +273,14 @@ void VarProgram::output(std::size_t scale, const std::string& name) {
     }
     begin(name, 1, {at + "head_nm.norm", at + "head_nm.modulate", at + "head"});
     const auto head_modulation = layout_.modulation + layout_.modulation_stride * var_.network.depth;
-    const auto modulation = transfer(Opcode::load, head_modulation, 0, var_.step.batch() * 2 * width,
-                                     "modulation", {last});
+    const auto modulation =
+        transfer(Opcode::load, head_modulation, 0, var_.step.batch() * 2 * width, "modulation", {last});
     const auto normed = whole(engines_.vector, Opcode::norm, 0, 2, "head norm", {modulation, last});
     const auto products = linear(2, "head", layout_.head, 0, false, {normed},
                                  [&](InstructionRef product, std::int64_t n0, std::int64_t n) {
-                                     const auto stored = transfer(Opcode::store, layout_.outputs + 4 * rows * n0, 0,
-                                                                  rows * n, "logits", {product});
+                                     const auto stored =
+                                         transfer(Opcode::store, layout_.outputs + 4 * rows * n0, 0, rows * n,
+                                                  "logits", {product});
                                      builder_.hold(Buffer::activations, 4 * rows * n, product, stored);
                                      return stored;
                                  });

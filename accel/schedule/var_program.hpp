@@ -8,8 +8,8 @@
 
 namespace tilewright::accel {
 
-// `graph` is that of build_var_graph(). Throws MappingError. Buffers whose size the design leaves open are left
-// at 0.
+// `graph` is that of build_var_graph(). Throws MappingError. Buffers whose size the design leaves open are
+// left at 0.
 TileProgram build_var_program(const Design& design, const models::OperatorGraph& graph);
 
 }  // namespace tilewright::accel

@@ -144,8 +144,9 @@ InstructionRef VarSchedule::emit(std::uint16_t engine, const Work& work, std::ve
     return ref;
 }
 
-InstructionRef VarSchedule::transfer(Opcode opcode, Traffic traffic, std::int64_t address, std::int64_t stride,
-                                     TransferSize size, const std::vector<InstructionRef>& data,
+InstructionRef VarSchedule::transfer(Opcode opcode, Traffic traffic, std::int64_t address,
+                                     std::int64_t stride, TransferSize size,
+                                     const std::vector<InstructionRef>& data,
                                      const std::vector<InstructionRef>& space, const char* label) {
     Instruction instruction;
     instruction.opcode = opcode;
@@ -178,12 +179,11 @@ void VarSchedule::load_vectors() {
     const InstructionRef attention_before{engines_.attention, -1};
     first_vectors_load_ =
         transfer(Opcode::load, Traffic::activations, layout_.modulation, layout_.modulation_stride,
-                 transfer_size(unquantized_activations(), batch_ * 6 * width_), {before},
-                 {attention_before}, "modulation");
-    last_vectors_load_ =
-        transfer(Opcode::load, Traffic::activations, layout_.vectors, layout_.vectors_stride,
-                 transfer_size(unquantized_activations(), block_vector_elements(var_.network)), {}, {},
-                 "biases");
+                 transfer_size(unquantized_activations(), batch_ * 6 * width_), {before}, {attention_before},
+                 "modulation");
+    last_vectors_load_ = transfer(
+        Opcode::load, Traffic::activations, layout_.vectors, layout_.vectors_stride,
+        transfer_size(unquantized_activations(), block_vector_elements(var_.network)), {}, {}, "biases");
 }
 
 void VarSchedule::norm(const char* operator_name, const char* label, VarLinear linear, std::size_t first,
@@ -206,8 +206,8 @@ void VarSchedule::norm(const char* operator_name, const char* label, VarLinear l
         }
         std::vector<InstructionRef> space;
         if (var_.pipeline.operators && c >= first + 2) space.push_back(ready[c - 2]);
-        normed.push_back(emit(engines_.vector,
-                              {Opcode::norm, operator_name, 2, chunks_[c], 0, width_, 1, label}, data, space));
+        normed.push_back(emit(
+            engines_.vector, {Opcode::norm, operator_name, 2, chunks_[c], 0, width_, 1, label}, data, space));
         if (c == 0 && residual_ready_.empty()) first_norm_ = normed.front();
         if (var_.pipeline.operators) make_input(c);
     }
@@ -232,8 +232,8 @@ InstructionRef VarSchedule::prepare(VarLinear linear, std::size_t chunk, std::in
         source = ready;
         source_bytes = rows_bytes(rows, n);
     }
-    ready = emit(engines_.quantizer,
-                 {Opcode::quantize, name + ".quantize", 1, rows, n0, n, 1, "quantize"}, {ready});
+    ready = emit(engines_.quantizer, {Opcode::quantize, name + ".quantize", 1, rows, n0, n, 1, "quantize"},
+                 {ready});
     if (source_bytes > 0) builder_.hold(Buffer::activations, source_bytes, source, ready);
     if (!first_input_[linear]) first_input_[linear] = ready;
     roundings_.push_back(ready);
@@ -252,8 +252,8 @@ bool VarSchedule::streams_columns(VarLinear linear, std::int64_t columns) const 
 void VarSchedule::begin_linear(VarLinear linear, bool again) {
     const auto& layer = operands_[linear];
     const auto outputs = builder_.operators()[operator_index_.at(linear_names[linear])].n;
-    weights_.begin_pass({layer.weights, outputs * layer.inputs, layout_.linear[linear],
-                         layout_.linear_stride, again});
+    weights_.begin_pass(
+        {layer.weights, outputs * layer.inputs, layout_.linear[linear], layout_.linear_stride, again});
 }
 
 void VarSchedule::tile(VarLinear linear, std::int64_t n0, std::int64_t n, std::size_t first, std::size_t end,
@@ -263,9 +263,9 @@ void VarSchedule::tile(VarLinear linear, std::int64_t n0, std::int64_t n, std::s
     const auto loaded = weights_.require(n * inputs, builder_.label(label));
     InstructionRef product{};
     for (auto c = first; c < end; ++c) {
-        product = emit(engines_.matrix,
-                       {Opcode::matmul, linear_names[linear], 1, chunks_[c], n0, n, inputs, label},
-                       {loaded, input_ready_[linear][c]}, space);
+        product =
+            emit(engines_.matrix, {Opcode::matmul, linear_names[linear], 1, chunks_[c], n0, n, inputs, label},
+                 {loaded, input_ready_[linear][c]}, space);
         each(c, product);
     }
     weights_.used_by(product);
@@ -326,8 +326,8 @@ void VarSchedule::feed_forward(std::size_t first, std::size_t end, bool again) {
     norm("ffn.norm", "ffn norm", fc1_linear, first, end);
     const auto hidden = var_.network.hidden();
     const auto tile_outputs = design_.mapping.tile.outputs;
-    const bool streams = streams_columns(fc2_linear, tile_outputs) &&
-                         streams_columns(fc2_linear, hidden % tile_outputs);
+    const bool streams =
+        streams_columns(fc2_linear, tile_outputs) && streams_columns(fc2_linear, hidden % tile_outputs);
     struct Product {
         std::size_t chunk;
         std::int64_t n0;

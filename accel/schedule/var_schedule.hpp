@@ -104,7 +104,9 @@ class VarSchedule {
     void begin_operator();
     std::int64_t rows_bytes(const Rows& rows, std::int64_t columns) const { return 4 * rows.size * columns; }
     Rows rows_of_image(std::int64_t image) const { return {image * tokens_, tokens_}; }
-    std::size_t chunk_with(std::int64_t row) const { return static_cast<std::size_t>(row / var_.tile_tokens); }
+    std::size_t chunk_with(std::int64_t row) const {
+        return static_cast<std::size_t>(row / var_.tile_tokens);
+    }
 
     void load_vectors();
     void norm(const char* operator_name, const char* label, VarLinear linear, std::size_t first,
@@ -165,8 +167,8 @@ class VarSchedule {
     // Of every linear layer: its input by chunk, and the first rounding of it.
     std::array<std::vector<InstructionRef>, var_linear_count> input_ready_;
     std::array<std::optional<InstructionRef>, var_linear_count> first_input_;
-    bool projection_streams_;  // its input is rounded group by group of heads
-    std::deque<InstructionRef> roundings_;        // the last two
+    bool projection_streams_;               // its input is rounded group by group of heads
+    std::deque<InstructionRef> roundings_;  // the last two
     std::vector<HeadGroup> groups_;
     std::deque<Unit> pending_;
 };

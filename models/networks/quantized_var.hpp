@@ -53,6 +53,8 @@ class QuantizedVar {
     const Linear& proj() const { return proj_; }
     const Linear& fc1() const { return fc1_; }
     const Linear& fc2() const { return fc2_; }
+    // Of a head's keys or values; nothing when the cache keeps binary32 numbers.
+    const std::optional<GroupQuantizer>& cache_quantizer() const { return cache_quantizer_; }
 
   private:
     void attention(const QuantizedVarBlock& block, std::span<const float> modulation,

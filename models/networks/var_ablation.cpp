@@ -22,7 +22,7 @@ namespace {
 
 // The sample's second image through a prepared block.
 ErrorMeasures update_error(const VarSample& sample, const QuantizedVarBlock& block,
-                      const TransformerRecipe& recipe) {
+                           const TransformerRecipe& recipe) {
     const std::vector<float> condition(sample.condition.begin(), sample.condition.end());
     const std::vector<float> residual(sample.residual.begin(), sample.residual.end());
     const auto made = QuantizedVar(sample.config, recipe).block_image(block, condition, residual);

@@ -66,26 +66,41 @@ std::vector<float> linear_float(std::span<const float> weights, std::span<const 
     return y;
 }
 
-void attend_float(std::span<const float> q, std::span<const float> keys, std::span<const float> values,
-                  std::size_t stride, std::span<float> out) {
-    std::vector<float> shares;
-    shares.reserve(keys.size() / stride + 1);
+std::vector<float> attention_scores(std::span<const float> q, std::span<const float> keys,
+                                    std::size_t stride) {
+    std::vector<float> scores;
+    scores.reserve(keys.size() / stride + 1);
     for (std::size_t at = 0; at + q.size() <= keys.size(); at += stride) {
         float score = 0;
         for (std::size_t c = 0; c < q.size(); ++c) score += q[c] * keys[at + c];
-        shares.push_back(score);
+        scores.push_back(score);
     }
-    const auto largest = *std::max_element(shares.begin(), shares.end());
+    return scores;
+}
+
+void softmax_float(std::span<float> scores) {
+    const auto largest = *std::max_element(scores.begin(), scores.end());
     float sum = 0;
-    for (auto& share : shares) {
-        share = exp_float(share - largest);
-        sum += share;
+    for (auto& score : scores) {
+        score = exp_float(score - largest);
+        sum += score;
     }
+    for (auto& score : scores) score /= sum;
+}
+
+void weighted_sum(std::span<const float> shares, std::span<const float> values, std::size_t stride,
+                  std::span<float> out) {
     std::fill(out.begin(), out.end(), 0.0F);
     for (std::size_t t = 0; t < shares.size(); ++t) {
-        const auto share = shares[t] / sum;
-        for (std::size_t c = 0; c < out.size(); ++c) out[c] += share * values[t * stride + c];
+        for (std::size_t c = 0; c < out.size(); ++c) out[c] += shares[t] * values[t * stride + c];
     }
+}
+
+void attend_float(std::span<const float> q, std::span<const float> keys, std::span<const float> values,
+                  std::size_t stride, std::span<float> out) {
+    auto shares = attention_scores(q, keys, stride);
+    softmax_float(shares);
+    weighted_sum(shares, values, stride, out);
 }
 
 void rotate_float(std::span<float> x, std::size_t block, std::span<const std::int8_t> signs) {

@@ -30,9 +30,20 @@ float silu_float(float x);
 std::vector<float> linear_float(std::span<const float> weights, std::span<const float> bias,
                                 std::span<const float> x);
 
-// One head of one token: softmax(q k^T) v over all rows of keys and values. Row t of either begins at t *
-// stride and has q.size() channels. score = sum q k; e = exp(score - largest score); sum of e in order;
-// p = e / sum; out = sum p v in order.
+// q k for all rows of keys. Row t begins at t * stride and has q.size() channels.
+std::vector<float> attention_scores(std::span<const float> q, std::span<const float> keys,
+                                    std::size_t stride);
+
+// Scores become shares, in place: e^(score - largest) over the sum of all, added up in order.
+void softmax_float(std::span<float> scores);
+
+// sum of share times row of values, in order. Row t begins at t * stride and has out.size() channels.
+void weighted_sum(std::span<const float> shares, std::span<const float> values, std::size_t stride,
+                  std::span<float> out);
+
+// One head of one token, all three: softmax(q k^T) v over all rows of keys and values. Row t of either begins
+// at t * stride and has q.size() channels. score = sum q k; e = exp(score - largest score); sum of e in
+// order; p = e / sum; out = sum p v in order.
 void attend_float(std::span<const float> q, std::span<const float> keys, std::span<const float> values,
                   std::size_t stride, std::span<float> out);
 

@@ -38,10 +38,4 @@ inline std::vector<Settings> all_mappings() {
     return result;
 }
 
-inline std::string text(const Settings& settings) {
-    std::string all;
-    for (const auto& [pointer, value] : settings) all += pointer + "=" + value.dump() + " ";
-    return all;
-}
-
 }  // namespace tilewright::test

@@ -183,7 +183,7 @@ TEST_CASE("a load that no longer waits for space overfills its buffer") {
 TEST_CASE("a program survives the way to JSON and back") {
     const auto built = build(small_document());
     const auto dumped = program_to_json(built.program);
-    const auto again = program_from_json(nlohmann::json::parse(dumped.dump()), built.graph, "program.json");
+    const auto again = program_from_json(nlohmann::json::parse(dumped.dump()), built.program, "program.json");
     CHECK(program_to_json(again) == dumped);
     CHECK(check_program(again).empty());
     const auto document = small_document();

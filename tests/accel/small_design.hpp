@@ -17,6 +17,12 @@ inline std::filesystem::path source_path(const std::string& below) {
 
 using Settings = std::vector<std::pair<std::string, nlohmann::json>>;
 
+inline std::string text(const Settings& settings) {
+    std::string all;
+    for (const auto& [pointer, value] : settings) all += pointer + "=" + value.dump() + " ";
+    return all;
+}
+
 inline accel::DesignDocument design_document(const std::string& name, const Settings& settings = {}) {
     auto document = accel::DesignDocument::load(source_path("configs/designs/" + name + ".json"));
     for (const auto& [pointer, value] : settings) document.set(pointer, value);

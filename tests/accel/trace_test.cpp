@@ -253,7 +253,7 @@ TEST_CASE("a VCD trace reads back as what was told", "[trace]") {
     CHECK(view.find("[dumpfile] \"run.vcd\"") != std::string::npos);
     for (const auto* group : {"-Engines\n", "-Buffers\n", "-Memory\n"})
         CHECK(view.find(group) != std::string::npos);
-    CHECK(view.find("^1 run.vcd.state.gtkwfilter\n+{dma_axi_0 state} dma_axi_0.state[2:0]\n") !=
+    CHECK(view.find("^1 run.vcd.state.gtkwfilter\n+{dma_axi_0 state} dma_axi_0.state[3:0]\n") !=
           std::string::npos);
     CHECK(folder.files() == 6);  // the VCD, four filters, the save file: nothing else is left
 }

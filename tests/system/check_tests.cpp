@@ -90,5 +90,5 @@ TEST_CASE("a transformer recipe is checked part by part") {
     CHECK_THAT(refused.err, Contains("multiples of 64"));
     const auto design_with_it = workspace.run("check " + main_design + " --set /recipe=fpqvar-fp6");
     CHECK(design_with_it.code == 2);
-    CHECK_THAT(design_with_it.err, Contains("#/kind"));
+    CHECK_THAT(design_with_it.err, Contains("#/recipe"));
 }

@@ -46,3 +46,26 @@ TEST_CASE("an unknown system is refused") {
     CHECK(result.code == 2);
     CHECK_THAT(result.err, Catch::Contains("lightmamba"));
 }
+
+TEST_CASE("FPQVAR's published figures come out as docs/image_generation.md says") {
+    const Workspace workspace;
+    const auto result = workspace.run("reproduce fpqvar --json");
+    REQUIRE(result.code == 0);
+    std::map<std::string, json> rows;
+    for (const auto& row : json::parse(result.out)) rows[row.at("figure")] = row;
+    const auto& main = rows.at("VCK190 FP4, VAR-d30 at 256 x 256");
+    CHECK(main.at("published") == 1.1);
+    CHECK(main.at("kind") == "fitted");
+    CHECK(main.at("ratio").get<double>() == Approx(1).margin(0.05));
+    const auto& faster = rows.at("speed over the integer design");
+    CHECK(faster.at("kind") == "predicted");
+    CHECK(faster.at("ratio").get<double>() == Approx(1).margin(0.15));
+    const auto ours = [&](const char* figure) { return rows.at(figure).at("ours").get<double>(); };
+    CHECK(ours("images per joule over the integer design") > 1.5);
+    CHECK(ours("FP4, VAR-d16") > ours("FP4, VAR-d20"));
+    CHECK(ours("FP4, VAR-d20") > ours("FP4, VAR-d24"));
+    CHECK(ours("FP6, VAR-d30") < main.at("ours").get<double>());
+    CHECK(ours("INT6 in DSP blocks, VAR-d30") < ours("FP6, VAR-d30"));
+    CHECK(ours("without either") < ours("without overlap of operators"));
+    CHECK(ours("without either") < ours("without overlap inside the matrix unit"));
+}

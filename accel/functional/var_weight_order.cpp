@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/functional/var_weight_order.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "accel/functional/functional_error.hpp"
+
+namespace tilewright::accel {
+
+void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix) {
+    std::set<std::uint32_t> seen;
+    std::int64_t covered = 0;  // elements of the last pass so far
+    for (std::size_t position = 0; position < section.streams[matrix].size(); ++position) {
+        const auto& work = section.streams[matrix][position];
+        if (work.opcode != Opcode::matmul) continue;
+        const auto& op = section.operators[work.operator_first];
+        if (op.kind != models::OperatorKind::linear) continue;
+        const bool same_layer = !passes_.empty() && passes_.back().operator_index == work.operator_first;
+        const bool same_tile = same_layer && passes_.back().tiles.back().n0 == work.n0 &&
+                               passes_.back().tiles.back().k0 == work.k0;
+        if (!same_tile) {
+            if (!same_layer || covered == op.n * op.k) {
+                passes_.push_back(
+                    {work.operator_first, {}, !seen.insert(work.operator_first).second, {}, {}});
+                covered = 0;
+            }
+            passes_.back().tiles.push_back({work.operator_first, work.n0, work.n, work.k0, work.k, covered});
+            covered += std::int64_t{work.n} * work.k;
+        }
+        uses_[position] = {passes_.size() - 1, passes_.back().tiles.size() - 1};
+    }
+}
+
+void VarWeightOrder::collect_loads(const Section& section, std::size_t dma) {
+    std::size_t pass = 0;
+    std::int64_t loaded = 0;
+    for (std::size_t position = 0; position < section.streams[dma].size(); ++position) {
+        const auto& work = section.streams[dma][position];
+        const bool weights = work.traffic == Traffic::weights || work.traffic == Traffic::weights_again;
+        if (work.opcode != Opcode::load || !weights) continue;
+        if (pass == passes_.size()) throw FunctionalError("the program loads weights that nobody uses");
+        const auto& last = passes_[pass].tiles.back();
+        const auto total = last.begin + last.n * last.k;
+        const auto count = std::min(work.value_bytes * 8 / passes_[pass].format.format.bits, total - loaded);
+        load_of_[position] = {pass, passes_[pass].loads.size()};
+        passes_[pass].loads.push_back({position, loaded, loaded + count});
+        loaded += count;
+        if (loaded == total) {
+            ++pass;
+            loaded = 0;
+        }
+    }
+    if (pass != passes_.size()) throw FunctionalError("the program does not load all of its weights");
+}
+
+VarWeightOrder::Use VarWeightOrder::use(std::size_t position) const {
+    const auto found = uses_.find(position);
+    if (found == uses_.end()) throw FunctionalError("the instruction multiplies by no weights");
+    return found->second;
+}
+
+std::pair<std::size_t, std::size_t> VarWeightOrder::load(std::size_t position) const {
+    const auto found = load_of_.find(position);
+    if (found == load_of_.end()) throw FunctionalError("the load brings no weights");
+    return found->second;
+}
+
+}  // namespace tilewright::accel

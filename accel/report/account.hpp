@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the cycles of the engine of the linear layers go.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/activity.hpp"
+
+namespace tilewright::accel {
+
+// Multiplying, what stands around every tile (drain and, of VAR, weight registers that are not filled yet and
+// rescaling that nothing hides; fill and drain of the AI Engines), and waiting by cause.
+nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
+                                    const Activity& activity);
+
+}  // namespace tilewright::accel

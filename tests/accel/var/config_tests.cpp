@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes in designs for VAR: the message names the place, the value and what is allowed.
+#include <catch2/catch.hpp>
+
+#include "accel/design/config_error.hpp"
+#include "accel/report/evaluate.hpp"
+#include "small_var.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using test::design_document;
+using test::small_var_document;
+
+namespace {
+
+std::string message(const DesignDocument& document, Fidelity fidelity = Fidelity::timing) {
+    try {
+        evaluate(document, fidelity);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("mistakes in designs for VAR are explained") {
+    const auto expect = [](const std::string& pointer, const nlohmann::json& value,
+                           const std::vector<std::string>& words) {
+        INFO(pointer << " = " << value.dump());
+        const auto text = message(small_var_document({{pointer, value}}));
+        for (const auto& word : words) CHECK_THAT(text, Catch::Contains(word));
+    };
+    expect("/mapping/tile/outputs", 100, {"/mapping/tile/outputs", "whole heads of 64", "multiples of 64"});
+    expect("/mapping/tile/tokens", 0, {"/mapping/tile/tokens", "too small"});
+    expect("/mapping/tile/feed_forward_rows", 100, {"/mapping/tile/feed_forward_rows", "multiples of 64"});
+    expect("/mapping/pipeline/opertors", true, {"unknown key", "did you mean \"operators\""});
+    expect("/engines/matrix/multiplier", "dsp", {"e2m1", "DSP blocks", "multiplier \"lut\""});
+    expect("/recipe", "lightmamba-w4a4", {"/recipe", "no recipe for this kind", "transformer"});
+    expect("/network", "mamba2-130m", {"/network/family", "mamba2", "allowed: \"var\""});
+    expect("/network/heads", 3, {"/network/heads", "do not divide 256", "a divisor"});
+    expect("/network/scales", {1, 3, 3}, {"/network/scales/2", "does not exceed"});
+    expect("/recipe/linears/fc1/weights/group_size", 96,
+           {"/recipe/linears/fc1/weights/group_size", "does not divide the 256", "a divisor"});
+    expect("/buffers/weights/bytes", 1000, {"/buffers/weights/bytes", "too small", "at least"});
+    expect("/buffers/activations/bytes", 1000, {"/buffers/activations/bytes", "at least"});
+    expect("/memory_ports/1/carries", {"weights"}, {"the stream \"weights\" is carried by 2 ports"});
+}
+
+TEST_CASE("a design for Mamba takes no network and no recipe of VAR") {
+    CHECK_THAT(message(design_document("lightmamba-vck190-w4a4", {{"/network", "var-d16"}})),
+               Catch::Contains("/network/family") && Catch::Contains("no network for this kind of design"));
+    CHECK_THAT(message(design_document("lightmamba-vck190-w4a4", {{"/recipe", "fpqvar-fp4"}})),
+               Catch::Contains("/recipe") && Catch::Contains("no recipe for this kind of network"));
+}
+
+TEST_CASE("more products than a DSP block can make are refused, as the device has them") {
+    auto document = design_document("fpqvar-vck190-int6", {{"/engines/matrix/products_per_dsp", 4}});
+    CHECK_THAT(message(document), Catch::Contains("DSP58") && Catch::Contains("at most 3"));
+    document.set("/engines/matrix/products_per_dsp", 3);
+    CHECK(message(document).empty());
+}
+
+TEST_CASE("a recipe that rotates needs a Hadamard unit") {
+    auto document = small_var_document();
+    auto engines = document.document().at("engines");
+    engines.erase("hadamard");
+    document.set("/engines", engines);
+    CHECK_THAT(message(document),
+               Catch::Contains("/engines/hadamard") && Catch::Contains("a hadamard engine"));
+}
+
+TEST_CASE("data are carried through blocks only, and the message says so") {
+    CHECK_THAT(message(small_var_document({{"/workload/ends", true}}), Fidelity::functional),
+               Catch::Contains("/workload/ends"));
+    CHECK_THAT(message(small_var_document({{"/workload/adaln", "device"}}), Fidelity::functional),
+               Catch::Contains("/workload/adaln"));
+}
+
+TEST_CASE("VAR-d36 does not fit the board's memories, which is a result") {
+    const auto evaluation =
+        evaluate(design_document("fpqvar-vck190-fp4", {{"/network", "var-d36"}}), Fidelity::timing);
+    CHECK_FALSE(evaluation.activity);
+    CHECK_THAT(evaluation.overflow, Catch::Contains("URAM of 463"));
+}

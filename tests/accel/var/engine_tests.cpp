@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycles and costs of the engines of a design for VAR, worked out by hand.
+#include <catch2/catch.hpp>
+
+#include "accel/cost/lut_multiplier.hpp"
+#include "accel/cost/var_resources.hpp"
+#include "accel/engines/timing.hpp"
+#include "accel/engines/var_timing.hpp"
+#include "small_var.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using test::design_document;
+using test::Settings;
+
+namespace {
+
+const models::NumberFormat& format(const char* name) {
+    return models::number_format(name);
+}
+
+}  // namespace
+
+TEST_CASE("products of four-bit numbers cost a LUT a bit, less those that share one") {
+    const auto& constants = default_cost_constants();
+    const auto cost = [&](const char* a, const char* b) {
+        return lut_multiplier_cost(format(a), format(b), constants);
+    };
+    // Products up to 36, 3.0625 and 10.5 in steps of 1/4, 1/16 and 1/8.
+    CHECK(cost("e2m1", "e2m1").product_bits == 8);
+    CHECK(cost("e2m1", "e2m1").lut == 8);
+    CHECK(cost("e1m2", "e1m2").product_bits == 6);
+    CHECK(cost("e1m2", "e1m2").lut == 5);
+    CHECK(cost("e1m2", "e2m1").product_bits == 7);
+    CHECK(cost("e1m2", "e2m1").lut == 6);
+    CHECK(cost("e2m1", "e2m1").from_structure);
+    // 7.5 x 7.5 in steps of 1/64, as synthesised.
+    CHECK(cost("e2m3", "e2m3").product_bits == 12);
+    CHECK(cost("e2m3", "e2m3").lut == 49);
+    CHECK_FALSE(cost("e2m3", "e2m3").from_structure);
+    CHECK(cost("int6", "e2m3").lut == 69);
+    CHECK(cost("int4", "int4").lut == 20);
+}
+
+TEST_CASE("a product takes its steps, waits for weights when rows are few, and drains") {
+    // 72 x 128 multipliers of 4-bit weights; 64 rows a tile and a port of 256 bits: 72 x 128 x 4 / 64 = 576
+    // bits of weights a cycle, so that 64 rows hide the next block and two do not.
+    const auto design = design_document("fpqvar-vck190-fp4").parse();
+    const auto layers = linear_operands(design);
+    CHECK(weight_word_bits(design) == 576);
+    const auto many = var_matrix_time(design, layers[0], 64, 128);
+    CHECK(many.multiply == 64 * 27);  // ceil(1920 / 72) = 27
+    CHECK(many.wait_for_weights == 0);
+    CHECK(many.rescale == 0);
+    CHECK(many.drain == 24);
+    const auto few = var_matrix_time(design, layers[0], 2, 128);
+    CHECK(few.multiply == 2 * 27);
+    CHECK(few.wait_for_weights == 27 * (64 - 2));
+    // fc2's inputs have two scales a group: 128 x 72 x 2 / 128 sums a cycle.
+    CHECK(rescale_work(layers[3]).per_segment == 2);
+    CHECK(rescale_lanes(design) == 144);
+}
+
+TEST_CASE("without overlap inside the matrix unit rescaling follows") {
+    const auto design = design_document("fpqvar-vck190-fp4", {{"/mapping/pipeline/matrix", false}}).parse();
+    const auto layers = linear_operands(design);
+    // 64 x 128 outputs of 15 groups; of 60 groups and two signs.
+    CHECK(var_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 143) / 144);
+    CHECK(var_matrix_time(design, layers[3], 64, 128).rescale == (64 * 128 * 60 * 2 + 143) / 144);
+}
+
+TEST_CASE("quantizer, softmax and attention take their elements over their lanes") {
+    CHECK(quantize_cycles({16, 12}, 3, 256, 128) == 3 * 256 / 16 + 128 / 16 + 12);
+    CHECK(quantize_cycles({16, 12}, 3, 250, 0) == 47 + 1 + 12);
+    CHECK(softmax_cycles({16, 40}, 5, 100) == (5 + 1) * 7 + 40);
+    CHECK(attention_cycles({64, 16, 80}, 10, 30, 64) == 10 * 2 * 1 + 80);
+    CHECK(attention_cycles({64, 16, 80}, 10, 64, 65) == 10 * 4 * 2 + 80);
+    CHECK(vector_passes(Opcode::l2_norm) == 2);
+}
+
+TEST_CASE("the matrix unit's resources follow from its structure") {
+    const auto& constants = default_cost_constants();
+    // One output of four inputs: multipliers of 8 LUT; for each sign a tree over 9-bit leaves, 2 x 9 + 10,
+    // and an accumulator of 9 + 8 bits for 128 inputs; 4 x 2 / 128 of a rescaling unit, so one.
+    const Settings tiny = {{"/engines/matrix/inputs", 4}, {"/engines/matrix/outputs", 1}};
+    const auto fp4 = var_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
+    CHECK(fp4.lut == 4 * 8 + 2 * (28 + 17) + 60);
+    CHECK(fp4.dsp == 3);
+    CHECK(fp4.ff == 4 * (2 * 4 + 9) + 2 * (28 + 17) + 96);
+    // Two products a DSP block, one tree, one scale a row.
+    const auto int6 = var_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
+    CHECK(int6.dsp == 2 + 3);
+}
+
+TEST_CASE("binary32 arithmetic costs more on DSP blocks without it") {
+    const auto& constants = default_cost_constants();
+    auto design = design_document("fpqvar-vck190-fp4").parse();
+    CHECK(var_attention_resources(design, constants).dsp == 64 * 16);
+    design.device.dsp_primitive = "DSP48E2";
+    CHECK(var_attention_resources(design, constants).dsp == 64 * 16 * 5);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs for VAR that carry data make the bits of the untiled kernels, in the time of a run without data.
+#include <map>
+
+#include <catch2/catch.hpp>
+
+#include "accel/functional/var_functional_run.hpp"
+#include "accel/report/evaluate.hpp"
+#include "accel/schedule/schedule.hpp"
+#include "accel/simulation/accelerator.hpp"
+#include "small_var.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using test::joined;
+using test::Settings;
+using test::small_var_document;
+
+namespace {
+
+struct Prepared {
+    explicit Prepared(const DesignDocument& document)
+        : design(document.parse()), program(build_program(design, build_graph(design))) {}
+    FunctionalOutcome run() const { return run_var_functional(design, program); }
+    Design design;
+    TileProgram program;
+};
+
+// Residual stream behind each of 30 tokens, keys and values of the first 14, two blocks, two halves.
+constexpr std::int64_t small_values = 2 * 256 * (30 + 2 * 2 * 14);
+
+void check(const DesignDocument& document, std::int64_t values = small_values) {
+    const Prepared prepared(document);
+    const auto outcome = prepared.run();
+    INFO(outcome.first_mismatch);
+    CHECK(outcome.values == values);
+    CHECK(outcome.mismatches == 0);
+    CHECK(outcome.activity.duration == simulate(prepared.design, prepared.program).duration);
+}
+
+}  // namespace
+
+TEST_CASE("a small VAR makes the kernels' bits for all format pairs and pipeline levels") {
+    for (const auto& format : test::var_formats()) {
+        for (const auto& pipeline : test::var_pipelines()) {
+            INFO(format.name << ", " << pipeline.name);
+            check(small_var_document(joined(format.settings, pipeline.settings)));
+        }
+    }
+}
+
+TEST_CASE("any cut into tiles makes the same bits") {
+    const Settings cuts[] = {
+        {{"/mapping/tile/tokens", 1}},
+        {{"/mapping/tile/tokens", 5}},
+        {{"/mapping/tile/tokens", 8}, {"/mapping/tile/feed_forward_rows", 16}},
+        {{"/mapping/tile/outputs", 64}},
+        {{"/mapping/tile/outputs", 192}},
+        {{"/mapping/tile/outputs", 1024}, {"/mapping/tile/tokens", 7}},
+        {{"/mapping/double_buffer", false}},
+        {{"/memory_ports/0/burst_beats", 16}, {"/memory_ports/1/burst_beats", 3}},
+    };
+    for (const auto& cut : cuts) {
+        for (const bool operators : {true, false}) {
+            auto settings = cut;
+            settings.push_back({"/mapping/pipeline/operators", operators});
+            INFO(test::text(settings));
+            check(small_var_document(settings));
+        }
+    }
+}
+
+TEST_CASE("one image without guidance makes the same bits") {
+    check(small_var_document({{"/workload/guidance", false}}), small_values / 2);
+}
+
+TEST_CASE("an instruction of a VAR block that does not wait for its data is found") {
+    Prepared prepared(small_var_document());
+    const auto section = std::find_if(prepared.program.sections.begin(), prepared.program.sections.end(),
+                                      [](const auto& s) { return s.name == "scale 3"; });
+    REQUIRE(section != prepared.program.sections.end());
+    std::map<Opcode, bool> tried;
+    for (auto& stream : section->streams) {
+        for (auto& work : stream) {
+            const bool moves = work.opcode == Opcode::load || work.opcode == Opcode::store;
+            if (moves || tried[work.opcode] || work.wait_count == 0) continue;
+            tried[work.opcode] = true;
+            const auto kept = work.wait_count;
+            work.wait_count = 0;
+            INFO(to_string(work.opcode));
+            CHECK_THROWS_AS(prepared.run(), SimulationError);
+            work.wait_count = kept;
+        }
+    }
+    CHECK(tried.size() == 8);
+    CHECK(prepared.run().mismatches == 0);
+}
+
+TEST_CASE("a full-width block of VAR-d30 makes the kernels' bits") {
+    // Three of the ten scales: 14 tokens.
+    const nlohmann::json scales = {1, 2, 3};
+    check(test::design_document(
+              "fpqvar-vck190-fp4",
+              {{"/network/depth", 1}, {"/network/scales", scales}, {"/workload/ends", false}}),
+          2 * 1920 * (14 + 2 * 5));
+}
