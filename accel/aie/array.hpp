@@ -36,8 +36,12 @@ struct AieKernelClass {
     // Around the inner loop of a block of outputs: software-pipeline prologue and epilogue that MACs do not
     // fill, shift-round-saturate, store and loop control.
     int block_overhead_cycles = 0;
-    // Once a call: entering and leaving the kernel, locks of its ping-pong buffers.
+    // Once a call: entering and leaving the kernel, locks of its ping-pong buffers, and what the last block
+    // would have as overhead.
     int call_cycles = 0;
+    // Ways of the cascade (in, out) whose words are moved in cycles of their own. A software-pipelined loop
+    // moves those of the next and the last block beside its MACs: 0.
+    int cascade_ways_exposed = 2;
 };
 
 enum class AieKernelKind { intrinsics, library_pipelined, library, auto_vectorised };
@@ -58,7 +62,9 @@ struct AieArray {
     std::int64_t vector_bytes = 0;            // of a load or a store
     std::int64_t stream_bytes_per_cycle = 0;  // one stream, one tile DMA channel
     std::int64_t cascade_bits_per_cycle = 0;
-    std::int64_t tile_dma_channels = 0;  // each way
+    std::int64_t switch_streams_north = 0;  // 32-bit ports of a stream switch towards the array
+    std::int64_t switch_streams_south = 0;  // and towards its interface
+    std::int64_t tile_dma_channels = 0;     // each way
     std::int64_t floating_dependence_cycles =
         0;                                     // from a floating-point MAC to the next into its accumulator
     double unpack_int4_cycles_per_vector = 0;  // per vector of unpacked int8 weights

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "memory/integer_math.hpp"
 
@@ -41,8 +42,10 @@ std::string of(std::int64_t used, const char* what, std::int64_t limit) {
 }  // namespace
 
 AieKernel AieMapping::tile_kernel() const {
-    const bool cascade = replication.y > 1 && reduction == AieReduction::cascade;
-    return {kernel, precision, tile, cascade, sum_bytes};
+    // The slowest kernel of a chain sets its pace: one with a neighbour on both sides, if there is any.
+    const auto ways =
+        reduction == AieReduction::cascade ? std::min<std::int64_t>(replication.y - 1, 2) : std::int64_t{0};
+    return {kernel, precision, tile, static_cast<int>(ways), sum_bytes};
 }
 
 AiePlacement aie_placement(const AieMapping& mapping) {
@@ -50,21 +53,25 @@ AiePlacement aie_placement(const AieMapping& mapping) {
     AiePlacement placement;
     placement.tiles = mapping.replication.kernels();
     if (y > 1 && mapping.reduction == AieReduction::adder_tiles) placement.tiles += x * z;
-    placement.plio_in =
-        divide_up(x * y, mapping.tiles_per_plio_in) + divide_up(y * z, mapping.tiles_per_plio_in);
+    placement.plio_in = divide_up(x * y, mapping.tiles_per_plio_in);
+    if (mapping.weight_gmio == 0) placement.plio_in += divide_up(y * z, mapping.tiles_per_plio_in);
+    placement.gmio_in = mapping.weight_gmio;
     placement.plio_out = divide_up(x * z, mapping.tiles_per_plio_out);
     placement.tile_memory_bytes = aie_kernel_memory_bytes(mapping.tile_kernel());
     return placement;
 }
 
-std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t plio_bits) {
-    return columns * (streams * 64 / plio_bits);
+std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,
+                            std::int64_t plio_bits) {
+    return columns * std::min(streams * 64 / plio_bits, switch_streams);
 }
 
 AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMapping& mapping) {
     const auto placement = aie_placement(mapping);
-    const auto in = aie_plio_limit(array.interface_columns, array.streams_in_per_column, mapping.plio_bits);
-    const auto out = aie_plio_limit(array.interface_columns, array.streams_out_per_column, mapping.plio_bits);
+    const auto in = aie_plio_limit(array.interface_columns, array.streams_in_per_column,
+                                   array.switch_streams_north, mapping.plio_bits);
+    const auto out = aie_plio_limit(array.interface_columns, array.streams_out_per_column,
+                                    array.switch_streams_south, mapping.plio_bits);
     const auto memory = array.data_memory_bytes - array.reserved_memory_bytes;
     if (placement.tile_memory_bytes > memory) {
         return {"tile",
@@ -79,6 +86,12 @@ AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMappin
     if (placement.plio_in > in) {
         return {"replication", "the operands take " + of(placement.plio_in, "PLIO into the array", in),
                 "smaller x, y or z"};
+    }
+    if (placement.gmio_in > array.noc_interfaces * array.gmio_per_noc_interface) {
+        return {"gmio",
+                "the weights take " +
+                    of(placement.gmio_in, "GMIO", array.noc_interfaces * array.gmio_per_noc_interface),
+                "fewer of them"};
     }
     if (placement.plio_out > out) {
         return {"replication", "the sums take " + of(placement.plio_out, "PLIO out of the array", out),
@@ -114,6 +127,11 @@ AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, dou
     AieIteration iteration;
     iteration.left_cycles = move(left_bytes(mapping), mapping.tiles_per_plio_in);
     iteration.right_cycles = move(right_bytes(mapping), mapping.tiles_per_plio_in);
+    if (mapping.weight_gmio > 0) {  // all right operands share the GMIO, a stream each
+        iteration.right_cycles =
+            divide_up(mapping.replication.y * mapping.replication.z * right_bytes(mapping),
+                      mapping.weight_gmio * array.stream_bytes_per_cycle);
+    }
     iteration.out_cycles = move(out_bytes(mapping), mapping.tiles_per_plio_out);
     iteration.compute_cycles = aie_kernel_cycles(array, mapping.tile_kernel()).total;
     if (mapping.replication.y > 1 && mapping.reduction == AieReduction::adder_tiles) {
@@ -125,6 +143,29 @@ AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, dou
 std::int64_t aie_iterations(const AieMapping& mapping, const AieShape& work) {
     const auto native = mapping.native();
     return divide_up(work.m, native.m) * divide_up(work.k, native.k) * divide_up(work.n, native.n);
+}
+
+double aie_least_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,
+                        double fabric_clock_hz) {
+    const auto [m, k, n] =
+        std::tuple(static_cast<double>(work.m), static_cast<double>(work.k), static_cast<double>(work.n));
+    const auto& [x, y, z] = mapping.replication;
+    const auto operands = aie_operands(mapping.precision);
+    const auto sum_bytes = mapping.sum_bytes > 0 ? mapping.sum_bytes : operands.sum_bytes;
+    const auto plio = aie_plio_bytes_per_cycle(array, fabric_clock_hz, mapping.plio_bits);
+    const auto streams = [&](std::int64_t tiles, std::int64_t turns) {
+        return static_cast<double>(divide_up(tiles, turns)) * plio;
+    };
+    const auto gmio = static_cast<double>(mapping.weight_gmio * array.stream_bytes_per_cycle);
+    const auto left = m * k * static_cast<double>(operands.left_bytes);
+    const auto right = k * n * static_cast<double>(operands.right_bits_moved) / 8;
+    const auto sums =
+        m * n * std::max(1.0, k / static_cast<double>(mapping.native().k)) * static_cast<double>(sum_bytes);
+    return std::max(
+        {m * k * n / (static_cast<double>(mapping.replication.kernels()) * array.macs(mapping.precision)),
+         left / streams(x * y, mapping.tiles_per_plio_in),
+         right / (gmio > 0 ? gmio : streams(y * z, mapping.tiles_per_plio_in)),
+         sums / streams(x * z, mapping.tiles_per_plio_out)});
 }
 
 std::int64_t aie_product_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,

@@ -32,7 +32,8 @@ struct AieMapping {
     std::int64_t plio_bits = 128;        // 64 or 128, at the clock of the fabric
     std::int64_t tiles_per_plio_in = 1;  // tiles that take turns on one PLIO (packet switching)
     std::int64_t tiles_per_plio_out = 1;
-    std::int64_t sum_bytes = 0;  // of an output; 0: those of a partial sum
+    std::int64_t weight_gmio = 0;  // GMIO that bring the right operands from memory; 0: PLIO do
+    std::int64_t sum_bytes = 0;    // of an output; 0: those of a partial sum
 
     AieKernel tile_kernel() const;
     // What one iteration of the whole array multiplies.
@@ -45,16 +46,19 @@ struct AiePlacement {
     std::int64_t tiles = 0;
     std::int64_t plio_in = 0;
     std::int64_t plio_out = 0;
+    std::int64_t gmio_in = 0;
     std::int64_t tile_memory_bytes = 0;
 };
 AiePlacement aie_placement(const AieMapping& mapping);
 
-// PLIO that the interface columns offer: a column has `streams` 64-bit channels, a wider PLIO joins two.
-std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t plio_bits);
+// PLIO that the interface columns offer: a column has `streams` 64-bit channels, a wider PLIO joins two; and
+// inside the array each is a 32-bit stream, of which the switch above the interface passes `switch_streams`.
+std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,
+                            std::int64_t plio_bits);
 
 // Why a mapping cannot be placed, with the member of the mapping that is to blame; empty if it can.
 struct AiePlacementProblem {
-    std::string member;  // "tile", "replication" or "memory"
+    std::string member;  // "tile", "replication" or "gmio"
     std::string what;
     std::string allowed;
 };
@@ -81,6 +85,11 @@ AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, dou
 
 // Iterations that a product takes: what does not divide is padded.
 std::int64_t aie_iterations(const AieMapping& mapping, const AieShape& work);
+
+// A lower bound of any product's cycles on the mapping: its MACs over those of all tiles; each operand moved
+// once, and a sum for every native depth, over what their PLIO or GMIO move.
+double aie_least_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,
+                        double fabric_clock_hz);
 
 // Cycles of a whole product with operands in the fabric's buffers: iterations, fill and drain.
 std::int64_t aie_product_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,

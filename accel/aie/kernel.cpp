@@ -130,10 +130,11 @@ AieKernelCycles aie_kernel_cycles(const AieArray& array, const AieKernel& kernel
     const auto sum_bytes = buffers.sums / (m * n);
     const auto block_store = divide_up(outputs * sum_bytes, array.vector_bytes);
     cycles.load = cycles.blocks * block_load;
-    const auto block_cascade =
-        kernel.cascade ? divide_up(outputs * operands.accumulator_bits, array.cascade_bits_per_cycle) : 0;
-    const auto busy = cycles.blocks * (std::max({steps * step_cycles, block_load, block_store}) +
-                                       loop.block_overhead_cycles + block_cascade);
+    const auto block_cascade = std::min(kernel.cascade_ways, loop.cascade_ways_exposed) *
+                               divide_up(outputs * operands.accumulator_bits, array.cascade_bits_per_cycle);
+    const auto busy =
+        cycles.blocks * (std::max({steps * step_cycles, block_load, block_store}) + block_cascade) +
+        (cycles.blocks - 1) * loop.block_overhead_cycles;
     if (kernel.precision == AiePrecision::int8_int4) {
         cycles.unpack = round_up(static_cast<double>(divide_up(k * n, array.vector_bytes)) *
                                  array.unpack_int4_cycles_per_vector);

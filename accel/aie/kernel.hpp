@@ -2,10 +2,10 @@
 // Cycles of one matrix multiplication on one AI Engine tile: a small model of its VLIW pipeline. The kernel
 // makes blocks of outputs, each as many as its accumulators hold, over the whole depth k. In every cycle a
 // tile can load two vectors, store one and issue one vector MAC (AM009, UG1079), so that a block takes
-//     max(MAC slots, load slots, store slots) + block overhead + words through the cascade,
-// and the call its fixed cost. The form, (inner MACs + c) x blocks + a constant, is that of CHARM's design
-// space explorer (cdse.py); what differs between kernels are the named parameters of AieKernelClass.
-// docs/aie.md compares it with published kernels.
+//     max(MAC slots, load slots, store slots) + words through the cascade,
+// between two blocks lies an overhead, and the call has its fixed cost. The form, (inner MACs + c) x blocks +
+// a constant, is that of CHARM's design space explorer (cdse.py); what differs between kernels are the named
+// parameters of AieKernelClass. docs/aie.md compares it with published kernels.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,9 @@ struct AieKernel {
     AieKernelKind kind = AieKernelKind::intrinsics;
     AiePrecision precision = AiePrecision::int8;
     AieShape shape;
-    bool cascade = false;  // sums arrive from a neighbour or leave to one, both at once, 384 bits a cycle
+    // Ways in which partial sums move through the cascade, 384 bits a cycle: 0 alone, 1 at the ends of a
+    // chain, 2 inside: a block's accumulators arrive before its first MAC and leave after its last.
+    int cascade_ways = 0;
     std::int64_t sum_bytes = 0;  // of a stored output; 0: those of a partial sum
 };
 

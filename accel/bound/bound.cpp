@@ -32,9 +32,9 @@ Work ideal_work(const Design& design, const models::Operator& op) {
         case OperatorKind::linear:
             if (design.linear_on_aie()) {
                 const auto& array = design.device.aie;
-                const auto macs_per_s = static_cast<double>(design.aie->replication.kernels()) *
-                                        array.macs(design.aie->precision) * array.clock_hz;
-                return {EngineKind::aie, elements / macs_per_s * design.clock_hz};
+                const auto cycles = static_cast<double>(op.count) *
+                                    aie_least_cycles(array, *design.aie, {op.m, op.k, op.n}, design.clock_hz);
+                return {EngineKind::aie, cycles / array.clock_hz * design.clock_hz};
             }
             [[fallthrough]];
         case OperatorKind::matrix_product:

@@ -190,7 +190,8 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
             specification.word_bits = design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
             if (design.linear_on_aie()) {  // a word for every PLIO of right operands
                 const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits = y * z * design.aie->plio_bits;
+                specification.word_bits = design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio
+                                                                      : y * z * design.aie->plio_bits;
             }
             break;
         case Buffer::activations:

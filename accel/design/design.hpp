@@ -79,9 +79,10 @@ struct MemoryPort {
     std::string memory;
     int width_bits = 256;
     int burst_beats = 256;
-    int outstanding = 1;  // transfers in flight
+    int outstanding = 1;          // transfers in flight
     int outstanding_bursts = 32;  // AXI bursts on their way; PG406: an NMU accepts 32 reads and 32 writes
     int qos_weight = 1;           // share of a channel among the ports that want it
+    int gmio = 0;                 // AI Engine DMA channels in its place: the port is not the fabric's
     std::optional<int> hops;      // NoC switches to the memory controller; absent: the device's figure
     int first_channel = 0;
     int channels = 1;
@@ -150,7 +151,11 @@ struct Design {
     std::size_t port_of(Stream stream) const;
     // The fabric side of a port.
     memory::PortSpecification port_specification(const MemoryPort& port) const {
-        return {port.name, port.width_bits, clock_hz, port.hops};
+        // A GMIO moves a 32-bit word a cycle of the AI Engines; two share an interface tile's link (UG1076).
+        if (port.gmio > 0) {
+            return {port.name, port.width_bits, device.aie.clock_hz, (port.gmio + 1) / 2, port.hops};
+        }
+        return {port.name, port.width_bits, clock_hz, 1, port.hops};
     }
     models::MambaStep step() const;
     const std::string& network_name() const { return var ? var->network.name : network.name; }

@@ -90,6 +90,8 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.outstanding = from.at("outstanding").get<int>();
     port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
     port.qos_weight = from.value("qos_weight", port.qos_weight);
+    port.gmio = from.value("gmio", 0);
+    if (port.gmio > 0) port.width_bits = 32 * port.gmio;
     if (from.contains("hops")) port.hops = from.at("hops").get<int>();
     port.first_channel = from.value("first_channel", 0);
     port.channels = from.value("channels", 1);
@@ -211,6 +213,7 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
     if (document.at("engines").contains("aie")) {
         design.aie = parse_aie_engine(document.at("engines").at("aie"));
     }
+    connect_gmio(design, file);
     check_aie_engine(design, file);
     const bool shared_array = design.mapping.unroll == Unroll::none;
     if (design.recipe.online_hadamard && design.hadamard.points_per_cycle == 0 && !shared_array) {

@@ -27,6 +27,8 @@ AieArray parse_aie_array(const json& from) {
         {"stream_bytes_per_cycle", &AieArray::stream_bytes_per_cycle},
         {"cascade_bits_per_cycle", &AieArray::cascade_bits_per_cycle},
         {"tile_dma_channels", &AieArray::tile_dma_channels},
+        {"switch_streams_north", &AieArray::switch_streams_north},
+        {"switch_streams_south", &AieArray::switch_streams_south},
         {"floating_dependence_cycles", &AieArray::floating_dependence_cycles},
         {"noc_interfaces", &AieArray::noc_interfaces},
         {"gmio_per_noc_interface", &AieArray::gmio_per_noc_interface},
@@ -51,7 +53,8 @@ AieArray parse_aie_array(const json& from) {
         array.kernels[i] = {static_cast<int>(count(kernel, "accumulators")),
                             static_cast<int>(count(kernel, "exposed_load_cycles")),
                             static_cast<int>(count(kernel, "block_overhead_cycles")),
-                            static_cast<int>(count(kernel, "call_cycles"))};
+                            static_cast<int>(count(kernel, "call_cycles")),
+                            static_cast<int>(count(kernel, "cascade_ways_exposed"))};
     }
     return array;
 }

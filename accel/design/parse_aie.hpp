@@ -16,6 +16,10 @@ AieArray parse_aie_array(const nlohmann::json& from);
 // `from`: the member "aie" of a design's engines that has passed its schema.
 AieMapping parse_aie_engine(const nlohmann::json& from);
 
+// Tells the engine how many GMIO bring its weights, from the design's memory ports. Throws ConfigError for
+// ports with GMIO where no linear layer runs on AI Engines, or that carry anything else.
+void connect_gmio(Design& design, const std::string& file);
+
 // Throws ConfigError when the design's array cannot be built or cannot multiply what the recipe asks for: no
 // AI Engines on the device; tiles, PLIO or data memory over their number; formats that are wider than the
 // kernel's operands; sums that would run over several groups with a scale each; a mapping that asks for an

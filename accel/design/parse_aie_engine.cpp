@@ -16,9 +16,10 @@ constexpr const char* engine_pointer = "/engines/aie";
 void check_placement(const Design& design, const std::string& file) {
     const auto problem = aie_placement_problem(design.device.aie, *design.aie);
     if (problem.what.empty()) return;
-    const auto member = problem.member == "tile" ? "/m" : "/x";
-    throw ConfigError(file, std::string(engine_pointer) + member, problem.what,
-                      "allowed: " + problem.allowed);
+    const auto pointer = problem.member == "gmio"
+                             ? std::string("/memory_ports")
+                             : engine_pointer + std::string(problem.member == "tile" ? "/m" : "/x");
+    throw ConfigError(file, pointer, problem.what, "allowed: " + problem.allowed);
 }
 
 // " of fc1", where a design has several classes of linear layers.
@@ -77,6 +78,23 @@ AieMapping parse_aie_engine(const json& from) {
                                             {"auto_vectorised", AieKernelKind::auto_vectorised}});
     mapping.plio_bits = from.value("plio_bits", std::int64_t{128});
     return mapping;
+}
+
+void connect_gmio(Design& design, const std::string& file) {
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        if (port.gmio == 0) continue;
+        const auto pointer = "/memory_ports/" + std::to_string(i);
+        if (!design.aie || !design.linear_on_aie()) {
+            throw ConfigError(file, pointer + "/gmio", "no linear layer runs on AI Engines",
+                              "allowed: an engine \"aie\" and linear_engine \"aie\", or an AXI port");
+        }
+        if (port.carries != std::vector{Stream::weights}) {
+            throw ConfigError(file, pointer + "/carries", "AI Engines read weights alone from memory",
+                              "allowed: [\"weights\"] for a port with gmio");
+        }
+        design.aie->weight_gmio += port.gmio;
+    }
 }
 
 void check_aie_engine(const Design& design, const std::string& file) {

@@ -153,6 +153,7 @@ void parse_var(const json& document, Design& design, const std::string& file) {
     check_tile(design, file);
     check_multipliers(design, file);
     check_hadamard(design, file);
+    connect_gmio(design, file);
     check_aie_engine(design, file);
 }
 

@@ -32,10 +32,12 @@ ordered_json resources_json(const Evaluation& evaluation) {
         const auto& placement = evaluation.resources.aie;
         const auto bits = evaluation.design.aie->plio_bits;
         result["aie_tiles"] = entry(placement.tiles, array.tiles());
-        result["plio_in"] = entry(placement.plio_in,
-                                  aie_plio_limit(array.interface_columns, array.streams_in_per_column, bits));
-        result["plio_out"] = entry(
-            placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column, bits));
+        result["plio_in"] =
+            entry(placement.plio_in, aie_plio_limit(array.interface_columns, array.streams_in_per_column,
+                                                    array.switch_streams_north, bits));
+        result["plio_out"] =
+            entry(placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column,
+                                                     array.switch_streams_south, bits));
     }
     auto& components = result["by_component"];
     for (const auto& [name, one] : evaluation.resources.components) {

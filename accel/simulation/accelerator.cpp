@@ -127,6 +127,10 @@ class Accelerator : public sc_core::sc_module {
                     (name + std::to_string(c)).c_str(), dram, c * dram.organization.channel_bytes));
                 system.interconnect->channel_sockets[static_cast<std::size_t>(c)]->bind(
                     system.controllers.back()->socket);
+                if (auto* observer = environment_.observer; observer != nullptr && observer->wants_bursts()) {
+                    system.controllers.back()->watch(
+                        [observer, name = name, c](const auto& burst) { observer->burst(name, c, burst); });
+                }
                 if (environment_.executor != nullptr) {
                     system.controllers.back()->attach(&environment_.executor->memory(name));
                 }
@@ -140,8 +144,8 @@ class Accelerator : public sc_core::sc_module {
     void share_channels(const std::string& name, const DeviceMemory& memory,
                         const std::vector<Initiator>& initiators, MemorySystem& system) {
         const auto& timing = memory.dram.timing;
-        const auto lookahead = memory.controller.read_queue * timing.column_spacing() *
-                               memory::period_fs(timing.clock_hz);
+        const auto lookahead =
+            memory.controller.read_queue * timing.column_spacing() * memory::period_fs(timing.clock_hz);
         for (int c = 0; c < memory.dram.organization.channels; ++c) {
             std::vector<std::size_t> ports;
             std::int64_t longest = 0;

@@ -17,6 +17,7 @@ namespace tilewright::accel {
 enum class StallCause : std::uint8_t {
     waits_for_dma,
     waits_for_matrix,
+    waits_for_aie,
     waits_for_ssm,
     waits_for_hadamard,
     waits_for_vector,
@@ -25,7 +26,7 @@ enum class StallCause : std::uint8_t {
     waits_for_softmax,
     waits_for_space
 };
-inline constexpr int stall_cause_count = 9;
+inline constexpr int stall_cause_count = 10;
 const char* to_string(StallCause cause);
 
 struct EngineActivity {

@@ -17,8 +17,9 @@ StallCause cause_of(EngineKind kind) {
         case EngineKind::dma:
             return StallCause::waits_for_dma;
         case EngineKind::matrix:
-        case EngineKind::aie:  // in the matrix unit's place
             return StallCause::waits_for_matrix;
+        case EngineKind::aie:
+            return StallCause::waits_for_aie;
         case EngineKind::ssm:
             return StallCause::waits_for_ssm;
         case EngineKind::hadamard:
@@ -43,6 +44,8 @@ const char* to_string(StallCause cause) {
             return "waits_for_dma";
         case StallCause::waits_for_matrix:
             return "waits_for_matrix";
+        case StallCause::waits_for_aie:
+            return "waits_for_aie";
         case StallCause::waits_for_ssm:
             return "waits_for_ssm";
         case StallCause::waits_for_hadamard:
@@ -283,9 +286,9 @@ void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
     transfer.unissued = channels.size();
     for (std::size_t i = 0; i < channels.size(); ++i) {
         auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(transfer.step, i).data();
-        const memory::DmaTransfer part{
-            layout_.address(work, transfer.step.repetition, i), layout_.share(work.value_bytes),
-            layout_.share(work.scale_bytes), work.opcode == Opcode::store, data};
+        const memory::DmaTransfer part{layout_.address(work, transfer.step.repetition, i),
+                                       layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
+                                       work.opcode == Opcode::store, data};
         if (!channels[i]->shared()) {
             transfer.done = std::max(transfer.done, channels[i]->transfer(part));
             --transfer.unissued;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
+#include "memory/dram/dram_controller.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::accel {
@@ -25,6 +27,11 @@ class Observer {
     // A repetition of a section starts on an engine.
     virtual void section(memory::TimeFs time, std::size_t section, std::int64_t repetition) = 0;
     virtual void finish(memory::TimeFs time) = 0;
+
+    // Whether it wants to be told of every burst that a memory channel serves, too.
+    virtual bool wants_bursts() const { return false; }
+    virtual void burst(const std::string& /*memory*/, int /*channel*/,
+                       const memory::DramController::Served& /*burst*/) {}
 };
 
 }  // namespace tilewright::accel

@@ -42,8 +42,8 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
 
 void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)> done) {
     const auto now = to_fs(sc_core::sc_time_stamp());
-    requests_.push_back({transfer, padded(transfer.value_bytes) + padded(transfer.scale_bytes), now, now,
-                         std::move(done)});
+    requests_.push_back(
+        {transfer, padded(transfer.value_bytes) + padded(transfer.scale_bytes), now, now, std::move(done)});
     arbiter_->wake();
 }
 
@@ -55,8 +55,7 @@ TimeFs DmaChannel::issue_burst() {
     auto& request = requests_.front();
     auto& rest = request.rest;
     const auto bytes = next_burst_bytes();
-    request.end =
-        std::max(request.end, burst(request.requested, rest.address, bytes, rest.write, rest.data));
+    request.end = std::max(request.end, burst(request.requested, rest.address, bytes, rest.write, rest.data));
     rest.address += bytes;
     if (rest.data != nullptr) rest.data += bytes;
     request.left -= bytes;

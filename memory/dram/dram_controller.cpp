@@ -43,6 +43,7 @@ void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_
         burst->first_data = times.first_data;
         burst->last_data = times.last_data;
     }
+    if (watcher_) watcher_({now + to_fs(delay), address, bytes, payload.is_write(), times});
     move_data(payload);
     delay = to_sc_time(times.last_data - now);
     payload.set_response_status(tlm::TLM_OK_RESPONSE);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <systemc>
+#include <utility>
 
 #include <tlm.h>
 #include <tlm_utils/simple_target_socket.h>
@@ -24,6 +26,17 @@ class DramController : public sc_core::sc_module {
     DramController(sc_core::sc_module_name name, const DramSpecification& specification,
                    std::int64_t base_address);
 
+    // A burst as it was served; addresses from the start of the channel.
+    struct Served {
+        TimeFs arrival = 0;
+        std::int64_t address = 0;
+        std::int64_t bytes = 0;
+        bool write = false;
+        DramChannel::BurstTimes times;
+    };
+    // Tells `watcher` of every burst from now on.
+    void watch(std::function<void(const Served&)> watcher) { watcher_ = std::move(watcher); }
+
     // Addresses in `storage` are those of the payloads.
     void attach(SparseMemory* storage) { storage_ = storage; }
 
@@ -38,6 +51,7 @@ class DramController : public sc_core::sc_module {
     SparseMemory* storage_ = nullptr;
     std::int64_t base_address_;
     std::int64_t channel_bytes_;
+    std::function<void(const Served&)> watcher_;
 };
 
 }  // namespace tilewright::memory

@@ -24,7 +24,9 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         Lane lane;
         lane.beat_period = period_fs(ports[i].clock_hz);
         lane.beat_bytes = ports[i].beat_bytes();
-        const auto switches = ports[i].hops.value_or(specification.hops) * specification.switch_latency_cycles;
+        lane.links = ports[i].links;
+        const auto switches =
+            ports[i].hops.value_or(specification.hops) * specification.switch_latency_cycles;
         lane.request_latency = (specification.request_latency_cycles + switches) * link_period_;
         lane.response_latency = (specification.response_latency_cycles + switches) * link_period_;
         ports_.push_back(lane);
@@ -38,11 +40,11 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
 }
 
 // One flit a cycle and, for data that travel with their request, one more for the header of every packet.
-TimeFs Interconnect::link_time(std::int64_t bytes, bool write) const {
+TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write) const {
     const auto flits =
         (bytes + specification_.link_bytes_per_cycle - 1) / specification_.link_bytes_per_cycle;
     const auto packets = (bytes + specification_.packet_bytes - 1) / specification_.packet_bytes;
-    return (flits + (write ? packets : 0)) * link_period_;
+    return (flits + (write ? packets : 0)) * link_period_ / port.links;
 }
 
 void Interconnect::active(std::size_t channel, TimeFs begin, TimeFs end) {
@@ -60,8 +62,8 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     // Data streams: it enters the link when its first bytes are there and leaves the port no earlier than its
     // last.
     const auto on_link = std::max(burst.first_data, link.free);
-    link.free = std::max(burst.last_data, on_link + link_time(bytes, false));
-    link.busy += link_time(bytes, false);
+    link.free = std::max(burst.last_data, on_link + link_time(port, bytes, false));
+    link.busy += link_time(port, bytes, false);
     const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
     const auto begin = std::max(on_link + port.response_latency, port.free);
     port.free = std::max(link.free + port.response_latency, begin + move);
@@ -80,8 +82,8 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
     port.busy += move;
     active(channel, begin, port.free);
     const auto on_link = std::max(begin, link.free);
-    link.free = std::max(port.free, on_link + link_time(bytes, true));
-    link.busy += link_time(bytes, true);
+    link.free = std::max(port.free, on_link + link_time(port, bytes, true));
+    link.busy += link_time(port, bytes, true);
     auto delay = to_sc_time(on_link + port.request_latency - now);
     (*channel_sockets[channel])->b_transport(payload, delay);
     const auto stored =

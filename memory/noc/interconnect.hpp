@@ -57,6 +57,7 @@ class Interconnect : public sc_core::sc_module {
         TimeFs busy = 0;
         TimeFs beat_period = 0;
         std::int64_t beat_bytes = 1;
+        int links = 1;
         TimeFs request_latency = 0;
         TimeFs response_latency = 0;
     };
@@ -72,7 +73,7 @@ class Interconnect : public sc_core::sc_module {
     TimeFs read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload, std::size_t channel);
     TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
                  std::size_t channel);
-    TimeFs link_time(std::int64_t bytes, bool write) const;
+    TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
     void active(std::size_t channel, TimeFs begin, TimeFs end);
 
     InterconnectSpecification specification_;
@@ -80,7 +81,7 @@ class Interconnect : public sc_core::sc_module {
     TimeFs link_period_;
     std::vector<Lane> ports_;
     std::vector<Timeline> timelines_;  // by channel
-    std::vector<Lane> links_;          // one behind every port; a memory controller takes several
+    std::vector<Lane> links_;          // behind every port its own; a memory controller takes several
 };
 
 }  // namespace tilewright::memory

@@ -29,6 +29,7 @@ struct PortSpecification {
     std::string name;
     int width_bits = 256;
     double clock_hz = 0;
+    int links = 1;                 // network links behind it, an NMU each
     std::optional<int> hops = {};  // switches between the port and its memory; absent: the device's figure
 
     std::int64_t beat_bytes() const { return width_bits / 8; }

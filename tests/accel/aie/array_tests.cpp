@@ -142,13 +142,13 @@ TEST_CASE("384 tiles stop scaling where the PLIO end") {
     CHECK(aie_placement_problem(array, mapping).what.empty());
     CHECK(std::string(aie_iteration(array, mapping, 312.5e6).limit()) == "sums");
     const auto packed = steady(array, mapping, 312.5e6);
-    CHECK(packed / quarter == Approx(4 * 1192.0 / 4096));
+    CHECK(packed / quarter == Approx(4 * 1188.0 / 4096));
     // Chains of four need a quarter of the PLIO and scale.
     mapping.tiles_per_plio_out = 1;
     mapping.replication = {12, 4, 8};
     CHECK(aie_placement_problem(array, mapping).what.empty());
     CHECK(std::string(aie_iteration(array, mapping, 312.5e6).limit()) == "compute");
-    CHECK(steady(array, mapping, 312.5e6) / quarter > 3.5);
+    CHECK(steady(array, mapping, 312.5e6) / quarter > 3.2);  // the words of the cascade
 }
 
 TEST_CASE("what cannot be placed says why") {
@@ -191,7 +191,7 @@ TEST_CASE("a product is its iterations, a fill and a drain") {
     const auto iteration = aie_iteration(array, mapping, 312.5e6);
     CHECK(iteration.left_cycles == 16 * 32 * 2 / 4);
     CHECK(iteration.out_cycles == 16 * 16 * 2 / 4);
-    CHECK(iteration.compute_cycles == 8 * (32 + 4 + 4) + 205);
+    CHECK(iteration.compute_cycles == 8 * 32 + 7 * 4 + 205);
     CHECK(aie_product_cycles(array, mapping, {128, 128, 128}, 312.5e6) ==
           256 + 8 * iteration.compute_cycles + 128);
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Designs whose ports share a memory channel, and weights that reach the AI Engines through GMIO.
+#include <catch2/catch.hpp>
+
+#include "accel/design/config_error.hpp"
+#include "accel/report/evaluate.hpp"
+#include "small_design.hpp"
+
+using namespace tilewright::accel;
+using nlohmann::json;
+using tilewright::test::Settings;
+using tilewright::test::small_document;
+
+namespace {
+
+json port(const std::string& name, const std::vector<std::string>& carries, const json& more = json::object()) {
+    json result = {{"name", name},     {"memory", "ddr4"},  {"width_bits", 256},
+                   {"burst_beats", 16}, {"outstanding", 2}, {"carries", carries}};
+    result.update(more);
+    return result;
+}
+
+const Settings on_aie = {
+    {"/engines/aie",
+     {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}}},
+    {"/mapping/linear_engine", "aie"}};
+
+DesignDocument with_ports(const json& ports, Settings more = {}) {
+    more.emplace_back("/memory_ports", ports);
+    return small_document(more);
+}
+
+std::string refusal(const DesignDocument& document) {
+    try {
+        document.parse();
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("ports that share a channel carry the same data in the same time as without data") {
+    const json ports = {port("weights", {"weights"}), port("rest", {"state", "convolution"})};
+    for (const auto& document :
+         {with_ports(ports), with_ports({port("weights", {"weights"}, {{"qos_weight", 4}}), ports[1]}),
+          with_ports({ports[0], port("rest", {"state", "convolution"}, {{"outstanding_bursts", 1}})})}) {
+        const auto timing = evaluate(document, Fidelity::timing);
+        CHECK(timing.latency_s() >= timing.bound.latency_s);
+        const auto functional = evaluate(document, Fidelity::functional);
+        REQUIRE(functional.functional);
+        CHECK(functional.functional->mismatches == 0);
+        CHECK(functional.activity->duration == timing.activity->duration);
+        // Nothing is lost: what the ports moved is what the memory served.
+        std::int64_t beats = 0;
+        for (const auto& one : timing.activity->ports) {
+            for (const auto& traffic : one.traffic) beats += traffic.read_beats + traffic.write_beats;
+        }
+        const auto& memory = timing.activity->memories.front().second;
+        CHECK(memory.read_bytes + memory.write_bytes == 32 * beats);
+    }
+}
+
+TEST_CASE("one burst on its way slows a port down, and the account says so") {
+    const auto limit = [](int bursts) {
+        return evaluate(with_ports({port("all", {"weights", "state", "convolution"},
+                                         {{"outstanding_bursts", bursts}})}),
+                        Fidelity::timing);
+    };
+    const auto one = limit(1);
+    const auto many = limit(32);
+    CHECK(one.latency_s() > 1.5 * many.latency_s());
+    CHECK(one.activity->occupancy.front().limited > one.activity->duration / 4);
+    CHECK(many.activity->occupancy.front().limited == 0);
+}
+
+TEST_CASE("weights through GMIO: same bits, another port, waiting has the array's name") {
+    const json ports = {port("rest", {"state", "convolution"}), port("gmio", {"weights"}, {{"gmio", 2}})};
+    const auto document = with_ports(ports, on_aie);
+    const auto timing = evaluate(document, Fidelity::timing);
+    CHECK(timing.latency_s() >= timing.bound.latency_s);
+    CHECK(timing.resources.aie.gmio_in == 2);
+    CHECK(timing.resources.aie.plio_in == 2 * 2);
+    // Two DMA channels of 4 bytes at the array's clock.
+    CHECK(timing.design.port_specification(timing.design.memory_ports[1]).bytes_per_s() == 8 * 1.25e9);
+    std::int64_t waited = 0;
+    for (const auto& engine : timing.activity->engines) {
+        waited += engine.stalled[static_cast<std::size_t>(StallCause::waits_for_aie)];
+        CHECK(engine.stalled[static_cast<std::size_t>(StallCause::waits_for_matrix)] == 0);
+    }
+    CHECK(waited > 0);
+    const auto functional = evaluate(document, Fidelity::functional);
+    CHECK(functional.functional->mismatches == 0);
+    CHECK(functional.activity->duration == timing.activity->duration);
+}
+
+TEST_CASE("GMIO that cannot be are refused with a pointer") {
+    using Catch::Matchers::Contains;
+    const auto rest = port("rest", {"state", "convolution"});
+    CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 2}})})),
+               Contains("/memory_ports/1/gmio") && Contains("no linear layer runs on AI Engines"));
+    CHECK_THAT(refusal(with_ports({port("axi", {"weights"}),
+                                   port("gmio", {"state", "convolution"}, {{"gmio", 2}})},
+                                  on_aie)),
+               Contains("/memory_ports/1/carries") && Contains("[\"weights\"]"));
+    CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 33}})}, on_aie)),
+               Contains("/memory_ports/1/gmio"));
+    CHECK_THAT(refusal(with_ports({rest, port("axi", {"weights"}, {{"qos_weight", 0}})}, on_aie)),
+               Contains("/memory_ports/1/qos_weight"));
+    CHECK_THAT(refusal(with_ports({rest, port("axi", {"weights"}, {{"outstanding_bursts", 0}})}, on_aie)),
+               Contains("/memory_ports/1/outstanding_bursts"));
+}
