@@ -7,6 +7,8 @@
 
 namespace tilewright::models {
 
+using nlohmann::json;
+
 VarCheckpoint::VarCheckpoint(const std::filesystem::path& folder)
     : folder_(folder), config_(read_config(folder / "config.json")) {
     for (const auto& tensor : build_var_graph(config_).tensors) {
@@ -26,17 +28,23 @@ VarConfig VarCheckpoint::read_config(const std::filesystem::path& file) const {
     config.scales = reader.required_list("patch_nums");
     if (document.contains("mlp_ratio")) {
         const auto& ratio = document.at("mlp_ratio");
-        if (!ratio.is_number() || ratio.get<double>() < 1 || ratio != std::floor(ratio.get<double>())) {
-            throw CheckpointError(file.string() + "#/mlp_ratio: " + ratio.dump() +
-                                  " is no whole ratio; allowed: 1, 2, 3, ...");
+        const auto value = ratio.is_number() ? ratio.get<double>() : 0.0;
+        if (value < 1 || value > 64 || value != std::floor(value)) {
+            throw CheckpointError(
+                file.string() + "#/mlp_ratio: " + ratio.dump(-1, ' ', false, json::error_handler_t::replace) +
+                " is no whole ratio; allowed: 1 to 64");
         }
-        config.mlp_ratio = static_cast<std::int64_t>(ratio.get<double>());
+        config.mlp_ratio = static_cast<std::int64_t>(value);
     }
     if (document.contains("shared_aln") && document.at("shared_aln").is_boolean()) {
         config.shared_adaln = document.at("shared_aln").get<bool>();
     }
-    if (config.shared_adaln) {
-        throw CheckpointError(file.string() + "#/shared_aln: true has no reference here; allowed: false");
+    for (std::size_t i = 0; i < config.scales.size(); ++i) {
+        constexpr std::int64_t most = 1024;
+        if (config.scales[i] <= most) continue;
+        throw CheckpointError(file.string() + "#/patch_nums/" + std::to_string(i) + ": " +
+                              std::to_string(config.scales[i]) + " is too many; allowed: at most " +
+                              std::to_string(most));
     }
     if (config.width % config.heads != 0) {
         throw CheckpointError(file.string() + "#/num_heads: " + std::to_string(config.heads) +
@@ -96,8 +104,16 @@ VarBlockWeights VarCheckpoint::block(int layer) const {
     weights.fc1_bias = read("ffn.fc1.bias");
     weights.fc2 = read("ffn.fc2.weight");
     weights.fc2_bias = read("ffn.fc2.bias");
-    weights.adaln = read("ada_lin.1.weight");
-    weights.adaln_bias = read("ada_lin.1.bias");
+    if (!config_.shared_adaln) {
+        weights.adaln = read("ada_lin.1.weight");
+        weights.adaln_bias = read("ada_lin.1.bias");
+        return weights;
+    }
+    // One layer for all blocks, and an offset in each.
+    weights.adaln = folder_.read("shared_ada_lin.1.weight");
+    weights.adaln_bias = folder_.read("shared_ada_lin.1.bias");
+    const auto offset = read("ada_gss");
+    for (std::size_t i = 0; i < offset.size(); ++i) weights.adaln_bias[i] += offset[i];
     return weights;
 }
 

@@ -52,6 +52,16 @@ void simulate_token(benchmark::State& state) {
 }
 BENCHMARK(simulate_token)->Unit(benchmark::kMillisecond);
 
+// One image of VAR-d30 from design to report: program, simulation, costs.
+void evaluate_image(benchmark::State& state) {
+    const auto document = accel::DesignDocument::load(std::filesystem::path(TILEWRIGHT_SOURCE_DIR) /
+                                                      "configs/designs/fpqvar-vck190-fp4.json");
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(accel::evaluate(document, accel::Fidelity::timing));
+    }
+}
+BENCHMARK(evaluate_image)->Unit(benchmark::kMillisecond);
+
 template <typename MakeTrace>
 void simulate_token_with(benchmark::State& state, MakeTrace make_trace) {
     const Prepared prepared;

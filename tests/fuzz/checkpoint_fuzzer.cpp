@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as the config.json of a checkpoint with tiny weights: refused with CheckpointError, or a network
-// that runs.
+// Any bytes as the config.json of a checkpoint with the tiny weights of a Mamba2 and a VAR: refused with
+// CheckpointError, or a network that runs.
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "memory_file.hpp"
 #include "models/networks/mamba_reference.hpp"
+#include "models/networks/var_image.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
+#include "models/weights/var_checkpoint.hpp"
 
 namespace {
 
@@ -32,6 +34,20 @@ class Folder {
             std::size_t elements = 1;
             for (const auto extent : shape) elements *= static_cast<std::size_t>(extent);
             tensors[tensor] = {shape, std::vector<float>(elements, 0.5F)};
+        }
+        VarConfig var;
+        var.depth = 1;
+        var.width = 4;
+        var.heads = 2;
+        var.mlp_ratio = 1;
+        var.scales = {1, 2};
+        var.codebook = 3;
+        var.codebook_width = 2;
+        var.classes = 2;
+        for (const auto& tensor : build_var_graph(var).tensors) {
+            if (tensor.role != TensorRole::weight) continue;
+            tensors[tensor.name] = {tensor.shape,
+                                    std::vector<float>(static_cast<std::size_t>(tensor.elements()), 0.5F)};
         }
         std::ofstream(path_ / "model.safetensors", std::ios::binary) << safetensors_bytes(tensors);
     }
@@ -60,7 +76,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         auto state = network.initial_state();
         (void)network.run(std::vector<std::int64_t>{1, 2}, state);
     } catch (const CheckpointError&) {
-        return 0;
+    }
+    try {
+        const VarCheckpoint checkpoint(folder.path());
+        const auto transformer = make_var_reference(checkpoint);
+        transformer->begin(0);
+        (void)transformer->next_scale({}, false);
+    } catch (const CheckpointError&) {
     }
     return 0;
 }
