@@ -7,6 +7,7 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
+#include "accel/report/heap.hpp"
 #include "accel/trace/trace_file.hpp"
 #include "cli/command.hpp"
 #include "sweeps/atomic_file.hpp"
@@ -74,6 +75,7 @@ int dispatch(int count, char** words) {
 }  // namespace
 
 int main(int count, char** words) {
+    tilewright::accel::keep_freed_memory();
     try {
         return dispatch(count, words);
     } catch (const UsageError& error) {

@@ -22,6 +22,11 @@ struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     }
 };
 
+// The simulation's time now.
+inline TimeFs simulation_time() {
+    return static_cast<TimeFs>(sc_core::sc_get_curr_simcontext()->time_stamp().value());
+}
+
 // SystemC's own time at the resolution that the simulations set (1 fs).
 inline TimeFs to_fs(const sc_core::sc_time& time) {
     return static_cast<TimeFs>(time.value());

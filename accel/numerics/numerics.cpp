@@ -8,7 +8,6 @@
 #include "models/networks/mamba_preparation.hpp"
 #include "models/networks/quantized_mamba.hpp"
 #include "models/networks/var_ablation.hpp"
-#include "models/weights/synthetic_mamba.hpp"
 
 namespace tilewright::accel {
 
@@ -30,6 +29,12 @@ std::vector<double> rows_rotated_back(const models::QuantizedMamba& network, con
         result.insert(result.end(), row.begin(), row.end());
     }
     return result;
+}
+
+models::MambaConfig one_block(models::MambaConfig config) {
+    config.layers = 1;
+    config.vocabulary = 1;
+    return config;
 }
 
 // The block that stands for a design's: as wide as one can afford at every start.
@@ -89,9 +94,19 @@ std::string var_numerics_key(const VarDesign& var) {
 
 }  // namespace
 
+std::string network_key(const models::MambaConfig& network) {
+    return nlohmann::json{static_cast<int>(network.version),
+                          network.d_model,
+                          network.d_state,
+                          network.expand,
+                          network.head_dim,
+                          network.groups,
+                          network.convolution_width}
+        .dump();
+}
+
 std::string numerics_key(const Design& design) {
     if (design.var) return var_numerics_key(*design.var);
-    const auto& network = design.network;
     const auto& recipe = design.recipe;
     const auto describe = [](const models::Quantization& quantization) {
         return nlohmann::json{quantization.format.name, quantization.group_size,
@@ -99,13 +114,7 @@ std::string numerics_key(const Design& design) {
                               quantization.scale_exponent_min};
     };
     const nlohmann::json key = {
-        static_cast<int>(network.version),
-        network.d_model,
-        network.d_state,
-        network.expand,
-        network.head_dim,
-        network.groups,
-        network.convolution_width,
+        network_key(design.network),
         describe(recipe.weights),
         describe(recipe.activations),
         describe(recipe.convolution),
@@ -123,36 +132,38 @@ std::string numerics_key(const Design& design) {
     return key.dump();
 }
 
-Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
-    if (design.var) return measure_var_numerics(*design.var, seed);
-    auto config = design.network;
-    config.layers = 1;
-    config.vocabulary = 1;
-    const models::SyntheticMamba weights(config, seed, models::ElementType::bf16);
-    const auto stream = models::synthetic_residual(config, tokens, seed);
-
-    const models::MambaReference reference(weights);
-    auto reference_state = reference.initial_state();
-    auto residual = stream;
-    std::vector<models::BlockTaps> expected;
+NumericsSubject::NumericsSubject(const models::MambaConfig& network, std::int64_t tokens, std::uint64_t seed)
+    : config_(one_block(network)),
+      tokens_(tokens),
+      seed_(seed),
+      weights_(config_, seed, models::ElementType::bf16),
+      stream_(models::synthetic_residual(config_, tokens, seed)) {
+    const models::MambaReference reference(weights_);
+    auto state = reference.initial_state();
+    auto residual = stream_;
     constexpr std::int64_t chunk = 256;
-    reference.run_blocks(residual, reference_state, models::ScanForm::recurrent, chunk, &expected);
+    reference.run_blocks(residual, state, models::ScanForm::recurrent, chunk, &expected_);
+}
+
+Numerics NumericsSubject::measure(const Design& design) const {
+    const auto& config = config_;
     // Calibration sees other tokens than those that are measured.
     std::vector<models::LinearInputs> calibration(1);
     if (design.recipe.smoothing_alpha) {
         constexpr std::int64_t calibration_tokens = 16;
-        auto other_stream = models::synthetic_residual(config, calibration_tokens, seed + 1);
+        const models::MambaReference reference(weights_);
+        auto other_stream = models::synthetic_residual(config, calibration_tokens, seed_ + 1);
         auto other_state = reference.initial_state();
         calibration = reference.run_blocks(other_stream, other_state);
     }
 
     const models::QuantizedMamba network(config, design.recipe, design.matrix.accumulator_bits);
-    const auto block = models::prepare_block(weights, design.recipe, 0, calibration.data());
+    const auto block = models::prepare_block(weights_, design.recipe, 0, calibration.data());
     auto state = network.operators().initial_state();
     models::BlockTaps taps;
     const auto width = static_cast<std::size_t>(config.d_model);
-    for (std::size_t t = 0; t < static_cast<std::size_t>(tokens); ++t) {
-        auto row = network.rotated(std::span(stream).subspan(t * width, width));
+    for (std::size_t t = 0; t < static_cast<std::size_t>(tokens_); ++t) {
+        auto row = network.rotated(std::span(stream_).subspan(t * width, width));
         network.block(block, row, state, &taps);
     }
     for (const auto* name : {"out_proj", "block"}) {
@@ -160,8 +171,8 @@ Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64
     }
     Numerics result;
     result.data = "one full-width block, seeded synthetic weights and activations";
-    result.tokens = tokens;
-    result.seed = seed;
+    result.tokens = tokens_;
+    result.seed = seed_;
     result.accumulator_bits = design.matrix.accumulator_bits;
     result.required_accumulator_bits = std::max(network.in_proj().required_accumulator_bits(),
                                                 network.out_proj().required_accumulator_bits());
@@ -170,9 +181,14 @@ Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64
         const auto found = taps.outputs.find(name);
         if (found == taps.outputs.end() || !comparable(name, design.recipe)) continue;
         result.operators.push_back(
-            {name, models::measure_error(expected[0].outputs.at(name), found->second)});
+            {name, models::measure_error(expected_[0].outputs.at(name), found->second)});
     }
     return result;
+}
+
+Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
+    if (design.var) return measure_var_numerics(*design.var, seed);
+    return NumericsSubject(design.network, tokens, seed).measure(design);
 }
 
 }  // namespace tilewright::accel

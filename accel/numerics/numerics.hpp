@@ -8,6 +8,8 @@
 
 #include "accel/design/design.hpp"
 #include "models/kernels/error_measures.hpp"
+#include "models/networks/block_taps.hpp"
+#include "models/weights/synthetic_mamba.hpp"
 
 namespace tilewright::accel {
 
@@ -29,11 +31,36 @@ struct Numerics {
 // is equal have equal numerics, whatever their mapping.
 std::string numerics_key(const Design& design);
 
+// The part of it that is the network's, of Mamba.
+std::string network_key(const models::MambaConfig& network);
+
+// What recipes of Mamba are measured on: one block of a network with synthetic weights and inputs, and what
+// it makes of them in binary64. Any number of threads may measure at once.
+class NumericsSubject {
+  public:
+    NumericsSubject(const models::MambaConfig& network, std::int64_t tokens, std::uint64_t seed);
+
+    // See measure_numerics(); the design's network must be the subject's.
+    Numerics measure(const Design& design) const;
+
+  private:
+    models::MambaConfig config_;
+    std::int64_t tokens_;
+    std::uint64_t seed_;
+    models::SyntheticMamba weights_;
+    std::vector<double> stream_;
+    std::vector<models::BlockTaps> expected_;
+};
+
+inline constexpr std::int64_t numerics_tokens = 4;
+inline constexpr std::uint64_t numerics_seed = 1;
+
 // Of Mamba: seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them
 // one after the other through one block. Errors add up along the block: each operator gets what the quantized
 // ones before it made. Of VAR: what a block of at most 128 channels adds to the residual stream, over five
 // scales of a synthetic image that calibration has not seen (models/networks/var_ablation.hpp); `tokens` has
 // no say.
-Numerics measure_numerics(const Design& design, std::int64_t tokens = 4, std::uint64_t seed = 1);
+Numerics measure_numerics(const Design& design, std::int64_t tokens = numerics_tokens,
+                          std::uint64_t seed = numerics_seed);
 
 }  // namespace tilewright::accel

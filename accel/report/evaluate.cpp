@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/report/evaluate.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "accel/design/config_error.hpp"
@@ -126,16 +130,18 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     }
     if (fidelity != Fidelity::bound) {
         try {
-            auto scheduled = build_program(design, result.graph);
-            if (program) check_edited(document, *program, scheduled);
-            result.program = program ? std::move(*program) : std::move(scheduled);
+            result.program = build_program(design, result.graph);
         } catch (const MappingError& error) {
             throw ConfigError(document.file(), error.pointer(), error.what(), "allowed: " + error.allowed());
         }
-        const auto problems = check_program(*result.program);
-        if (!problems.empty()) {
-            throw ConfigError(document.file(), "", "the program is wrong: " + problems.front(),
-                              "a program must end, fit its buffers and do all work once");
+        if (program) {
+            check_edited(document, *program, *result.program);
+            const auto problems = check_program(*program);
+            if (!problems.empty()) {
+                throw ConfigError(document.file(), "", "the program is wrong: " + problems.front(),
+                                  "a program must end, fit its buffers and do all work once");
+            }
+            result.program = std::move(program);
         }
     }
     result.wall_program_s = wall_s() - start;
@@ -181,18 +187,44 @@ std::map<std::string, Numerics>& measured_numerics() {
 }  // namespace
 
 void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once) {
-    std::map<std::string, std::future<Numerics>> running;
-    const auto finish = [&] {
-        for (auto& [key, result] : running) measured_numerics().emplace(key, result.get());
-        running.clear();
-    };
+    std::map<std::string, const Design*> wanted;
     for (const auto& design : designs) {
         const auto key = numerics_key(design);
-        if (measured_numerics().count(key) > 0 || running.count(key) > 0) continue;
-        running.emplace(key, std::async(std::launch::async, [&design] { return measure_numerics(design); }));
-        if (running.size() >= at_once) finish();
+        if (measured_numerics().count(key) == 0) wanted.emplace(key, &design);
     }
-    finish();
+    std::vector<std::pair<const Design*, Numerics>> work;
+    work.reserve(wanted.size());
+    for (const auto& [key, design] : wanted) work.emplace_back(design, Numerics{});
+    // Recipes of one network share what they are measured on.
+    struct Subject {
+        std::once_flag made;
+        std::optional<NumericsSubject> subject;
+    };
+    std::map<std::string, Subject> subjects;
+    for (const auto& [key, design] : wanted) subjects[network_key(design->network)];
+    const auto measure_one = [&](const Design& design) {
+        if (design.var) return measure_numerics(design);
+        auto& [made, subject] = subjects.at(network_key(design.network));
+        std::call_once(made, [&, &subject = subject] {
+            subject.emplace(design.network, numerics_tokens, numerics_seed);
+        });
+        return subject->measure(design);
+    };
+    // Each thread takes the next that nobody has.
+    std::atomic<std::size_t> next = 0;
+    const auto measure = [&] {
+        for (auto i = next++; i < work.size(); i = next++) work[i].second = measure_one(*work[i].first);
+    };
+    std::vector<std::future<void>> threads;
+    for (std::size_t i = 1; i < std::min(at_once, work.size()); ++i) {
+        threads.push_back(std::async(std::launch::async, measure));
+    }
+    measure();
+    for (auto& thread : threads) thread.get();
+    std::size_t done = 0;
+    for (const auto& [key, design] : wanted) {
+        measured_numerics().emplace(key, std::move(work[done++].second));
+    }
 }
 
 void add_numerics(Evaluation& evaluation) {

@@ -172,8 +172,6 @@ void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs
     // One weight tile, applied to all tokens of the pass.
     const auto weight_tile = [&](const OutputRun& run, std::int64_t n, std::int64_t n_size, std::int64_t k) {
         const auto k_size = std::min(columns, op.k - k);
-        instruction.label =
-            builder_.label(run.segment.empty() ? label_prefix : label_prefix + " " + run.segment);
         auto data = inputs;
         inputs.clear();  // later tiles come after this one on the same engine
         data.push_back(weights_.require(n_size * k_size, instruction.label));
@@ -194,6 +192,8 @@ void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs
     };
     const auto run_tiles = [&](const OutputRun& run, std::int64_t k_begin, std::int64_t k_end) {
         InstructionRef ref;
+        instruction.label =
+            builder_.label(run.segment.empty() ? label_prefix : label_prefix + " " + run.segment);
         for (auto n = run.begin; n < run.begin + run.size; n += rows) {
             const auto n_size = std::min(rows, run.begin + run.size - n);
             for (auto k = k_begin; k < k_end; k += columns) ref = weight_tile(run, n, n_size, k);

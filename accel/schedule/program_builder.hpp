@@ -48,17 +48,36 @@ class ProgramBuilder {
     InstructionRef last(std::uint16_t engine) const { return {engine, size(engine) - 1}; }
 
   private:
+    // Short lists, one per instruction, whose links lie in one array: programs have 10^5 of them.
+    template <typename T>
+    struct Pool {
+        struct Link {
+            T value;
+            std::int32_t next;
+        };
+        std::vector<Link> links;
+    };
+    static constexpr std::int32_t end_of_list = -1;
     struct Pending {
-        std::vector<Wait> waits;
-        std::vector<BufferEffect> acquires;
-        std::vector<BufferEffect> releases;
+        std::int32_t waits = end_of_list;
+        std::int32_t acquires = end_of_list;
+        std::int32_t releases = end_of_list;
     };
     Section& section() { return program_.sections.back(); }
-    static void add_wait(std::vector<Wait>& waits, Wait wait);
-    static void add_effect(std::vector<BufferEffect>& effects, Buffer buffer, std::int64_t bytes);
+    Pending& pending(InstructionRef ref) { return pending_[ref.engine][static_cast<std::size_t>(ref.index)]; }
+    // The first link for which `same` holds; a new one at the end of the list, with `value`, if there is none
+    // (then null).
+    template <typename T, typename Same>
+    static T* find_or_append(Pool<T>& pool, std::int32_t& first, const T& value, Same same);
+    template <typename T>
+    static std::size_t move_to(std::vector<T>& target, const Pool<T>& pool, std::int32_t first);
+    void add_wait(Pending& pending, Wait wait);
+    void add_effect(std::int32_t& effects, Buffer buffer, std::int64_t bytes);
 
     TileProgram& program_;
-    std::vector<std::vector<Pending>> pending_;
+    std::vector<std::vector<Pending>> pending_;  // by engine and instruction of the section
+    Pool<Wait> waits_;
+    Pool<BufferEffect> effects_;
     bool serialize_ = false;
     std::optional<InstructionRef> previous_;
 };

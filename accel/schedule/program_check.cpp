@@ -53,38 +53,53 @@ std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
     return result;
 }
 
-// Bytes of a group that can be held at the moment at which instruction `index` of `engine` starts, counting
-// no hold that is certain to start later.
-std::int64_t held_at(const HappensBefore& order, const HoldGroup& group, std::uint16_t engine,
-                     std::int32_t index) {
-    const auto released = order.completed_before(engine, index, group.releaser_engine);
-    const auto starts_by_then = [&](const PlacedHold& hold) {
-        return group.holder_engine == engine
+// How many holds of a group can be held at the moment at which an instruction starts, counting none that is
+// certain to start later. Instructions of one engine are asked for in their order, so that what bounds the
+// holds only moves forward.
+class HeldBytes {
+  public:
+    HeldBytes(const HappensBefore& order, const HoldGroup& group, std::uint16_t engine)
+        : order_(order), group_(group), engine_(engine) {}
+
+    std::int64_t at(std::int32_t index) {
+        const auto& holds = group_.holds;
+        const auto released = order_.completed_before(engine_, index, group_.releaser_engine);
+        while (end_ < holds.size() && starts_by(holds[end_], index)) ++end_;
+        if (group_.monotone) {
+            while (begin_ < end_ && holds[begin_].releaser < released) ++begin_;
+            return group_.bytes_before[end_] - group_.bytes_before[begin_];
+        }
+        std::int64_t bytes = 0;
+        for (std::size_t i = 0; i < end_; ++i) {
+            if (holds[i].releaser >= released) bytes += holds[i].bytes;
+        }
+        return bytes;
+    }
+
+  private:
+    bool starts_by(const PlacedHold& hold, std::int32_t index) const {
+        return group_.holder_engine == engine_
                    ? hold.holder <= index
-                   : order.completed_before(group.holder_engine, hold.holder, engine) <= index;
-    };
-    const auto& holds = group.holds;
-    const auto end = std::partition_point(holds.begin(), holds.end(), starts_by_then);
-    if (group.monotone) {
-        const auto begin = std::partition_point(holds.begin(), end,
-                                                [&](const auto& hold) { return hold.releaser < released; });
-        return group.bytes_before[static_cast<std::size_t>(end - holds.begin())] -
-               group.bytes_before[static_cast<std::size_t>(begin - holds.begin())];
+                   : order_.completed_before(group_.holder_engine, hold.holder, engine_) <= index;
     }
-    std::int64_t bytes = 0;
-    for (auto hold = holds.begin(); hold != end; ++hold) {
-        if (hold->releaser >= released) bytes += hold->bytes;
-    }
-    return bytes;
-}
+
+    const HappensBefore& order_;
+    const HoldGroup& group_;
+    const std::uint16_t engine_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
 
 std::int64_t demand(const HappensBefore& order, Buffer buffer) {
     const auto groups = group_holds(order, buffer);
     std::int64_t most = 0;
     for (const auto& group : groups) {
+        std::vector<HeldBytes> held;
+        held.reserve(groups.size());
+        for (const auto& other : groups) held.emplace_back(order, other, group.holder_engine);
         for (const auto& hold : group.holds) {
             std::int64_t bytes = 0;
-            for (const auto& other : groups) bytes += held_at(order, other, group.holder_engine, hold.holder);
+            for (auto& one : held) bytes += one.at(hold.holder);
             most = std::max(most, bytes);
         }
     }
@@ -252,20 +267,23 @@ void check_coverage(const TileProgram& program, std::vector<std::string>& proble
 
 }  // namespace
 
-std::array<std::int64_t, buffer_count> buffer_demand(const TileProgram& program) {
-    return demands(HappensBefore(program));
+ProgramFindings examine_program(const TileProgram& program) {
+    ProgramFindings findings;
+    check_references(program, findings.problems);
+    if (!findings.problems.empty()) return findings;
+    const HappensBefore order(program);
+    if (!order.deadlock().empty()) {
+        findings.problems.push_back(order.deadlock());
+        return findings;
+    }
+    findings.buffer_demand = demands(order);
+    check_coverage(program, findings.problems);
+    return findings;
 }
 
 std::vector<std::string> check_program(const TileProgram& program) {
+    auto [needed, found] = examine_program(program);
     std::vector<std::string> problems;
-    check_references(program, problems);
-    if (!problems.empty()) return problems;
-    const HappensBefore order(program);
-    if (!order.deadlock().empty()) {
-        problems.push_back(order.deadlock());
-        return problems;
-    }
-    const auto needed = demands(order);
     for (std::size_t i = 0; i < needed.size(); ++i) {
         if (needed[i] > program.buffer_bytes[i]) {
             problems.push_back("buffer " + std::string(to_string(static_cast<Buffer>(i))) +
@@ -273,7 +291,7 @@ std::vector<std::string> check_program(const TileProgram& program) {
                                std::to_string(program.buffer_bytes[i]));
         }
     }
-    check_coverage(program, problems);
+    problems.insert(problems.end(), found.begin(), found.end());
     return problems;
 }
 

@@ -12,9 +12,14 @@
 
 namespace tilewright::accel {
 
-// The most bytes that each buffer can hold at any time, whatever the engines' speeds: derived from the order
-// that waits enforce, not from one run.
-std::array<std::int64_t, buffer_count> buffer_demand(const TileProgram& program);
+struct ProgramFindings {
+    // The most bytes that each buffer can hold at any time, whatever the engines' speeds: derived from the
+    // order that waits enforce, not from one run.
+    std::array<std::int64_t, buffer_count> buffer_demand{};
+    // Deadlocks, references to nothing, work that is not done once; whatever the buffers' sizes.
+    std::vector<std::string> problems;
+};
+ProgramFindings examine_program(const TileProgram& program);
 
 // All that is wrong with a program, in sentences; empty when it is right. Finds
 //  - deadlock: instructions that wait for each other, with the cycle;

@@ -247,8 +247,13 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     builder.end_section();
 }
 
+// Examines a new program and gives it its buffers.
 void size_buffers(const Design& design, TileProgram& program) {
-    const auto needed = buffer_demand(program);
+    const auto [needed, problems] = examine_program(program);
+    if (!problems.empty()) {
+        throw MappingError("", "the program is wrong: " + problems.front(),
+                           "a program that ends and does all work once");
+    }
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         const auto index = static_cast<std::size_t>(which);
         const auto& asked = design.buffer(which).bytes;

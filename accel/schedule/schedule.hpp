@@ -28,7 +28,8 @@ class MappingError : public std::runtime_error {
 std::vector<EngineDescription> engines_of(const Design& design);
 
 // Builds the program of a Mamba2 step or of VAR images. Buffers whose size the design leaves open get the
-// size that the schedule needs. Throws MappingError, for example when a tile does not fit its buffer.
+// size that the schedule needs. Throws MappingError, for example when a tile does not fit its buffer. What it
+// returns has passed check_program().
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph);
 
 }  // namespace tilewright::accel

@@ -61,13 +61,15 @@ WeightStream::WeightStream(const MemoryPort& port, bool double_buffer, ProgramBu
 
 void WeightStream::begin_pass(const Pass& pass) {
     pass_ = pass;
+    full_ = WeightChunk::of(port_, pass.format);
     address_ = pass.address;
     used_ = loaded_;  // a pass begins at a chunk boundary
     pass_end_ = loaded_ + pass.weights;
 }
 
 void WeightStream::load_next(std::uint16_t label) {
-    const auto chunk = WeightChunk::of(port_, pass_.format, pass_end_ - loaded_);
+    const auto left = pass_end_ - loaded_;
+    const auto chunk = left >= full_.weights ? full_ : WeightChunk::of(port_, pass_.format, left);
     Instruction load;
     load.opcode = Opcode::load;
     load.traffic = pass_.again ? Traffic::weights_again : Traffic::weights;

@@ -80,6 +80,7 @@ class WeightStream {
     std::size_t slots_;
 
     Pass pass_;
+    WeightChunk full_;  // of the pass
     std::int64_t address_ = 0;
     std::int64_t pass_end_ = 0;  // position after the last weight of the pass
     std::int64_t loaded_ = 0;    // position up to which loads were emitted

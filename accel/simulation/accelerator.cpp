@@ -255,7 +255,7 @@ Activity simulate(const Design& design, const TileProgram& program, Observer* ob
     } catch (const sc_core::sc_report& report) {
         throw SimulationError(std::string("the simulation stopped: ") + report.get_msg());
     }
-    const auto end = memory::to_fs(sc_core::sc_time_stamp());
+    const auto end = memory::simulation_time();
     if (!top.finished()) throw DeadlockError(top.deadlock());
     if (observer != nullptr) observer->finish(end);
     return top.activity(end);

@@ -267,7 +267,10 @@ void ComputeEngine::on_done() {
 
 DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
                      const MemoryPort& port, const TransferLayout& layout)
-    : Engine(name, index, environment), port_(port), layout_(layout) {
+    : Engine(name, index, environment),
+      port_(port),
+      layout_(layout),
+      beat_bytes_(port.width_bits / 8 * static_cast<std::int64_t>(port.channels)) {
     for (int i = 0; i < port.channels; ++i) {
         channels.push_back(std::make_unique<memory::DmaChannel>(("channel" + std::to_string(i)).c_str(),
                                                                 port.width_bits / 8, port.burst_beats,
@@ -309,9 +312,8 @@ void DmaEngine::expect_oldest(TimeFs time) {
 }
 
 void DmaEngine::count(const Instruction& work) {
-    const auto beat = port_.width_bits / 8 * static_cast<std::int64_t>(channels.size());
-    const auto value_beats = (work.value_bytes + beat - 1) / beat;
-    const auto scale_beats = (work.scale_bytes + beat - 1) / beat;
+    const auto value_beats = beat_bytes_.up(work.value_bytes);
+    const auto scale_beats = beat_bytes_.up(work.scale_bytes);
     const auto stripes = static_cast<std::int64_t>(channels.size());
     auto& traffic = port_activity_.traffic[static_cast<std::size_t>(work.traffic)];
     const auto beats = (value_beats + scale_beats) * stripes;

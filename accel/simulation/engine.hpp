@@ -18,6 +18,7 @@
 #include "accel/simulation/transfer_layout.hpp"
 #include "memory/burst_extension.hpp"
 #include "memory/dma/dma_channel.hpp"
+#include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 
 namespace tilewright::accel {
@@ -62,7 +63,7 @@ class Engine : public sc_core::sc_module {
     void advance();
     void complete(const Step& step);
     Step step() const { return {index_, section_, repetition_, position_}; }
-    memory::TimeFs now() const { return memory::to_fs(sc_core::sc_time_stamp()); }
+    memory::TimeFs now() const { return memory::simulation_time(); }
     const Section& section() const { return environment_.program->sections[section_]; }
     const Instruction& current() const { return section().streams[index_][position_]; }
     const Instruction& instruction(const Step& step) const {
@@ -150,6 +151,7 @@ class DmaEngine : public Engine {
 
     const MemoryPort port_;
     const TransferLayout layout_;
+    const memory::Divisor beat_bytes_;  // of a beat of all channels
     std::deque<Transfer> in_flight_;
     memory::TimeFs busy_since_ = 0;
     PortActivity port_activity_;

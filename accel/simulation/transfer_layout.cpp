@@ -3,11 +3,7 @@
 
 #include <algorithm>
 
-#include "memory/integer_math.hpp"
-
 namespace tilewright::accel {
-
-using memory::divide_up;
 
 namespace {
 
@@ -21,7 +17,7 @@ Bytes part_of(Bytes bytes, std::int64_t share, std::size_t index) {
 }  // namespace
 
 TransferLayout::TransferLayout(const Design& design, const MemoryPort& port)
-    : beat_bytes_(port.width_bits / 8) {
+    : beat_bytes_(port.width_bits / 8), channel_count_(port.channels) {
     const auto& organization = design.device.memories.at(port.memory).dram.organization;
     for (int i = 0; i < port.channels; ++i) {
         channel_addresses_.push_back((port.first_channel + i) * organization.channel_bytes);
@@ -29,17 +25,7 @@ TransferLayout::TransferLayout(const Design& design, const MemoryPort& port)
 }
 
 std::int64_t TransferLayout::padded(std::int64_t bytes) const {
-    return divide_up(bytes, beat_bytes_) * beat_bytes_;
-}
-
-std::int64_t TransferLayout::share(std::int64_t bytes) const {
-    return divide_up(bytes, static_cast<std::int64_t>(channels()));
-}
-
-std::int64_t TransferLayout::address(const Instruction& transfer, std::int64_t repetition,
-                                     std::size_t channel) const {
-    const auto address = transfer.address + repetition * transfer.address_stride;
-    return channel_addresses_[channel] + address / static_cast<std::int64_t>(channels());
+    return beat_bytes_.up(bytes) * beat_bytes_.value();
 }
 
 std::int64_t TransferLayout::padded_bytes(const Instruction& transfer) const {

@@ -10,6 +10,7 @@
 
 #include "accel/design/design.hpp"
 #include "accel/schedule/tile_program.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
 
@@ -19,9 +20,12 @@ class TransferLayout {
 
     std::size_t channels() const { return channel_addresses_.size(); }
     // Rounded up: the last channel's share may be padding.
-    std::int64_t share(std::int64_t bytes) const;
+    std::int64_t share(std::int64_t bytes) const { return channel_count_.up(bytes); }
     // Where the channel's part of a transfer begins, in the memory's address space.
-    std::int64_t address(const Instruction& transfer, std::int64_t repetition, std::size_t channel) const;
+    std::int64_t address(const Instruction& transfer, std::int64_t repetition, std::size_t channel) const {
+        return channel_addresses_[channel] +
+               channel_count_.down(transfer.address + repetition * transfer.address_stride);
+    }
     // Bytes of a channel's part, padding included.
     std::int64_t padded_bytes(const Instruction& transfer) const;
 
@@ -34,7 +38,8 @@ class TransferLayout {
   private:
     std::int64_t padded(std::int64_t bytes) const;
 
-    std::int64_t beat_bytes_;
+    memory::Divisor beat_bytes_;
+    memory::Divisor channel_count_;
     std::vector<std::int64_t> channel_addresses_;
 };
 

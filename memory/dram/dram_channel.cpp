@@ -14,6 +14,7 @@ DramChannel::DramChannel(const DramSpecification& specification)
       access_bytes_(specification.access_bytes()),
       row_set_bytes_(specification.organization.row_bytes * specification.organization.bank_groups),
       banks_(static_cast<std::size_t>(specification.organization.banks_per_group)),
+      bank_sets_(specification.organization.banks_per_group),
       next_refresh_(period_ * specification.timing.refi) {}
 
 // Refreshes that were due while the channel had nothing to do: rows are closed when work arrives.
@@ -66,19 +67,18 @@ DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address,
                                            bool write) {
     const auto& timing = specification_.timing;
     const auto groups = static_cast<std::int64_t>(specification_.organization.bank_groups);
-    const auto bank_sets = static_cast<std::int64_t>(banks_.size());
     BurstTimes result;
     bool first = true;
-    auto at = address / access_bytes_ * access_bytes_;
+    auto at = access_bytes_.down(address) * access_bytes_.value();
     const auto end = address + bytes;
     while (at < end) {
         // Address bits from the bottom: column access, bank group, rest of the column, bank, row.
-        const auto row_set = at / row_set_bytes_;
-        const auto segment_end = std::min(end, (row_set + 1) * row_set_bytes_);
-        const auto accesses = (segment_end - at + access_bytes_ - 1) / access_bytes_;
+        const auto row_set = row_set_bytes_.down(at);
+        const auto segment_end = std::min(end, (row_set + 1) * row_set_bytes_.value());
+        const auto accesses = access_bytes_.up(segment_end - at);
         refresh_until(std::max(arrival, bus_free_));
-        auto& bank = banks_[static_cast<std::size_t>(row_set % bank_sets)];
-        const auto row = row_set / bank_sets;
+        const auto row = bank_sets_.down(row_set);
+        auto& bank = banks_[static_cast<std::size_t>(row_set - row * bank_sets_.value())];
         const auto misses = bank.open_row == row ? 0 : std::min(accesses, groups);
         const auto opening = open(bank, row, arrival, misses);
         const auto data_ready = opening.column + clocks(write ? timing.cwl : timing.cl);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "memory/dram/dram_timing.hpp"
+#include "memory/integer_math.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::memory {
@@ -74,9 +75,10 @@ class DramChannel {
     DramSpecification specification_;
     TimeFs period_;
     TimeFs access_time_;
-    std::int64_t access_bytes_;
-    std::int64_t row_set_bytes_;
+    Divisor access_bytes_;
+    Divisor row_set_bytes_;
     std::vector<BankSet> banks_;
+    Divisor bank_sets_;
     TimeFs next_refresh_;
     TimeFs bus_free_ = 0;
     bool last_was_write_ = false;

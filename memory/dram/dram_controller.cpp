@@ -36,7 +36,7 @@ void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return;
     }
-    const auto now = to_fs(sc_core::sc_time_stamp());
+    const auto now = simulation_time();
     const auto times = channel_.serve(now + to_fs(delay), address, bytes, payload.is_write());
     if (auto* burst = payload.get_extension<BurstExtension>(); burst != nullptr) {
         burst->service_begin = times.service_begin;

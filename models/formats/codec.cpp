@@ -2,6 +2,7 @@
 #include "models/formats/codec.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -133,7 +134,12 @@ Codec::Codec(const NumberFormat& format, Conversion conversion)
         thresholds_.push_back(
             add_threshold(values_[codes_[i]], values_[codes_[i + 1]], codes_[i + 1] % 2 == 0));
     }
+    arithmetic_ = format.family != FormatFamily::integer && format.has_sign && format.mantissa_bits > 0 &&
+                  conversion.ties == TieRule::to_even;
+    largest_magnitude_ = codes_.back();
+    beyond_magnitude_ = largest_magnitude_;
     if (conversion.overflow == Overflow::saturate || format.specials == SpecialCodes::none) return;
+    ++beyond_magnitude_;
     // Beyond the largest value: what rounds to the next value of an unbounded exponent overflows. Its code
     // would be the largest code plus one.
     const auto last = codes_.back();
@@ -148,7 +154,28 @@ Codec::Codec(const NumberFormat& format, Conversion conversion)
     codes_.insert(codes_.begin(), static_cast<std::uint16_t>((last + 1U) | sign));
 }
 
+std::uint32_t Codec::rounded_magnitude(double magnitude) const {
+    // Steps are 2^-mantissa_bits of the number's power of two, or of the smallest normal one below it.
+    const auto bits = std::bit_cast<std::uint64_t>(magnitude);
+    const auto exponent = std::max(static_cast<int>(bits >> 52) - 1023, 1 - format_.bias);
+    const auto binade = exponent + format_.bias - 1;
+    if (binade > 1 << format_.exponent_bits) return beyond_magnitude_;
+    // Exact: a power of two, and no result is subnormal since steps are far above 2^-1022.
+    const auto scale =
+        std::bit_cast<double>(static_cast<std::uint64_t>(1023 + format_.mantissa_bits - exponent) << 52);
+    // In binary64 the sum keeps no fraction and rounds it to even.
+    constexpr double no_fraction = 4503599627370496.0;  // 2^52
+    const auto steps = (magnitude * scale + no_fraction) - no_fraction;
+    const auto code =
+        (static_cast<std::uint32_t>(binade) << format_.mantissa_bits) + static_cast<std::uint32_t>(steps);
+    return code > largest_magnitude_ ? beyond_magnitude_ : code;
+}
+
 std::optional<std::uint32_t> Codec::encode(double number) const {
+    if (arithmetic_ && std::isfinite(number)) {
+        const auto sign = std::signbit(number) ? 1U << (format_.bits - 1) : 0U;
+        return rounded_magnitude(std::abs(number)) | sign;
+    }
     if (std::isnan(number)) {
         if (!not_a_number_ || !format_.has_sign) return not_a_number_;
         const auto sign = std::signbit(number) ? 1U << (format_.bits - 1) : 0U;

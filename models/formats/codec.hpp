@@ -71,8 +71,14 @@ class Codec {
     std::optional<std::uint32_t> encode(double number) const;
 
   private:
+    // The magnitude bits of a finite number's code by arithmetic, for the formats that allow it.
+    std::uint32_t rounded_magnitude(double magnitude) const;
+
     NumberFormat format_;
     std::vector<double> values_;
+    bool arithmetic_ = false;  // signed floating point with a mantissa, ties to even: no search
+    std::uint32_t largest_magnitude_ = 0;
+    std::uint32_t beyond_magnitude_ = 0;  // of what rounds to more than the largest value
     // The results in increasing order, and for each but the first the smallest double that is rounded to it.
     // With Overflow::ieee the first and last may be infinity or NaN.
     std::vector<std::uint16_t> codes_;
