@@ -46,6 +46,9 @@ struct PipelineLevels {
     bool matrix = true;
 };
 
+// The operators of the graph that the classes of linear layers are, in the order of linear_operands().
+inline constexpr const char* var_linear_names[] = {"attn.mat_qkv", "attn.proj", "ffn.fc1", "ffn.fc2"};
+
 struct VarDesign {
     models::VarConfig network;
     models::TransformerRecipe recipe;

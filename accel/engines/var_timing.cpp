@@ -73,10 +73,9 @@ std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::in
 
 const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers,
                                    const std::string& operator_name) {
-    constexpr const char* endings[] = {"attn.mat_qkv", "attn.proj", "ffn.fc1", "ffn.fc2"};
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        if (operator_name.ends_with(endings[i]) ||
-            operator_name.ends_with(std::string(endings[i]) + ".quantize")) {
+        if (operator_name.ends_with(var_linear_names[i]) ||
+            operator_name.ends_with(std::string(var_linear_names[i]) + ".quantize")) {
             return &layers[i];
         }
     }

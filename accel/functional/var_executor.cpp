@@ -85,10 +85,10 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
                            TaggedArray(name + "'s output", rows, outputs)});
     };
     using Block = models::QuantizedVarBlock;
-    add("attn.mat_qkv", network.qkv(), &Block::qkv, width_, 3 * width_);
-    add("attn.proj", network.proj(), &Block::proj, width_, width_);
-    add("ffn.fc1", network.fc1(), &Block::fc1, width_, hidden);
-    add("ffn.fc2", network.fc2(), &Block::fc2, hidden, width_);
+    add(var_linear_names[qkv_linear], network.qkv(), &Block::qkv, width_, 3 * width_);
+    add(var_linear_names[proj_linear], network.proj(), &Block::proj, width_, width_);
+    add(var_linear_names[fc1_linear], network.fc1(), &Block::fc1, width_, hidden);
+    add(var_linear_names[fc2_linear], network.fc2(), &Block::fc2, hidden, width_);
     layouts_.resize(program.engines.size());
     for (std::size_t i = 0; i < program.engines.size(); ++i) {
         if (program.engines[i].kind != EngineKind::dma) continue;
