@@ -17,23 +17,15 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-std::size_t engine_of_kind(const TileProgram& program, EngineKind kind) {
-    for (std::size_t i = 0; i < program.engines.size(); ++i) {
-        if (program.engines[i].kind == kind) return i;
-    }
-    throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
-}
-
 }  // namespace
 
 Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
                                const models::QuantizedMamba& network, const MambaInstance& instance)
-    : design_(design),
-      program_(program),
+    : ProgramExecutor(design, program),
       network_(network),
       ops_(network.operators()),
       instance_(instance),
-      matrix_(engine_of_kind(program, design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
+      matrix_(engine_of_kind(design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
       weight_dma_(design.port_of(Stream::weights)),
       tokens_(design.workload.tokens),
       weight_codec_(design.recipe.weights),
@@ -57,12 +49,6 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
       y_("y", tokens_, design.network.d_inner()),
       gated_("the gates' outputs", tokens_, design.network.d_inner()),
       normed_("the gated norm's outputs", tokens_, design.network.d_inner()) {
-    layouts_.resize(program.engines.size());
-    for (std::size_t i = 0; i < program.engines.size(); ++i) {
-        if (program.engines[i].kind != EngineKind::dma) continue;
-        layouts_[i] =
-            std::make_unique<TransferLayout>(design, design.memory_ports[program.engines[i].memory_port]);
-    }
     orders_.resize(program.sections.size());
     for (std::size_t s = 0; s < program.sections.size(); ++s) {
         const auto& section = program.sections[s];
@@ -110,10 +96,6 @@ const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) {
     block_ = instance_.block(static_cast<int>(layer));
     block_of_ = layer;
     return *block_;
-}
-
-std::span<std::byte> Mamba2Executor::transfer_bytes(const Step& step, std::size_t channel) {
-    return staging_.at(key(step))[channel];
 }
 
 void Mamba2Executor::start(const Step& step) {

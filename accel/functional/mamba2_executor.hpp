@@ -13,11 +13,10 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
+#include "accel/functional/program_executor.hpp"
 #include "accel/functional/tagged_array.hpp"
 #include "accel/functional/weight_stream_image.hpp"
 #include "accel/schedule/tile_program.hpp"
-#include "accel/simulation/executor.hpp"
-#include "accel/simulation/transfer_layout.hpp"
 #include "models/networks/quantized_mamba.hpp"
 
 namespace tilewright::accel {
@@ -34,7 +33,7 @@ struct MambaInstance {
     std::vector<double> residual;
 };
 
-class Mamba2Executor : public Executor {
+class Mamba2Executor : public ProgramExecutor {
   public:
     // All of them must outlive it.
     Mamba2Executor(const Design& design, const TileProgram& program, const models::QuantizedMamba& network,
@@ -42,8 +41,6 @@ class Mamba2Executor : public Executor {
 
     void start(const Step& step) override;
     void complete(const Step& step) override;
-    std::span<std::byte> transfer_bytes(const Step& step, std::size_t channel) override;
-    memory::SparseMemory& memory(const std::string& name) override { return memories_[name]; }
 
     // After the run. Throws FunctionalError for what was never made.
     std::vector<double> final_residual(std::int64_t token) const;
@@ -53,15 +50,6 @@ class Mamba2Executor : public Executor {
 
   private:
     using Commit = std::function<void()>;
-    using Key = std::tuple<std::size_t, std::size_t, std::int64_t, std::size_t>;  // of a Step
-
-    static Key key(const Step& step) { return {step.engine, step.section, step.repetition, step.position}; }
-    const Instruction& instruction(const Step& step) const {
-        return program_.sections[step.section].streams[step.engine][step.position];
-    }
-    const models::Operator& op(const Step& step) const {
-        return program_.sections[step.section].operators[instruction(step).operator_first];
-    }
     std::string describe(const Step& step) const;
 
     // Memories (mamba2_memory.cpp).
@@ -70,8 +58,6 @@ class Mamba2Executor : public Executor {
     void write_block_image(std::int64_t layer);
     void write_weights(std::size_t section, std::int64_t repetition,
                        const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of);
-    void write_memory(const Step& step, std::span<const std::byte> bytes);
-    std::vector<std::byte> read_memory(const Step& step) const;
     // Transfers and buffers (mamba2_executor.cpp).
     void start_store(const Step& step);
     void complete_load(const Step& step);
@@ -130,8 +116,6 @@ class Mamba2Executor : public Executor {
     Commit publish_input(Linear& linear, std::int64_t token, models::QuantizedRow row,
                          std::int64_t generation);
 
-    const Design& design_;
-    const TileProgram& program_;
     const models::QuantizedMamba& network_;
     const models::MambaOperators& ops_;
     const MambaInstance& instance_;
@@ -141,15 +125,12 @@ class Mamba2Executor : public Executor {
     std::int64_t tokens_ = 1;
 
     // Off chip.
-    std::map<std::string, memory::SparseMemory> memories_;
-    std::vector<std::unique_ptr<TransferLayout>> layouts_;    // by engine; null for compute engines
     std::vector<std::unique_ptr<WeightStreamOrder>> orders_;  // by section; null without weights
     WeightCodec weight_codec_;
     std::int64_t image_written_ = -1;
     std::int64_t state_base_ = 0;  // address of the first group's state
 
     // In flight.
-    std::map<Key, std::vector<std::vector<std::byte>>> staging_;
     std::map<Key, Commit> commits_;
 
     // In the buffers: what DMA engines have loaded, until the program lets go of it.

@@ -16,28 +16,6 @@ std::size_t index(std::int64_t i) {
 
 }  // namespace
 
-void Mamba2Executor::write_memory(const Step& step, std::span<const std::byte> bytes) {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    auto& target = memories_[design_.memory_ports[program_.engines[step.engine].memory_port].memory];
-    const auto parts = layout.scatter(work, bytes);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        target.write(layout.address(work, step.repetition, i), parts[i]);
-    }
-}
-
-std::vector<std::byte> Mamba2Executor::read_memory(const Step& step) const {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    const auto& source = memories_.at(design_.memory_ports[program_.engines[step.engine].memory_port].memory);
-    std::vector<std::vector<std::byte>> parts(layout.channels());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        parts[i].resize(index(layout.padded_bytes(work)));
-        source.read(layout.address(work, step.repetition, i), parts[i]);
-    }
-    return layout.gather(work, parts);
-}
-
 void Mamba2Executor::write_weights(
     std::size_t section, std::int64_t repetition,
     const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of) {
@@ -86,7 +64,7 @@ void Mamba2Executor::write_images() {
 // Weights that no transfer will read again.
 void Mamba2Executor::discard_weights(std::int64_t layer) {
     const auto& layout = *layouts_[weight_dma_];
-    auto& source = memories_[design_.memory_ports[program_.engines[weight_dma_].memory_port].memory];
+    auto& source = memories_[memory_of(weight_dma_)];
     for (const auto& load : orders_[block_section_]->loads()) {
         const auto& work = instruction({weight_dma_, block_section_, layer, load.load});
         for (std::size_t i = 0; i < layout.channels(); ++i) {
@@ -146,7 +124,7 @@ models::QuantizedBlockState Mamba2Executor::stored_state(int layer) const {
         for (std::size_t p = 0; p < streams[engine].size(); ++p) {
             const auto& work = streams[engine][p];
             if (work.opcode != Opcode::store) continue;
-            const auto bytes = read_memory({engine, block_section_, layer, p});
+            const auto bytes = read_memory(engine, work, layer);
             if (work.traffic == Traffic::convolution_state) {
                 state.window = ops_.element().unpack(bytes, state.window.size());
                 continue;

@@ -16,13 +16,6 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-std::size_t engine_of_kind(const TileProgram& program, EngineKind kind) {
-    for (std::size_t i = 0; i < program.engines.size(); ++i) {
-        if (program.engines[i].kind == kind) return i;
-    }
-    throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
-}
-
 std::vector<std::byte> bytes_of(std::span<const float> numbers) {
     std::vector<std::byte> bytes(numbers.size() * sizeof(float));
     std::memcpy(bytes.data(), numbers.data(), bytes.size());
@@ -53,12 +46,11 @@ std::vector<float> vectors_of(const models::QuantizedVarBlock& block) {
 
 VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
                          const models::QuantizedVar& network, const VarInstance& instance)
-    : design_(design),
+    : ProgramExecutor(design, program),
       var_(*design.var),
-      program_(program),
       network_(network),
       instance_(instance),
-      matrix_(engine_of_kind(program, design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
+      matrix_(engine_of_kind(design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
       weight_dma_(design.port_of(Stream::weights)),
       width_(var_.network.width),
       dim_(var_.network.head_dim()),
@@ -89,12 +81,6 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
     add(var_linear_names[proj_linear], network.proj(), &Block::proj, width_, width_);
     add(var_linear_names[fc1_linear], network.fc1(), &Block::fc1, width_, hidden);
     add(var_linear_names[fc2_linear], network.fc2(), &Block::fc2, hidden, width_);
-    layouts_.resize(program.engines.size());
-    for (std::size_t i = 0; i < program.engines.size(); ++i) {
-        if (program.engines[i].kind != EngineKind::dma) continue;
-        layouts_[i] =
-            std::make_unique<TransferLayout>(design, design.memory_ports[program.engines[i].memory_port]);
-    }
     const auto operands = linear_operands(design);
     std::size_t scale = 0;
     for (const auto& section : program.sections) {
@@ -134,16 +120,6 @@ void VarExecutor::collect_releases() {
             releases_[{s, hold.releaser.engine, index(hold.releaser.index)}].push_back(
                 {hold.holder.engine, index(hold.holder.index)});
         }
-    }
-}
-
-void VarExecutor::write_memory(const Step& step, std::span<const std::byte> bytes) {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    auto& target = memories_[design_.memory_ports[program_.engines[step.engine].memory_port].memory];
-    const auto parts = layout.scatter(work, bytes);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        target.write(layout.address(work, step.repetition, i), parts[i]);
     }
 }
 
@@ -311,10 +287,6 @@ void VarExecutor::complete(const Step& step) {
     }
 }
 
-std::span<std::byte> VarExecutor::transfer_bytes(const Step& step, std::size_t channel) {
-    return staging_.at(key(step))[channel];
-}
-
 CachePiece VarExecutor::stored_piece(std::int64_t layer, std::size_t scale, std::int64_t group) const {
     const auto port = design_.port_of(Stream::state);
     const auto first = group * heads_per_tile(design_);
@@ -326,13 +298,7 @@ CachePiece VarExecutor::stored_piece(std::int64_t layer, std::size_t scale, std:
     work.address_stride = layout_.cache_stride;
     work.value_bytes = size.value_bytes;
     work.scale_bytes = size.scale_bytes;
-    const auto& layout = *layouts_[port];
-    std::vector<std::vector<std::byte>> parts(layout.channels());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        parts[i].resize(index(layout.padded_bytes(work)));
-        memories_.at(design_.memory_ports[port].memory).read(layout.address(work, layer, i), parts[i]);
-    }
-    const auto bytes = layout.gather(work, parts);
+    const auto bytes = read_memory(port, work, layer);
     const auto numbers = network_.cache_quantizer()
                              ? network_.cache_quantizer()->unpack(bytes, index(elements))
                              : doubles(floats_of(bytes));

@@ -13,11 +13,10 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
+#include "accel/functional/program_executor.hpp"
 #include "accel/functional/tagged_array.hpp"
 #include "accel/functional/var_weight_order.hpp"
 #include "accel/schedule/var_layout.hpp"
-#include "accel/simulation/executor.hpp"
-#include "accel/simulation/transfer_layout.hpp"
 #include "models/networks/quantized_var.hpp"
 
 namespace tilewright::accel {
@@ -36,7 +35,7 @@ struct CachePiece {
     std::vector<double> values;
 };
 
-class VarExecutor : public Executor {
+class VarExecutor : public ProgramExecutor {
   public:
     // All of them must outlive it.
     VarExecutor(const Design& design, const TileProgram& program, const models::QuantizedVar& network,
@@ -44,8 +43,6 @@ class VarExecutor : public Executor {
 
     void start(const Step& step) override;
     void complete(const Step& step) override;
-    std::span<std::byte> transfer_bytes(const Step& step, std::size_t channel) override;
-    memory::SparseMemory& memory(const std::string& name) override { return memories_[name]; }
 
     // After the run. Behind the last block of every scale, [images x tokens, width], as stored.
     const std::vector<std::vector<float>>& outputs() const { return outputs_; }
@@ -54,15 +51,6 @@ class VarExecutor : public Executor {
 
   private:
     using Commit = std::function<void()>;
-    using Key = std::tuple<std::size_t, std::size_t, std::int64_t, std::size_t>;  // of a Step
-
-    static Key key(const Step& step) { return {step.engine, step.section, step.repetition, step.position}; }
-    const Instruction& instruction(const Step& step) const {
-        return program_.sections[step.section].streams[step.engine][step.position];
-    }
-    const models::Operator& op(const Step& step) const {
-        return program_.sections[step.section].operators[instruction(step).operator_first];
-    }
     std::size_t scale_of(const Step& step) const { return scale_of_section_[step.section]; }
     // Of what a block makes at a scale.
     std::int64_t generation(const Step& step) const;
@@ -75,7 +63,6 @@ class VarExecutor : public Executor {
 
     // Transfers (var_executor.cpp).
     void write_weights(const Step& step);
-    void write_memory(const Step& step, std::span<const std::byte> bytes);
     void start_load(const Step& step);
     void start_store(const Step& step);
     void complete_load(const Step& step);
@@ -124,9 +111,7 @@ class VarExecutor : public Executor {
     };
     Commit publish(const Step& step, TaggedArray& target, Rows rows) const;
 
-    const Design& design_;
     const VarDesign& var_;
-    const TileProgram& program_;
     const models::QuantizedVar& network_;
     const VarInstance& instance_;
     std::size_t matrix_ = 0;
@@ -140,14 +125,11 @@ class VarExecutor : public Executor {
     std::vector<bool> is_block_section_;
 
     // Off chip.
-    std::map<std::string, memory::SparseMemory> memories_;
-    std::vector<std::unique_ptr<TransferLayout>> layouts_;  // by engine; null for compute engines
-    std::vector<std::unique_ptr<VarWeightOrder>> orders_;   // by section; null without weights
-    std::vector<bool> weights_written_;                     // by block
+    std::vector<std::unique_ptr<VarWeightOrder>> orders_;  // by section; null without weights
+    std::vector<bool> weights_written_;                    // by block
     std::vector<std::vector<float>> outputs_;
 
     // In flight.
-    std::map<Key, std::vector<std::vector<std::byte>>> staging_;
     std::map<Key, Commit> commits_;
 
     // In the buffers.

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/functional/program_executor.hpp"
+
+#include "accel/functional/functional_error.hpp"
+
+namespace tilewright::accel {
+
+ProgramExecutor::ProgramExecutor(const Design& design, const TileProgram& program)
+    : design_(design), program_(program) {
+    layouts_.resize(program.engines.size());
+    for (std::size_t i = 0; i < program.engines.size(); ++i) {
+        if (program.engines[i].kind != EngineKind::dma) continue;
+        layouts_[i] =
+            std::make_unique<TransferLayout>(design, design.memory_ports[program.engines[i].memory_port]);
+    }
+}
+
+std::size_t ProgramExecutor::engine_of_kind(EngineKind kind) const {
+    for (std::size_t i = 0; i < program_.engines.size(); ++i) {
+        if (program_.engines[i].kind == kind) return i;
+    }
+    throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
+}
+
+void ProgramExecutor::write_memory(const Step& step, std::span<const std::byte> bytes) {
+    const auto& layout = *layouts_[step.engine];
+    const auto& work = instruction(step);
+    auto& target = memories_[memory_of(step.engine)];
+    const auto parts = layout.scatter(work, bytes);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        target.write(layout.address(work, step.repetition, i), parts[i]);
+    }
+}
+
+std::vector<std::byte> ProgramExecutor::read_memory(std::size_t dma, const Instruction& work,
+                                                    std::int64_t repetition) const {
+    const auto& layout = *layouts_[dma];
+    const auto& source = memories_.at(memory_of(dma));
+    std::vector<std::vector<std::byte>> parts(layout.channels());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        parts[i].resize(static_cast<std::size_t>(layout.padded_bytes(work)));
+        source.read(layout.address(work, repetition, i), parts[i]);
+    }
+    return layout.gather(work, parts);
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What executors of all networks share: the simulated memories, the bytes of transfers in flight, and the way
+// from a step to its instruction.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "accel/design/design.hpp"
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/executor.hpp"
+#include "accel/simulation/transfer_layout.hpp"
+
+namespace tilewright::accel {
+
+class ProgramExecutor : public Executor {
+  public:
+    // Both must outlive it.
+    ProgramExecutor(const Design& design, const TileProgram& program);
+
+    std::span<std::byte> transfer_bytes(const Step& step, std::size_t channel) override {
+        return staging_.at(key(step))[channel];
+    }
+    memory::SparseMemory& memory(const std::string& name) override { return memories_[name]; }
+
+  protected:
+    using Key = std::tuple<std::size_t, std::size_t, std::int64_t, std::size_t>;  // of a Step
+
+    static Key key(const Step& step) { return {step.engine, step.section, step.repetition, step.position}; }
+    const Instruction& instruction(const Step& step) const {
+        return program_.sections[step.section].streams[step.engine][step.position];
+    }
+    const models::Operator& op(const Step& step) const {
+        return program_.sections[step.section].operators[instruction(step).operator_first];
+    }
+
+    // The program's engine of a kind; throws FunctionalError if there is none.
+    std::size_t engine_of_kind(EngineKind kind) const;
+    const std::string& memory_of(std::size_t dma) const {
+        return design_.memory_ports[program_.engines[dma].memory_port].memory;
+    }
+
+    // The bytes of a transfer, values and scales, straight into memory and out of it.
+    void write_memory(const Step& step, std::span<const std::byte> bytes);
+    std::vector<std::byte> read_memory(std::size_t dma, const Instruction& work,
+                                       std::int64_t repetition) const;
+
+    const Design& design_;
+    const TileProgram& program_;
+    std::map<std::string, memory::SparseMemory> memories_;
+    std::vector<std::unique_ptr<TransferLayout>> layouts_;  // by engine; null for compute engines
+    std::map<Key, std::vector<std::vector<std::byte>>> staging_;
+};
+
+}  // namespace tilewright::accel
