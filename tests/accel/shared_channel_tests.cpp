@@ -22,7 +22,8 @@ json port(const std::string& name, const std::vector<std::string>& carries,
 }
 
 const Settings on_aie = {
-    {"/engines/aie", {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}}},
+    {"/engines/aie",
+     {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8_int4"}}},
     {"/mapping/linear_engine", "aie"}};
 
 DesignDocument with_ports(const json& ports, Settings more = {}) {
@@ -109,4 +110,8 @@ TEST_CASE("GMIO that cannot be are refused with a pointer") {
                Contains("/memory_ports/1/qos_weight"));
     CHECK_THAT(refusal(with_ports({rest, port("axi", {"weights"}, {{"outstanding_bursts", 0}})}, on_aie)),
                Contains("/memory_ports/1/outstanding_bursts"));
+    auto wide = on_aie;
+    wide.emplace_back("/engines/aie/precision", "int8");
+    CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 2}})}, wide)),
+               Contains("/engines/aie/precision") && Contains("as they are stored"));
 }
