@@ -42,6 +42,16 @@ void check_formats(const Design& design, const std::string& file) {
         };
         check("activations", layer.activations, 8 * operands.left_bytes);
         check("weights", layer.weights, operands.right_bits_moved);
+        // No fabric lies between a GMIO and the tiles that could widen them.
+        const std::int64_t stored = layer.weights.format.bits;
+        if (design.aie->weight_gmio > 0 && stored != operands.right_bits_moved) {
+            throw ConfigError(file, std::string(engine_pointer) + "/precision",
+                              "weights" + of_layer(design, layer) + " of " + std::to_string(stored) +
+                                  " bits come through GMIO as they are stored, and kernels of " +
+                                  to_string(design.aie->precision) + " take " +
+                                  std::to_string(operands.right_bits_moved),
+                              "allowed: a precision whose weights have as many bits, or an AXI port");
+        }
     }
 }
 

@@ -47,9 +47,15 @@ TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write)
     return (flits + (write ? packets : 0)) * link_period_ / port.links;
 }
 
-void Interconnect::active(std::size_t channel, TimeFs begin, TimeFs end) {
-    timelines_[channel].active.add(begin, end);
-    timelines_[channel].active_or_limited.add(begin, end);
+void Interconnect::Timeline::work(TimeFs begin, TimeFs end) {
+    active.add(begin, end);
+    if (ever_limited) active_or_limited.add(begin, end);
+}
+
+void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
+    if (!ever_limited) active_or_limited = active;
+    ever_limited = true;
+    active_or_limited.add(begin, end);
 }
 
 TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
@@ -68,7 +74,7 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     const auto begin = std::max(on_link + port.response_latency, port.free);
     port.free = std::max(link.free + port.response_latency, begin + move);
     port.busy += move;
-    active(channel, port.free - move, port.free);
+    timelines_[channel].work(port.free - move, port.free);
     return port.free;
 }
 
@@ -80,7 +86,7 @@ TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generi
     const auto begin = std::max(issue, port.free);
     port.free = begin + move;
     port.busy += move;
-    active(channel, begin, port.free);
+    timelines_[channel].work(begin, port.free);
     const auto on_link = std::max(begin, link.free);
     link.free = std::max(port.free, on_link + link_time(port, bytes, true));
     link.busy += link_time(port, bytes, true);
@@ -102,14 +108,14 @@ void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_c
     const auto issue = now + to_fs(delay);
     auto& lane = ports_[static_cast<std::size_t>(port)];
     auto& link = links_[static_cast<std::size_t>(port)];
+    auto& timeline = timelines_[channel];
     const auto done = payload.is_write() ? write(lane, link, issue, payload, channel)
                                          : read(lane, link, issue, payload, channel);
-    auto& timeline = timelines_[channel];
     const auto& burst = *payload.get_extension<BurstExtension>();
     ++timeline.bursts;
-    active(channel, burst.service_begin, burst.last_data);
-    if (burst.allowed > burst.wanted) timeline.active_or_limited.add(burst.wanted, burst.allowed);
+    timeline.work(burst.service_begin, burst.last_data);
     timeline.in_flight.add(issue, done);
+    if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
     delay = to_sc_time(done - now);
 }
 

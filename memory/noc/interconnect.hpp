@@ -45,9 +45,7 @@ class Interconnect : public sc_core::sc_module {
     TimeFs port_busy(std::size_t port) const { return ports_[port].busy; }
     ChannelOccupancy occupancy(std::size_t channel) const {
         const auto& timeline = timelines_[channel];
-        const auto active = timeline.active.covered();
-        return {timeline.bursts, active, timeline.in_flight.covered(),
-                timeline.active_or_limited.covered() - active};
+        return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered(), timeline.limited()};
     }
     TimeFs request_latency(std::size_t port) const { return ports_[port].request_latency; }
 
@@ -66,7 +64,15 @@ class Interconnect : public sc_core::sc_module {
         std::int64_t bursts = 0;
         IntervalUnion active;
         IntervalUnion in_flight;
+        // Kept apart from `active` only from the first time on that a port's limit binds.
         IntervalUnion active_or_limited;
+        bool ever_limited = false;
+
+        void work(TimeFs begin, TimeFs end);
+        void limit(TimeFs begin, TimeFs end);  // a burst waits for one more to be allowed on its way
+        TimeFs limited() const {
+            return ever_limited ? active_or_limited.covered() - active.covered() : TimeFs{0};
+        }
     };
 
     void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -74,7 +80,6 @@ class Interconnect : public sc_core::sc_module {
     TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
                  std::size_t channel);
     TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
-    void active(std::size_t channel, TimeFs begin, TimeFs end);
 
     InterconnectSpecification specification_;
     std::int64_t channel_bytes_;

@@ -137,7 +137,7 @@ TEST_CASE("one burst on its way gives its bytes per latency") {
 TEST_CASE("every switch on the way takes its cycles, there and back") {
     const tilewright::accel::SimulationContext context;
     const InterconnectSpecification specification{"noc", 1e9, 16, 256, 36, 36, 3, 8};
-    std::vector<PortSpecification> ports = {{"near", 256, 400e6, 2}, {"usual", 256, 400e6}};
+    std::vector<PortSpecification> ports = {{"near", 256, 400e6, 1, 2}, {"usual", 256, 400e6}};
     Interconnect interconnect("noc", specification, ports, 2, 1 << 20);
     DramController first("ddr4_0", ddr4(1 << 20), 0);
     DramController second("ddr4_1", ddr4(1 << 20), 1 << 20);

@@ -42,7 +42,7 @@ TEST_CASE("an instruction on the array takes its iterations in cycles of the acc
     const auto design = small_on_aie().parse();
     const auto& array = design.device.aie;
     const auto iteration = aie_iteration(array, *design.aie, design.clock_hz);
-    CHECK(iteration.compute_cycles == 4 * (8 + 4 + 4) + 40);
+    CHECK(iteration.compute_cycles == 4 * (8 + 4) + 3 * 4 + 40);
     CHECK(iteration.out_cycles == 8 * 16 * 4 / 4);
     // 17 tokens x 50 outputs x 130 inputs on 16 x 48 x 64: two by two by three iterations.
     const auto cycles = 128 + 2 * 2 * 3 * 128 + 128;
