@@ -12,8 +12,8 @@ namespace tilewright::memory {
 struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     TimeFs first_data = 0;
     TimeFs last_data = 0;
-    TimeFs wanted = 0;   // set by the initiator: since when the burst has been there to be issued
-    TimeFs allowed = 0;  // and when its port had room for one more on its way
+    TimeFs wanted = 0;         // set by the initiator: since when the burst has been there to be issued
+    TimeFs allowed = 0;        // and when its port had room for one more on its way
     TimeFs service_begin = 0;  // the memory has the burst and nothing before it; up to last_data it is served
 
     tlm::tlm_extension_base* clone() const override { return new BurstExtension(*this); }
