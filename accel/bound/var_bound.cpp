@@ -82,10 +82,10 @@ class VarBound {
         if (layer != nullptr && op.kind == OperatorKind::linear) {
             if (design_.linear_on_aie()) {
                 const auto& array = design_.device.aie;
-                const auto vectors = elements / array.macs(design_.aie->precision);
-                aie_vector_cycles_ += vectors;
-                cycles[EngineKind::aie] += vectors / static_cast<double>(design_.aie->replication.kernels()) /
-                                           array.clock_hz * design_.clock_hz;
+                aie_vector_cycles_ += elements / array.macs(design_.aie->precision);
+                const auto least =
+                    aie_least_cycles(array, *design_.aie, {op.m, op.k, op.n}, design_.clock_hz);
+                cycles[EngineKind::aie] += least / array.clock_hz * design_.clock_hz;
             } else {
                 cycles[EngineKind::matrix] += elements / static_cast<double>(design_.matrix.macs_per_cycle());
             }
