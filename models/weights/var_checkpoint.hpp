@@ -2,7 +2,8 @@
 // A VAR checkpoint directory: config.json and safetensors files with the tensor names of the public
 // checkpoints (FoundationVision/VAR), the transformer's and, if images are wanted, the VQVAE's.
 //
-// With shared_aln every block gets the shared AdaLN layer, its bias and the block's offset added up in binary32.
+// With shared_aln every block gets the shared AdaLN layer, its bias and the block's offset added up in
+// binary32.
 //
 // config.json has the arguments of the authors' constructor: depth, embed_dim, num_heads, mlp_ratio,
 // num_classes, patch_nums, shared_aln. Codebook and its width are read off the tensors head.weight and
