@@ -2,7 +2,8 @@
 #include "accel/functional/var_functional_run.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <cstdint>
 
 #include "accel/functional/var_executor.hpp"
 #include "accel/simulation/accelerator.hpp"
@@ -73,7 +74,7 @@ VarInstance synthetic_var_instance(const VarDesign& var, const models::Quantized
 }
 
 bool same_bits(float a, float b) {
-    return std::memcmp(&a, &b, sizeof(float)) == 0;
+    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }
 
 class Comparison {

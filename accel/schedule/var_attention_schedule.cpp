@@ -3,11 +3,8 @@
 #include <algorithm>
 
 #include "accel/schedule/var_schedule.hpp"
-#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
-
-using memory::divide_up;
 
 namespace {
 

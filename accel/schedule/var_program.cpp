@@ -9,11 +9,8 @@
 
 #include "accel/schedule/schedule.hpp"
 #include "accel/schedule/var_schedule.hpp"
-#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
-
-using memory::divide_up;
 
 namespace {
 
@@ -22,7 +19,7 @@ std::int64_t weight_slots(const Design& design) {
     const auto& var = *design.var;
     const auto& port = design.memory_ports[design.port_of(Stream::weights)];
     std::int64_t touched = 0;
-    std::int64_t burst = 0;
+    std::int64_t burst = 1;
     const auto consider = [&](const models::Quantization& format, std::int64_t inputs) {
         const auto chunk = WeightChunk::of(port, format);
         touched = std::max(touched, chunks_touched(chunk, design.mapping.tile.outputs * inputs));
