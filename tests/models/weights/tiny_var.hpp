@@ -26,8 +26,11 @@ inline models::VarConfig tiny_var_config() {
 
 class TinyVar {
   public:
-    TinyVar() : random_(7) {
-        for (const auto& tensor : models::build_var_graph(tiny_var_config()).tensors) {
+    // `shared`: one AdaLN layer for all blocks, as the models of 512 x 512 pixels have it.
+    explicit TinyVar(bool shared = false) : random_(7) {
+        auto config = tiny_var_config();
+        config.shared_adaln = shared;
+        for (const auto& tensor : models::build_var_graph(config).tensors) {
             if (tensor.role == models::TensorRole::weight) add(tensor.name, tensor.shape);
         }
         // As in the authors' files.

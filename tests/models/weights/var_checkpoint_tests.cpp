@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "models/networks/var_image.hpp"
 #include "tiny_var.hpp"
 
 using namespace tilewright::models;
@@ -69,4 +70,25 @@ TEST_CASE("incomplete and damaged VAR checkpoints are refused") {
         complaint(tiny,
                   R"({"depth": 2, "embed_dim": 32, "num_heads": 5, "num_classes": 5, "patch_nums": [1]})"),
         Contains("#/num_heads: 5 heads do not divide 32"));
+}
+
+TEST_CASE("a shared AdaLN layer reaches every block with the block's offset") {
+    const TemporaryFolder folder;
+    const TinyVar tiny(true);
+    auto config = TinyVar::standard_config();
+    const std::string unshared = "\"shared_aln\": false";
+    tiny.write(folder, config.replace(config.find(unshared), unshared.size(), "\"shared_aln\": true"));
+    const VarCheckpoint checkpoint(folder.path());
+    CHECK(checkpoint.config().shared_adaln);
+    const auto& bias = tiny.tensors.at("shared_ada_lin.1.bias").values;
+    for (const int layer : {0, 1}) {
+        const auto block = checkpoint.block(layer);
+        const auto& offset = tiny.tensors.at("blocks." + std::to_string(layer) + ".ada_gss").values;
+        CHECK(block.adaln == tiny.tensors.at("shared_ada_lin.1.weight").values);
+        REQUIRE(block.adaln_bias.size() == 6 * 32);
+        for (std::size_t i = 0; i < bias.size(); ++i) CHECK(block.adaln_bias[i] == bias[i] + offset[i]);
+    }
+    const auto transformer = make_var_reference(checkpoint);
+    transformer->begin(2);
+    CHECK(transformer->next_scale({}, false).logits.size() == 2 * 24);
 }
