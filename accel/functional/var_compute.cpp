@@ -73,13 +73,15 @@ VarExecutor::Commit VarExecutor::publish(const Step& step, TaggedArray& target, 
     };
 }
 
-std::span<const float> VarExecutor::modulation(const Step& step, std::int64_t row,
-                                               std::int64_t vector) const {
+std::vector<float> VarExecutor::modulation(const Step& step, std::int64_t row, std::int64_t vector) const {
     const auto image = row / var_.network.scale_tokens(scale_of(step));
-    // Read for its tag; the numbers are those of the instance.
-    (void)modulation_[index(generation(step) % 2)].read(image * 6 + vector, 0, width_, generation(step));
-    return std::span(instance_.modulation[index(step.repetition)])
-        .subspan(index((image * 6 + vector) * width_), index(width_));
+    return floats(
+        modulation_[index(generation(step) % 2)].read(image * 6 + vector, 0, width_, generation(step)));
+}
+
+// Elements of the biases and query factors that the block has loaded.
+std::vector<float> VarExecutor::vectors(const Step& step, std::int64_t begin, std::int64_t size) const {
+    return floats(vectors_[index(generation(step) % 2)].read(0, begin, size, generation(step)));
 }
 
 // Where the cache has a row of [images x tokens] of a scale.
@@ -177,8 +179,7 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
     const auto inputs = std::int64_t{work.k};
     const auto group = orders_[step.section]->passes()[use.pass].format.group_size;
     const auto groups = group == 0 ? 0 : inputs / group;
-    const auto& vectors = vectors_[index(generation(step) % 2)];
-    (void)vectors.read(0, 0, vectors.width(), generation(step));
+    const auto bias = vectors(step, layer.first_bias + work.n0, work.n);
     Rows rows{work.m0, work.n0, {}};
     for (std::int64_t row = work.m0; row < std::int64_t{work.m0} + work.m; ++row) {
         const auto x = layer.rounded.read(row, 0, inputs, generation(step));
@@ -196,7 +197,7 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
                     kernel.accumulate(sum, input, 0, inputs, part(tile.units, inputs),
                                       part(tile.codes, inputs), part(tile.scales, groups));
                     const auto value = static_cast<float>(kernel.finish(sum, weights.matrix.scale_base));
-                    y.push_back(value + weights.bias[work.n0 + index(n)]);
+                    y.push_back(value + bias[index(n)]);
                 }
             },
             *layer.kernel);
@@ -222,13 +223,14 @@ VarExecutor::Commit VarExecutor::l2_norm(const Step& step) {
     const auto tokens = var_.network.scale_tokens(scale_of(step));
     auto& target = query ? queries_ : normed_keys_;
     std::vector<std::tuple<std::int64_t, std::int64_t, std::vector<double>>> made;
+    const auto factors = vectors(step, block_vector_elements(var_.network) - heads_, heads_);
     for (std::int64_t at = work.m0; at < std::int64_t{work.m0} + work.m; ++at) {
         const auto pair = at / tokens;
         const auto row = pair / heads_ * tokens + at % tokens;
         const auto head = pair % heads_;
         auto x = floats(
             layers_[qkv_linear].output.read(row, (query ? 0 : width_) + head * dim_, dim_, generation(step)));
-        models::l2_normalise(x, query ? block(step).query_factors[index(head)] : 1.0F);
+        models::l2_normalise(x, query ? factors[index(head)] : 1.0F);
         made.emplace_back(row, head * dim_, doubles(x));
     }
     // Without a format of its own the cache has keys as they are.
@@ -349,9 +351,9 @@ VarExecutor::Commit VarExecutor::residual_add(const Step& step) {
     for (std::int64_t row = work.m0; row < std::int64_t{work.m0} + work.m; ++row) {
         auto x = floats(residual_.read(row, work.n0, work.n, from));
         const auto update = floats(layer.output.read(row, work.n0, work.n, generation(step)));
-        const auto gamma = modulation(step, row, first ? gamma1 : gamma2).subspan(work.n0);
+        const auto gamma = modulation(step, row, first ? gamma1 : gamma2);
         for (std::size_t c = 0; c < x.size(); ++c) {
-            const auto scaled = gamma[c] * update[c];
+            const auto scaled = gamma[work.n0 + c] * update[c];
             x[c] += scaled;
         }
         rows.values.push_back(doubles(x));

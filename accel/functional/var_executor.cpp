@@ -68,13 +68,15 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
       values_("the values", batch_ * var_.network.tokens(), width_) {
     const auto rows = batch_ * var_.network.scale_tokens(outputs_.size() - 1);
     const auto hidden = var_.network.hidden();
+    std::int64_t next_bias = 0;  // biases lie layer by layer
     const auto add = [&](const std::string& name, const models::QuantizedVar::Linear& kernel,
                          models::QuantizedVarLinear models::QuantizedVarBlock::*weights, std::int64_t inputs,
                          std::int64_t outputs) {
-        layers_.push_back({&kernel, weights, name, TaggedArray(name + "'s input", rows, inputs),
+        layers_.push_back({&kernel, weights, name, next_bias, TaggedArray(name + "'s input", rows, inputs),
                            TaggedArray(name + "'s rotated input", rows, inputs),
                            TaggedArray(name + "'s rounded input", rows, inputs),
                            TaggedArray(name + "'s output", rows, outputs)});
+        next_bias += outputs;
     };
     using Block = models::QuantizedVarBlock;
     add(var_linear_names[qkv_linear], network.qkv(), &Block::qkv, width_, 3 * width_);

@@ -83,7 +83,9 @@ class VarExecutor : public ProgramExecutor {
     Commit activation(const Step& step);
     Commit residual_add(const Step& step);
     std::int64_t cache_row(std::size_t scale, std::int64_t row) const;
-    std::span<const float> modulation(const Step& step, std::int64_t row, std::int64_t vector) const;
+    // From the buffer, as loaded from memory.
+    std::vector<float> modulation(const Step& step, std::int64_t row, std::int64_t vector) const;
+    std::vector<float> vectors(const Step& step, std::int64_t begin, std::int64_t size) const;
 
     struct TileWeights {
         std::vector<std::int8_t> units;
@@ -97,6 +99,7 @@ class VarExecutor : public ProgramExecutor {
         const models::QuantizedVar::Linear* kernel = nullptr;
         models::QuantizedVarLinear models::QuantizedVarBlock::*weights = nullptr;
         std::string name;
+        std::int64_t first_bias = 0;  // among the loaded vectors
         TaggedArray input;
         TaggedArray rotated;
         TaggedArray rounded;
