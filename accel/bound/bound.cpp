@@ -111,6 +111,37 @@ double least_bytes(const Design& design, const models::OperatorGraph& graph, Str
 
 }  // namespace
 
+void add_memory_limits(const Design& design, const std::vector<double>& port_bytes, Bound& bound) {
+    std::map<std::string, double> memory_bytes;
+    std::map<std::string, double> memory_rate;
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        const auto specification = design.port_specification(port);
+        const auto rate = specification.bytes_per_s() * port.channels;
+        const auto link = design.device.interconnect.link_bytes_per_s() * specification.links * port.channels;
+        bound.limits_s.emplace_back("memory port " + port.name, port_bytes[i] / rate);
+        bound.energy.busy_s["port " + port.name] = port_bytes[i] / rate;
+        bound.limits_s.emplace_back("interconnect link " + port.name, port_bytes[i] / link);
+        const auto& dram = design.device.memories.at(port.memory).dram;
+        memory_bytes[port.memory] += port_bytes[i];
+        memory_rate[port.memory] = std::min(
+            memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
+    }
+    for (const auto& [name, bytes] : memory_bytes) {
+        bound.limits_s.emplace_back("memory " + name, bytes / memory_rate[name]);
+        bound.energy.memories[name].bytes = bytes;
+    }
+}
+
+void take_largest(Bound& bound) {
+    const auto largest = std::max_element(bound.limits_s.begin(), bound.limits_s.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
+    bound.latency_s = largest->second;
+    bound.binds = largest->first;
+    bound.energy.duration_s = bound.latency_s;
+    bound.energy.busy_s["infrastructure"] = bound.latency_s;
+}
+
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     if (design.var) return var_lower_bound(design, graph);
     Bound bound;
@@ -132,32 +163,13 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
         bound.energy.busy_s[to_string(engine)] = seconds;
     }
     bound.limits_s.emplace_back("dependency chain", chain / design.clock_hz);
-    std::map<std::string, double> memory_bytes;
-    std::map<std::string, double> memory_rate;
-    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
-        const auto& port = design.memory_ports[i];
-        double bytes = 0;
-        for (const auto stream : port.carries) bytes += least_bytes(design, graph, stream);
-        const auto rate = design.port_specification(port).bytes_per_s() * port.channels;
-        bound.limits_s.emplace_back("memory port " + port.name, bytes / rate);
-        bound.energy.busy_s["port " + port.name] = bytes / rate;
-        const auto& dram = design.device.memories.at(port.memory).dram;
-        const auto link = design.device.interconnect.link_bytes_per_s();
-        bound.limits_s.emplace_back("interconnect link " + port.name, bytes / (link * port.channels));
-        memory_bytes[port.memory] += bytes;
-        memory_rate[port.memory] = std::min(
-            memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
+    std::vector<double> bytes;
+    for (const auto& port : design.memory_ports) {
+        bytes.push_back(0);
+        for (const auto stream : port.carries) bytes.back() += least_bytes(design, graph, stream);
     }
-    for (const auto& [name, bytes] : memory_bytes) {
-        bound.limits_s.emplace_back("memory " + name, bytes / memory_rate[name]);
-        bound.energy.memories[name].bytes = bytes;
-    }
-    const auto largest = std::max_element(bound.limits_s.begin(), bound.limits_s.end(),
-                                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    bound.latency_s = largest->second;
-    bound.binds = largest->first;
-    bound.energy.duration_s = bound.latency_s;
-    bound.energy.busy_s["infrastructure"] = bound.latency_s;
+    add_memory_limits(design, bytes, bound);
+    take_largest(bound);
     return bound;
 }
 

@@ -25,4 +25,9 @@ struct Bound {
 
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph);
 
+// What bounds of all networks share. The limits of ports, links and memories that must carry `port_bytes`, by
+// port; and latency and what binds it from the limits that are there.
+void add_memory_limits(const Design& design, const std::vector<double>& port_bytes, Bound& bound);
+void take_largest(Bound& bound);
+
 }  // namespace tilewright::accel

@@ -47,15 +47,11 @@ class VarBound {
             result.energy.busy_s[to_string(engine)] = seconds;
         }
         result.limits_s.emplace_back("scales in sequence", sequence);
-        add_memory_limits(bytes, result);
+        std::vector<double> port_bytes;
+        for (const auto& port : design_.memory_ports) port_bytes.push_back(carried(port, bytes));
+        add_memory_limits(design_, port_bytes, result);
         result.energy.aie_vector_cycles = aie_vector_cycles_;
-        const auto largest =
-            std::max_element(result.limits_s.begin(), result.limits_s.end(),
-                             [](const auto& a, const auto& b) { return a.second < b.second; });
-        result.latency_s = largest->second;
-        result.binds = largest->first;
-        result.energy.duration_s = result.latency_s;
-        result.energy.busy_s["infrastructure"] = result.latency_s;
+        take_largest(result);
         return result;
     }
 
@@ -170,31 +166,15 @@ class VarBound {
         const auto held = static_cast<double>(design_.device.available.bram) * bram_bytes +
                           static_cast<double>(design_.device.available.uram) * uram_bytes;
         for (const auto& port : design_.memory_ports) {
-            double bytes = 0;
-            for (const auto stream : port.carries) bytes += share.bytes[static_cast<std::size_t>(stream)];
-            slowest = std::max(slowest, (bytes - held) / port_rate(port));
+            slowest = std::max(slowest, (carried(port, share.bytes) - held) / port_rate(port));
         }
         return slowest;
     }
 
-    void add_memory_limits(const std::array<double, stream_count>& bytes, Bound& result) const {
-        std::map<std::string, double> memory_bytes;
-        std::map<std::string, double> memory_rate;
-        for (const auto& port : design_.memory_ports) {
-            double carried = 0;
-            for (const auto stream : port.carries) carried += bytes[static_cast<std::size_t>(stream)];
-            const auto seconds = carried / port_rate(port);
-            result.limits_s.emplace_back("memory port " + port.name, seconds);
-            result.energy.busy_s["port " + port.name] = seconds;
-            const auto& dram = design_.device.memories.at(port.memory).dram;
-            memory_bytes[port.memory] += carried;
-            memory_rate[port.memory] = std::min(
-                memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
-        }
-        for (const auto& [name, carried] : memory_bytes) {
-            result.limits_s.emplace_back("memory " + name, carried / memory_rate[name]);
-            result.energy.memories[name].bytes = carried;
-        }
+    static double carried(const MemoryPort& port, const std::array<double, stream_count>& bytes) {
+        double sum = 0;
+        for (const auto stream : port.carries) sum += bytes[static_cast<std::size_t>(stream)];
+        return sum;
     }
 
     const Design& design_;

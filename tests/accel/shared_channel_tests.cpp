@@ -95,6 +95,25 @@ TEST_CASE("weights through GMIO: same bits, another port, waiting has the array'
     CHECK(functional.activity->duration == timing.activity->duration);
 }
 
+TEST_CASE("two GMIO share a network interface: eight use four links, in the bound too") {
+    const auto with_gmio = [](int count) {
+        const auto rest = port("rest", {"state", "convolution"});
+        return evaluate(with_ports(json::array({rest, port("gmio", {"weights"}, {{"gmio", count}})}), on_aie),
+                        Fidelity::timing);
+    };
+    const auto link_limit = [](const Evaluation& evaluation) {
+        for (const auto& [name, seconds] : evaluation.bound.limits_s) {
+            if (name == "interconnect link gmio") return seconds;
+        }
+        return 0.0;
+    };
+    const auto one = with_gmio(1);
+    const auto eight = with_gmio(8);
+    CHECK(link_limit(one) > 0);
+    CHECK(link_limit(eight) == Approx(link_limit(one) / 4));
+    CHECK(eight.latency_s() >= eight.bound.latency_s);
+}
+
 TEST_CASE("GMIO that cannot be are refused with a pointer") {
     using Catch::Matchers::Contains;
     const auto rest = port("rest", {"state", "convolution"});
