@@ -163,6 +163,13 @@ void check_port_names(const Design& design, const std::string& file) {
 void check_streams(const Design& design, const std::string& file) {
     std::vector<Stream> streams = {Stream::weights, Stream::state};
     if (!design.var) streams.push_back(Stream::convolution);
+    for (std::size_t i = 0; design.var && i < design.memory_ports.size(); ++i) {
+        const auto& carries = design.memory_ports[i].carries;
+        if (std::find(carries.begin(), carries.end(), Stream::convolution) == carries.end()) continue;
+        throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/carries",
+                          "VAR has no convolution, so nothing carries one",
+                          "allowed: \"weights\", \"state\"");
+    }
     for (const auto stream : streams) {
         const auto carriers =
             std::count_if(design.memory_ports.begin(), design.memory_ports.end(), [&](const auto& p) {

@@ -44,6 +44,9 @@ TEST_CASE("mistakes in designs for VAR are explained") {
            {"/recipe/linears/fc1/weights/group_size", "does not divide the 256", "a divisor"});
     expect("/buffers/weights/bytes", 1000, {"/buffers/weights/bytes", "too small", "at least"});
     expect("/buffers/activations/bytes", 1000, {"/buffers/activations/bytes", "at least"});
+    expect("/memory_ports/1/carries", {"state", "convolution"},
+           {"/memory_ports/1/carries", "VAR has no convolution"});
+    expect("/memory_ports/1/qos_weight", 0, {"/memory_ports/1/qos_weight", "too small"});
     expect("/memory_ports/1/carries", {"weights"}, {"the stream \"weights\" is carried by 2 ports"});
 }
 
