@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>
 
+#include "models/kernels/group_quantizer.hpp"
 #include "models/kernels/threshold_quantizer.hpp"
 
 using namespace tilewright::models;
@@ -65,6 +66,32 @@ TEST_CASE("at a threshold times any scale the tie rule decides, one step beside 
                                                  : std::nextafter(plain[i], INFINITY);
                 RC_ASSERT(quantizer.encode(x, thresholds) == codec.encode(quotient).value());
             }
+        }
+    });
+}
+
+TEST_CASE("codes are those that the kernels' quantizer finds by division, scales and all") {
+    rc::check("groups of any numbers", [] {
+        const auto* name =
+            *rc::gen::elementOf(std::vector<const char*>(std::begin(formats), std::end(formats)));
+        const auto ties = *rc::gen::elementOf(std::vector<TieRule>(std::begin(rules), std::end(rules)));
+        const auto& format = number_format(name);
+        const GroupQuantizer division({format, 16, ScaleKind::floating_point, 32, 0}, ties);
+        const ThresholdQuantizer comparison(format, ties);
+        std::vector<double> group;
+        for (const auto x : *rc::gen::container<std::vector<int>>(16, rc::gen::inRange(-4096, 4097))) {
+            group.push_back(static_cast<float>(x) / 512.0F * 1.1F);
+        }
+        std::vector<std::uint16_t> codes(16);
+        std::vector<double> scale(1);
+        division.encode(group, codes, scale);
+        RC_PRE(scale[0] > 0);
+        const auto thresholds = comparison.scaled(static_cast<float>(scale[0]));
+        const auto values = decode_table(format);
+        for (std::size_t i = 0; i < group.size(); ++i) {
+            // Which of the two zeros is the quantizers' own business.
+            const auto code = comparison.encode(static_cast<float>(group[i]), thresholds);
+            RC_ASSERT(values[code] == values[codes[i]]);
         }
     });
 }
