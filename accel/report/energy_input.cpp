@@ -12,14 +12,31 @@ namespace tilewright::accel {
 
 namespace {
 
+// Adds up bits that pass the buffers, in words of each buffer.
+class BufferWords {
+  public:
+    explicit BufferWords(const Design& design) {
+        for (std::size_t i = 0; i < words_.size(); ++i) {
+            word_bits_[i] =
+                static_cast<double>(buffer_specification(design, static_cast<Buffer>(i), 1).word_bits);
+        }
+    }
+    void add(Buffer buffer, double bits) {
+        const auto i = static_cast<std::size_t>(buffer);
+        words_[i] += bits / word_bits_[i];
+    }
+    const std::array<double, buffer_count>& words() const { return words_; }
+
+  private:
+    std::array<double, buffer_count> words_{};
+    std::array<double, buffer_count> word_bits_{};
+};
+
 // Words that pass each buffer: DMA fills it, engines read and write it, whichever engine does the work.
 std::array<double, buffer_count> buffer_words(const Design& design, const models::OperatorGraph& graph,
                                               const Activity& activity) {
-    std::array<double, buffer_count> words{};
-    const auto add = [&](Buffer buffer, double bits) {
-        words[static_cast<std::size_t>(buffer)] +=
-            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
-    };
+    BufferWords words(design);
+    const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
     for (const auto& port : activity.ports) {
         for (int i = 0; i < traffic_count; ++i) {
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
@@ -56,18 +73,15 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
                 break;
         }
     }
-    return words;
+    return words.words();
 }
 
 // Words of VAR: every block of weights, keys or values enters the registers of its engine once an
 // instruction; rows are read once for each block of outputs, and results are written.
 std::array<double, buffer_count> var_buffer_words(const Design& design, const TileProgram& program,
                                                   const Activity& activity) {
-    std::array<double, buffer_count> words{};
-    const auto add = [&](Buffer buffer, double bits) {
-        words[static_cast<std::size_t>(buffer)] +=
-            bits / static_cast<double>(buffer_specification(design, buffer, 1).word_bits);
-    };
+    BufferWords words(design);
+    const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
     for (const auto& port : activity.ports) {
         for (int i = 0; i < traffic_count; ++i) {
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
@@ -113,7 +127,7 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
             }
         }
     }
-    return words;
+    return words.words();
 }
 
 double aie_vector_cycles(const Design& design, const TileProgram& program) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/schedule/tile_program.hpp"
 
+#include <utility>
+
 namespace tilewright::accel {
 
 const char* to_string(EngineKind kind) {
@@ -94,6 +96,20 @@ std::int64_t TileProgram::instructions() const {
             count += section.repeat * static_cast<std::int64_t>(stream.size());
     }
     return count;
+}
+
+std::uint16_t TileProgram::add_engine(EngineDescription engine) {
+    engines.push_back(std::move(engine));
+    return static_cast<std::uint16_t>(engines.size() - 1);
+}
+
+std::vector<std::uint16_t> add_dma_engines(const Design& design, TileProgram& program) {
+    std::vector<std::uint16_t> indices;
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        indices.push_back(program.add_engine({"dma " + port.name, EngineKind::dma, i, port.outstanding}));
+    }
+    return indices;
 }
 
 }  // namespace tilewright::accel

@@ -143,6 +143,12 @@ struct TileProgram {
 
     // Instructions that will be executed, repetitions counted.
     std::int64_t instructions() const;
+
+    // Returns its index.
+    std::uint16_t add_engine(EngineDescription engine);
 };
+
+// Adds a DMA engine for every memory port and returns their indices.
+std::vector<std::uint16_t> add_dma_engines(const Design& design, TileProgram& program);
 
 }  // namespace tilewright::accel

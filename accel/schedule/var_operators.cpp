@@ -23,14 +23,8 @@ models::Operator element_operator(std::string name, models::OperatorKind kind, s
 
 VarEngineIndices add_var_engines(const Design& design, TileProgram& program) {
     VarEngineIndices indices;
-    const auto add = [&](EngineDescription description) {
-        program.engines.push_back(std::move(description));
-        return static_cast<std::uint16_t>(program.engines.size() - 1);
-    };
-    for (std::size_t port = 0; port < design.memory_ports.size(); ++port) {
-        indices.dma.push_back(add({"dma " + design.memory_ports[port].name, EngineKind::dma, port,
-                                   design.memory_ports[port].outstanding}));
-    }
+    indices.dma = add_dma_engines(design, program);
+    const auto add = [&](EngineDescription engine) { return program.add_engine(std::move(engine)); };
     indices.matrix =
         design.linear_on_aie() ? add({"aie", EngineKind::aie}) : add({"matrix", EngineKind::matrix});
     indices.quantizer = add({"quantizer", EngineKind::quantizer});
