@@ -9,6 +9,7 @@
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"
+#include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/vcd_trace.hpp"
 #include "cli/block_progress.hpp"
@@ -88,12 +89,14 @@ void emit_stage(const accel::DesignDocument& document, const std::string& stage)
 accel::ObserverFactory observers(const std::string& vcd, const std::string& trace, bool show_progress) {
     return [=](const accel::Design& design, const accel::TileProgram& program) {
         std::vector<std::unique_ptr<accel::Observer>> all;
+        const auto add = [&all](std::unique_ptr<accel::Observer> writer) {
+            all.push_back(std::make_unique<accel::BackgroundObserver>(std::move(writer)));
+        };
         if (!vcd.empty()) {
-            all.push_back(
-                std::make_unique<accel::VcdTrace>(program, memory::period_fs(design.clock_hz), vcd));
+            add(std::make_unique<accel::VcdTrace>(program, memory::period_fs(design.clock_hz), vcd));
         }
         if (show_progress) all.push_back(std::make_unique<BlockProgress>(program));
-        if (!trace.empty()) all.push_back(std::make_unique<accel::ChromeTrace>(program, trace));
+        if (!trace.empty()) add(std::make_unique<accel::ChromeTrace>(program, trace));
         return all;
     };
 }

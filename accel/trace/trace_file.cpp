@@ -44,14 +44,12 @@ TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path
     }
     descriptor_ = ::open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw file_error(path_, errno);
-    storage_.reset(
-        new char[block_bytes * block_count]);  // not zeroed: pages are touched when they are filled
-    block_ = next_ = storage_.get();
-    end_ = block_ + block_bytes;
+    block_.reset(new char[block_bytes]);  // not zeroed: pages are touched when they are filled
+    next_ = block_.get();
+    end_ = next_ + block_bytes;
 }
 
 TraceFile::~TraceFile() {
-    stop_thread();
     if (descriptor_ < 0) return;
     ::close(descriptor_);
     ::unlink(part_path_.c_str());
@@ -59,7 +57,7 @@ TraceFile::~TraceFile() {
 
 void TraceFile::append(std::string_view text) {
     while (!text.empty()) {
-        if (next_ == end_) change_block();
+        if (next_ == end_) write_block();
         const auto size = std::min(text.size(), static_cast<std::size_t>(end_ - next_));
         std::memcpy(next_, text.data(), size);
         next_ += size;
@@ -69,54 +67,17 @@ void TraceFile::append(std::string_view text) {
 
 void TraceFile::patch(std::uint64_t offset, std::string_view text) {
     if (offset >= block_offset_) {
-        std::memcpy(block_ + (offset - block_offset_), text.data(), text.size());
+        std::memcpy(block_.get() + (offset - block_offset_), text.data(), text.size());
     } else {
         late_patches_.emplace_back(offset, text);
     }
 }
 
-void TraceFile::change_block() {
-    // The thread is started with the first full block: small files do without.
-    if (!thread_.joinable()) thread_ = std::thread([this] { write_blocks(); });
-    std::unique_lock lock(mutex_);
-    block_offset_ += static_cast<std::uint64_t>(next_ - block_);
-    sizes_[filled_ % block_count] = static_cast<std::size_t>(next_ - block_);
-    ++filled_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return filled_ - written_ < block_count; });
-    block_ = next_ = storage_.get() + filled_ % block_count * block_bytes;
-    end_ = block_ + block_bytes;
-}
-
-void TraceFile::write_blocks() {
-    std::uint64_t offset = 0;
-    std::unique_lock lock(mutex_);
-    while (true) {
-        changed_.wait(lock, [this] { return stopping_ || written_ < filled_; });
-        if (written_ == filled_) return;
-        const auto index = written_ % block_count;
-        const auto size = sizes_[index];
-        // After an error blocks are dropped; finish() tells of it.
-        if (error_ == 0) {
-            lock.unlock();
-            const int error = write_all(descriptor_, storage_.get() + index * block_bytes, size, offset);
-            lock.lock();
-            error_ = error;
-        }
-        offset += size;
-        ++written_;
-        changed_.notify_all();
-    }
-}
-
-void TraceFile::stop_thread() {
-    if (!thread_.joinable()) return;
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-        changed_.notify_all();
-    }
-    thread_.join();
+void TraceFile::write_block() {
+    const auto size = static_cast<std::size_t>(next_ - block_.get());
+    if (error_ == 0) error_ = write_all(descriptor_, block_.get(), size, block_offset_);
+    block_offset_ += size;
+    next_ = block_.get();
 }
 
 void TraceFile::fail(int error) {
@@ -128,12 +89,8 @@ void TraceFile::fail(int error) {
 
 void TraceFile::finish() {
     if (descriptor_ < 0) return;
-    stop_thread();
+    write_block();
     if (error_ != 0) fail(error_);
-    if (const int error =
-            write_all(descriptor_, block_, static_cast<std::size_t>(next_ - block_), block_offset_)) {
-        fail(error);
-    }
     for (const auto& [offset, text] : late_patches_) {
         if (const int error = write_all(descriptor_, text.data(), text.size(), offset)) fail(error);
     }

@@ -2,23 +2,18 @@
 // The buffered file that the trace writers fill, and the number formatting that makes them fast.
 //
 // A trace is written beside its place as `<path>.part` and renamed by finish(), so that whoever finds a trace
-// finds a whole one; without finish() the destructor removes what there is. Blocks are handed to a thread
-// that writes them, because copying them into the page cache takes about as long as making them. Start no
-// second process by fork() while a TraceFile lives: its thread would be missing in the child.
+// finds a whole one; without finish() the destructor removes what there is.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -41,7 +36,7 @@ class TraceFile {
 
     // Room for `size` bytes (at most block_bytes) in one piece; what was filled is told with commit().
     char* reserve(std::size_t size) {
-        if (static_cast<std::size_t>(end_ - next_) < size) change_block();
+        if (static_cast<std::size_t>(end_ - next_) < size) write_block();
         return next_;
     }
     void commit(char* end) { next_ = end; }
@@ -49,7 +44,7 @@ class TraceFile {
     void append(std::string_view text);
 
     // Bytes appended so far: where the next one will stand in the file.
-    std::uint64_t offset() const { return block_offset_ + static_cast<std::uint64_t>(next_ - block_); }
+    std::uint64_t offset() const { return block_offset_ + static_cast<std::uint64_t>(next_ - block_.get()); }
     // Writes over text that was appended before.
     void patch(std::uint64_t offset, std::string_view text);
 
@@ -60,34 +55,21 @@ class TraceFile {
     const std::string& path() const { return path_; }
 
     static constexpr std::size_t block_bytes = std::size_t{1} << 18;
-    static constexpr std::size_t block_count = 4;
 
   private:
-    void change_block();
-    void write_blocks();
-    void stop_thread();
+    void write_block();
     [[noreturn]] void fail(int error);
 
     std::string path_;
     std::string part_path_;
     int descriptor_ = -1;
-    std::unique_ptr<char[]> storage_;
-    char* block_ = nullptr;  // the block being filled
+    std::unique_ptr<char[]> block_;
     char* next_ = nullptr;
     char* end_ = nullptr;
-    std::uint64_t block_offset_ = 0;
-    std::vector<std::pair<std::uint64_t, std::string>>
-        late_patches_;  // of blocks that were handed over already
-
-    // Shared with the thread: blocks are numbered, and block i lies in storage i modulo block_count.
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::array<std::size_t, block_count> sizes_{};
-    std::uint64_t filled_ = 0;
-    std::uint64_t written_ = 0;
-    int error_ = 0;
-    bool stopping_ = false;
-    std::thread thread_;
+    std::uint64_t block_offset_ = 0;  // of the block in the file
+    // Of blocks that are written already.
+    std::vector<std::pair<std::uint64_t, std::string>> late_patches_;
+    int error_ = 0;  // the first one; what follows it is dropped, and finish() tells of it
 };
 
 // The functions below write at `out` and return the place behind. They want at least 24 bytes of room.

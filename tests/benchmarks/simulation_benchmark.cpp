@@ -9,6 +9,7 @@
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/simulation/accelerator.hpp"
+#include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/vcd_trace.hpp"
 
@@ -63,13 +64,14 @@ void evaluate_image(benchmark::State& state) {
 }
 BENCHMARK(evaluate_image)->Unit(benchmark::kMillisecond);
 
+// As `run` does it: the trace is written by a second thread.
 template <typename MakeTrace>
 void simulate_token_with(benchmark::State& state, MakeTrace make_trace) {
     const Prepared prepared;
     const auto path = (std::filesystem::temp_directory_path() / "tilewright_benchmark.trace").string();
     for (auto _ : state) {
-        const auto trace = make_trace(prepared, path);
-        benchmark::DoNotOptimize(accel::simulate(prepared.design, prepared.program, trace.get()));
+        accel::BackgroundObserver trace(make_trace(prepared, path));
+        benchmark::DoNotOptimize(accel::simulate(prepared.design, prepared.program, &trace));
     }
     std::filesystem::remove(path);
 }
