@@ -112,11 +112,15 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
                   << " values compared with the kernels, " << evaluation.functional->mismatches
                   << " mismatches\n";
     }
-    std::cout << "\nCycles of the matrix unit:";
-    for (const auto& [name, cycles] : report.at("account_cycles").items()) {
-        if (cycles.is_number()) std::cout << "  " << name << " " << cycles;
+    for (const auto* key : {"account_cycles", "account_cycles_aie"}) {
+        if (!report.contains(key)) continue;
+        const auto& account = report.at(key);
+        std::cout << "\nCycles of the " << (account.at("engine") == "aie" ? "AI Engines:" : "matrix unit:");
+        for (const auto& [name, cycles] : account.items()) {
+            if (cycles.is_number()) std::cout << "  " << name << " " << cycles;
+        }
+        std::cout << "\n";
     }
-    std::cout << "\n";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "accel/bound/var_bound.hpp"
 #include "accel/engines/timing.hpp"
+#include "accel/schedule/linear_split.hpp"
 
 namespace tilewright::accel {
 
@@ -29,14 +30,6 @@ Work ideal_work(const Design& design, const models::Operator& op) {
     const double accesses = design.buffer(Buffer::state).ports == 1 ? 2 : 1;
     const bool fused = design.mapping.fusion == Fusion::fine_grained;
     switch (op.kind) {
-        case OperatorKind::linear:
-            if (design.linear_on_aie()) {
-                const auto& array = design.device.aie;
-                const auto cycles = static_cast<double>(op.count) *
-                                    aie_least_cycles(array, *design.aie, {op.m, op.k, op.n}, design.clock_hz);
-                return {EngineKind::aie, cycles / array.clock_hz * design.clock_hz};
-            }
-            [[fallthrough]];
         case OperatorKind::matrix_product:
             return {EngineKind::matrix, elements / static_cast<double>(design.matrix.macs_per_cycle())};
         case OperatorKind::discretize:
@@ -66,28 +59,37 @@ Work ideal_work(const Design& design, const models::Operator& op) {
     }
 }
 
-// Operators that everything behind them waits for: a norm needs all channels, a linear layer all of the norm.
+// Operators beside linear layers that everything behind them waits for: a norm needs all channels, a linear
+// layer all of the norm.
 bool on_the_chain(OperatorKind kind) {
-    return kind == OperatorKind::linear || kind == OperatorKind::rms_norm || kind == OperatorKind::hadamard;
+    return kind == OperatorKind::rms_norm || kind == OperatorKind::hadamard;
 }
 
 bool runs_here(const Design& design, const models::Operator& op) {
     return op.layer >= 0 || design.workload.lm_head;
 }
 
-// Bytes that must cross a port at least once.
+// Bytes of weights that must cross a port at least once.
+double least_weight_bytes(const Design& design, const models::OperatorGraph& graph, std::size_t port) {
+    double bytes = 0;
+    for (const auto& op : graph.operators) {
+        if (op.kind != OperatorKind::linear || !runs_here(design, op)) continue;
+        const auto split = split_of(design, op);
+        for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+            if (design.weights_port(engine) != port) continue;
+            bytes += static_cast<double>(
+                models::stored_bytes(design.recipe.weights, split.outputs(engine) * op.k));
+        }
+    }
+    return bytes;
+}
+
+// Bytes of anything else that must.
 double least_bytes(const Design& design, const models::OperatorGraph& graph, Stream stream) {
     double bytes = 0;
     for (const auto& tensor : graph.tensors) {
         const auto elements = tensor.elements();
         switch (tensor.tensor_class) {
-            case models::TensorClass::linear_weight: {
-                const bool block = tensor.name.find(".layers.") != std::string::npos;
-                if (stream == Stream::weights && (block || design.workload.lm_head)) {
-                    bytes += static_cast<double>(models::stored_bytes(design.recipe.weights, elements));
-                }
-                break;
-            }
             case models::TensorClass::ssm_state:
                 if (stream == Stream::state) {
                     bytes += 2.0 * static_cast<double>(models::stored_bytes(design.recipe.state, elements));
@@ -110,6 +112,22 @@ double least_bytes(const Design& design, const models::OperatorGraph& graph, Str
 }
 
 }  // namespace
+
+LinearWork least_linear_work(const Design& design, const models::Operator& op) {
+    const auto split = split_of(design, op);
+    const auto rows = static_cast<double>(op.count * op.m * op.k);
+    LinearWork work;
+    work.fabric_cycles = rows * static_cast<double>(split.outputs(LinearEngine::pl)) /
+                         static_cast<double>(design.matrix.macs_per_cycle());
+    const auto on_aie = split.outputs(LinearEngine::aie);
+    if (on_aie == 0) return work;
+    const auto& array = design.device.aie;
+    const auto cycles = static_cast<double>(op.count) *
+                        aie_least_cycles(array, *design.aie, {op.m, op.k, on_aie}, design.clock_hz);
+    work.aie_cycles = cycles / array.clock_hz * design.clock_hz;
+    work.aie_vector_cycles = rows * static_cast<double>(on_aie) / array.macs(design.aie->precision);
+    return work;
+}
 
 void add_memory_limits(const Design& design, const std::vector<double>& port_bytes, Bound& bound) {
     std::map<std::string, double> memory_bytes;
@@ -149,13 +167,17 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     double chain = 0;
     for (const auto& op : graph.operators) {
         if (!runs_here(design, op)) continue;
+        if (op.kind == OperatorKind::linear) {
+            const auto work = least_linear_work(design, op);
+            if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;
+            if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
+            bound.energy.aie_vector_cycles += work.aie_vector_cycles;
+            chain += std::max(work.fabric_cycles, work.aie_cycles);
+            continue;
+        }
         const auto work = ideal_work(design, op);
         cycles[work.engine] += work.cycles;
         if (on_the_chain(op.kind)) chain += work.cycles;
-        if (work.engine == EngineKind::aie) {
-            bound.energy.aie_vector_cycles +=
-                static_cast<double>(op.elements()) / design.device.aie.macs(design.aie->precision);
-        }
     }
     for (const auto& [engine, count] : cycles) {
         const auto seconds = count / design.clock_hz;
@@ -164,9 +186,11 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     }
     bound.limits_s.emplace_back("dependency chain", chain / design.clock_hz);
     std::vector<double> bytes;
-    for (const auto& port : design.memory_ports) {
-        bytes.push_back(0);
-        for (const auto stream : port.carries) bytes.back() += least_bytes(design, graph, stream);
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        bytes.push_back(least_weight_bytes(design, graph, i));
+        for (const auto stream : design.memory_ports[i].carries) {
+            bytes.back() += least_bytes(design, graph, stream);
+        }
     }
     add_memory_limits(design, bytes, bound);
     take_largest(bound);

@@ -23,6 +23,15 @@ struct Bound {
     EnergyInput energy;    // the least activity that any schedule causes
 };
 
+// The least that the engines of a linear layer do for their parts of it: cycles of the accelerator clock, and
+// cycles in which AI Engine tiles issue vector MACs.
+struct LinearWork {
+    double fabric_cycles = 0;
+    double aie_cycles = 0;
+    double aie_vector_cycles = 0;
+};
+LinearWork least_linear_work(const Design& design, const models::Operator& op);
+
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph);
 
 // What bounds of all networks share. The limits of ports, links and memories that must carry `port_bytes`, by

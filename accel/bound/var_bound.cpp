@@ -8,6 +8,7 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/engines/var_timing.hpp"
+#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/var_layout.hpp"
 
 namespace tilewright::accel {
@@ -19,7 +20,7 @@ using models::OperatorKind;
 // Of one scale, or of what comes before the first.
 struct Share {
     std::map<EngineKind, double> cycles;
-    std::array<double, stream_count> bytes{};
+    std::vector<double> bytes;  // by memory port
 };
 
 class VarBound {
@@ -27,6 +28,7 @@ class VarBound {
     VarBound(const Design& design, const models::OperatorGraph& graph)
         : design_(design), var_(*design.var), graph_(graph), layers_(linear_operands(design)) {
         shares_.resize(var_.network.scales.size() + 1);
+        for (auto& share : shares_) share.bytes.assign(design.memory_ports.size(), 0);
     }
 
     Bound bound() {
@@ -34,7 +36,7 @@ class VarBound {
         count_bytes();
         Bound result;
         std::map<EngineKind, double> cycles;
-        std::array<double, stream_count> bytes{};
+        std::vector<double> bytes(design_.memory_ports.size(), 0);
         double sequence = 0;
         for (const auto& share : shares_) {
             for (const auto& [engine, count] : share.cycles) cycles[engine] += count;
@@ -47,9 +49,7 @@ class VarBound {
             result.energy.busy_s[to_string(engine)] = seconds;
         }
         result.limits_s.emplace_back("scales in sequence", sequence);
-        std::vector<double> port_bytes;
-        for (const auto& port : design_.memory_ports) port_bytes.push_back(carried(port, bytes));
-        add_memory_limits(design_, port_bytes, result);
+        add_memory_limits(design_, bytes, result);
         result.energy.aie_vector_cycles = aie_vector_cycles_;
         take_largest(result);
         return result;
@@ -76,15 +76,10 @@ class VarBound {
         const auto elements = static_cast<double>(op.elements());
         const auto* layer = linear_layer(layers_, op.name);
         if (layer != nullptr && op.kind == OperatorKind::linear) {
-            if (design_.linear_on_aie()) {
-                const auto& array = design_.device.aie;
-                aie_vector_cycles_ += elements / array.macs(design_.aie->precision);
-                const auto least =
-                    aie_least_cycles(array, *design_.aie, {op.m, op.k, op.n}, design_.clock_hz);
-                cycles[EngineKind::aie] += least / array.clock_hz * design_.clock_hz;
-            } else {
-                cycles[EngineKind::matrix] += elements / static_cast<double>(design_.matrix.macs_per_cycle());
-            }
+            const auto work = least_linear_work(design_, op);
+            if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;
+            if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
+            aie_vector_cycles_ += work.aie_vector_cycles;
             const auto inputs = static_cast<double>(op.m * op.k);
             cycles[EngineKind::quantizer] += inputs / var_.quantizer.lanes;
             if (layer->rotation_block > 0) {
@@ -120,16 +115,19 @@ class VarBound {
     }
 
     void count_bytes() {
-        const auto weights = static_cast<std::size_t>(Stream::weights);
-        const auto state = static_cast<std::size_t>(Stream::state);
+        const auto weights = design_.port_of(Stream::weights);
+        const auto state = design_.port_of(Stream::state);
         const auto& network = var_.network;
         const auto c = network.width;
-        double block = 0;
-        const double outputs[] = {3.0 * static_cast<double>(c), static_cast<double>(c),
-                                  static_cast<double>(network.hidden()), static_cast<double>(c)};
+        const auto operators = var_linear_operators(design_);
+        std::vector<double> block(design_.memory_ports.size(), 0);
         for (std::size_t i = 0; i < layers_.size(); ++i) {
-            block +=
-                outputs[i] * static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
+            const auto split = split_of(design_, operators[i]);
+            const auto row_bytes =
+                static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
+            for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+                block[design_.weights_port(engine)] += static_cast<double>(split.outputs(engine)) * row_bytes;
+            }
         }
         if (var_.adaln) {
             const auto matrices = network.shared_adaln ? 1 : network.depth;
@@ -138,7 +136,7 @@ class VarBound {
         const auto format = kv_format(var_);
         for (std::size_t scale = 0; scale < network.scales.size(); ++scale) {
             auto& bytes = shares_[scale + 1].bytes;
-            bytes[weights] += network.depth * block;
+            for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] += network.depth * block[i];
             if (var_.ends) {
                 bytes[weights] += 2.0 * static_cast<double>(network.codebook * c);
             }
@@ -165,16 +163,10 @@ class VarBound {
         constexpr double uram_bytes = 288 * 1024 / 8.0;
         const auto held = static_cast<double>(design_.device.available.bram) * bram_bytes +
                           static_cast<double>(design_.device.available.uram) * uram_bytes;
-        for (const auto& port : design_.memory_ports) {
-            slowest = std::max(slowest, (carried(port, share.bytes) - held) / port_rate(port));
+        for (std::size_t i = 0; i < share.bytes.size(); ++i) {
+            slowest = std::max(slowest, (share.bytes[i] - held) / port_rate(design_.memory_ports[i]));
         }
         return slowest;
-    }
-
-    static double carried(const MemoryPort& port, const std::array<double, stream_count>& bytes) {
-        double sum = 0;
-        for (const auto stream : port.carries) sum += bytes[static_cast<std::size_t>(stream)];
-        return sum;
     }
 
     const Design& design_;

@@ -37,7 +37,7 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
                                static_cast<double>(fabric.ff) * power.ff_j_per_cycle;
         add(name, per_cycle * design.clock_hz * (busy + power.idle_activity * idle), true);
     }
-    if (design.linear_on_aie()) {
+    if (design.uses_aie()) {
         const auto& array = design.device.aie;
         const bool floating = aie_operands(design.aie->precision).floating;
         add("aie vector",

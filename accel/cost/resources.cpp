@@ -81,7 +81,7 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
 }
 
 FabricResources aie_resources(const Design& design, const CostConstants& constants) {
-    if (!design.linear_on_aie()) return {};
+    if (!design.uses_aie()) return {};
     const auto placement = aie_placement(*design.aie);
     const auto movers = static_cast<double>(placement.plio_in + placement.plio_out);
     // A PLIO brings so many sums a cycle of the fabric.
@@ -176,6 +176,12 @@ FabricResources port_resources(const MemoryPort& port, const CostConstants& cons
             round_up(units * constants.axi_port_bram), 0};
 }
 
+std::int64_t aie_weight_word_bits(const Design& design) {
+    if (!design.uses_aie()) return 0;
+    const auto& [x, y, z] = design.aie->replication;
+    return design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio : y * z * design.aie->plio_bits;
+}
+
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
                                                      std::int64_t bytes) {
     if (design.var) return var_buffer_specification(design, buffer, bytes);
@@ -187,23 +193,24 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
     const auto ssm_lanes = design.mapping.unroll == Unroll::none ? design.vector.lanes : design.ssm.lanes();
     switch (buffer) {
         case Buffer::weights:
-            specification.word_bits = design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
-            if (design.linear_on_aie()) {  // a word for every PLIO of right operands
-                const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits = design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio
-                                                                      : y * z * design.aie->plio_bits;
+            specification.word_bits = aie_weight_word_bits(design);
+            if (design.multiplies_on(LinearEngine::pl)) {
+                specification.word_bits += design.matrix.macs_per_cycle() * design.recipe.weights.format.bits;
             }
             break;
         case Buffer::activations:
-            specification.word_bits = std::max<std::int64_t>(
-                std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits,
-                std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
-            if (design.linear_on_aie()) {  // and of left ones
-                const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits =
-                    std::max(x * y * design.aie->plio_bits,
-                             std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
+            specification.word_bits = 0;
+            if (design.multiplies_on(LinearEngine::pl)) {
+                specification.word_bits +=
+                    std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits;
             }
+            if (design.uses_aie()) {  // a word for every PLIO of left operands
+                const auto& [x, y, z] = design.aie->replication;
+                specification.word_bits += x * y * design.aie->plio_bits;
+            }
+            specification.word_bits =
+                std::max(specification.word_bits,
+                         std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);
             break;
         case Buffer::state:
             specification.word_bits = ssm_lanes * design.recipe.state.format.bits;
@@ -250,7 +257,7 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
             design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants),
             copies);
     }
-    if (design.linear_on_aie()) {
+    if (design.uses_aie()) {
         add("aie", aie_resources(design, constants), 1);
         use.aie = aie_placement(*design.aie);
     }

@@ -29,6 +29,9 @@ FabricResources hadamard_resources(const Design& design, const CostConstants& co
 FabricResources vector_resources(const Design& design, const CostConstants& constants);
 FabricResources port_resources(const MemoryPort& port, const CostConstants& constants);
 
+// Bits of weights that the AI Engines take at once: a word for every PLIO or GMIO; 0 without an array.
+std::int64_t aie_weight_word_bits(const Design& design);
+
 // The scratchpad that holds a buffer of `bytes` bytes: banks and word width follow from who reads it.
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer, std::int64_t bytes);
 

@@ -35,7 +35,7 @@ struct Products {
 
 Products products_of(const Design& design, const CostConstants& constants) {
     Products products;
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
         std::vector<models::NumberFormat> inputs = {layer.activations.format};
         if (layer.dual) inputs.push_back(layer.dual->negative);
         for (const auto& format : inputs) {
@@ -56,7 +56,7 @@ FabricResources var_matrix_resources(const Design& design, const CostConstants& 
     const auto products = products_of(design, constants);
     int weight_bits = 0;
     std::int64_t longest = 1;
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
         weight_bits = std::max(weight_bits, layer.weights.format.bits);
         longest = std::max(longest, rescale_work(layer).segment);
     }
@@ -91,7 +91,7 @@ FabricResources var_quantizer_resources(const Design& design, const CostConstant
     constexpr int compared_bits = 31;  // the magnitude of a binary32 number
     int bits = 0;
     bool dual = false;
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
         bits = std::max(bits, layer.activations.format.bits);
         dual = dual || layer.dual.has_value();
     }
@@ -110,7 +110,8 @@ FabricResources var_quantizer_resources(const Design& design, const CostConstant
 
 FabricResources var_hadamard_resources(const Design& design, const CostConstants& constants) {
     std::int64_t block = 0;
-    for (const auto& layer : linear_operands(design)) block = std::max(block, layer.rotation_block);
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl))
+        block = std::max(block, layer.rotation_block);
     if (block == 0 || design.hadamard.points_per_cycle == 0) return {};
     const auto stages = std::bit_width(static_cast<std::uint64_t>(block)) - 1;
     const auto points = static_cast<double>(design.hadamard.points_per_cycle);
@@ -171,11 +172,8 @@ memory::ScratchpadSpecification var_buffer_specification(const Design& design, B
     const auto& port = design.memory_ports[design.port_of(Stream::state)];
     switch (buffer) {
         case Buffer::weights:
-            specification.word_bits = weight_word_bits(design);
-            if (design.linear_on_aie()) {
-                const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits = y * z * design.aie->plio_bits;
-            }
+            specification.word_bits = aie_weight_word_bits(design);
+            if (design.multiplies_on(LinearEngine::pl)) specification.word_bits += weight_word_bits(design);
             break;
         case Buffer::activations:
             specification.word_bits = 32 * std::max<std::int64_t>(design.vector.lanes, var.quantizer.lanes);

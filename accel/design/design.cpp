@@ -32,12 +32,41 @@ const char* to_string(Stream stream) {
     return "unknown";
 }
 
+bool MemoryPort::carries_stream(Stream stream) const {
+    return std::find(carries.begin(), carries.end(), stream) != carries.end();
+}
+
 std::size_t Design::port_of(Stream stream) const {
+    std::size_t result = 0;
     for (std::size_t i = 0; i < memory_ports.size(); ++i) {
-        const auto& carries = memory_ports[i].carries;
-        if (std::find(carries.begin(), carries.end(), stream) != carries.end()) return i;
+        if (!memory_ports[i].carries_stream(stream)) continue;
+        result = i;
+        if (memory_ports[i].gmio == 0) break;
     }
-    return 0;
+    return result;
+}
+
+std::size_t Design::weights_port(LinearEngine engine) const {
+    if (engine == LinearEngine::aie) {
+        for (std::size_t i = 0; i < memory_ports.size(); ++i) {
+            if (memory_ports[i].gmio > 0) return i;
+        }
+    }
+    return port_of(Stream::weights);
+}
+
+std::vector<std::string> Design::linear_layers() const {
+    if (var) return {"qkv", "proj", "fc1", "fc2"};
+    std::vector<std::string> layers = {"in_proj", "out_proj"};
+    if (workload.lm_head) layers.emplace_back("lm_head");
+    return layers;
+}
+
+bool Design::multiplies_on(LinearEngine engine) const {
+    const auto layers = linear_layers();
+    return std::any_of(layers.begin(), layers.end(), [&](const auto& layer) {
+        return engine == LinearEngine::aie ? aie_share(layer) > 0 : aie_share(layer) < 1;
+    });
 }
 
 models::MambaStep Design::step() const {
@@ -69,6 +98,17 @@ std::vector<LinearOperands> linear_operands(const Design& design) {
     };
     return {operands("qkv", recipe.qkv, network.width), operands("proj", recipe.proj, network.width),
             operands("fc1", recipe.fc1, network.width), operands("fc2", recipe.fc2, network.hidden())};
+}
+
+std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngine engine) {
+    auto layers = linear_operands(design);
+    std::erase_if(layers, [&](const auto& layer) {
+        // Mamba's linear layers are one class.
+        if (!design.var) return !design.multiplies_on(engine);
+        const auto share = design.aie_share(layer.name);
+        return engine == LinearEngine::aie ? share == 0 : share == 1;
+    });
+    return layers;
 }
 
 }  // namespace tilewright::accel

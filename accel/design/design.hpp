@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,13 +90,16 @@ struct MemoryPort {
     bool scales_inside_burst =
         true;  // false: weights fill whole bursts and their scales follow in bursts of their own
     std::vector<Stream> carries;
+
+    bool carries_stream(Stream stream) const;
 };
 
 enum class Unroll { none, partial, full };
 enum class OperatorOrder { naive, reordered, released_rtl };
 enum class Fusion { none, fine_grained };
 enum class StateTransfer { per_layer, per_group };
-enum class LinearEngine { pl, aie };  // fabric or AI Engines
+enum class LinearEngine { pl, aie };  // the fabric's matrix unit or the AI Engines
+inline constexpr int linear_engine_count = 2;
 
 struct Tile {
     std::optional<std::int64_t> tokens;  // absent: all tokens of the step
@@ -113,7 +117,8 @@ struct Mapping {
     Fusion fusion = Fusion::none;
     StateTransfer state_transfer = StateTransfer::per_layer;
     bool double_buffer = true;
-    LinearEngine linear_engine = LinearEngine::pl;  // of in_proj, out_proj and lm_head
+    // By linear layer: which part of its outputs AI Engines make. Absent: none.
+    std::map<std::string, double> aie_share;
 };
 
 struct Workload {
@@ -141,14 +146,25 @@ struct Design {
     std::vector<MemoryPort> memory_ports;
     Mapping mapping;
 
-    bool linear_on_aie() const { return mapping.linear_engine == LinearEngine::aie; }
+    // The linear layers that run here, by the names that the mapping gives them.
+    std::vector<std::string> linear_layers() const;
+    double aie_share(const std::string& layer) const {
+        const auto found = mapping.aie_share.find(layer);
+        return found == mapping.aie_share.end() ? 0.0 : found->second;
+    }
+    // Whether any linear layer runs on it, in part or whole.
+    bool multiplies_on(LinearEngine engine) const;
+    bool uses_aie() const { return multiplies_on(LinearEngine::aie); }
     // The fabric's matrix unit: for linear layers, and for rotations when there is one array for everything.
     bool has_matrix_unit() const {
-        return !linear_on_aie() || (mapping.unroll == Unroll::none && recipe.online_hadamard);
+        return multiplies_on(LinearEngine::pl) || (mapping.unroll == Unroll::none && recipe.online_hadamard);
     }
     const BufferDesign& buffer(Buffer which) const { return buffers[static_cast<int>(which)]; }
-    // Index of the port that carries a stream; parsing makes sure that there is exactly one.
+    // Index of the port that carries a stream; parsing makes sure that there is exactly one. Weights may come
+    // through two, of which this is the fabric's.
     std::size_t port_of(Stream stream) const;
+    // Index of the port through which an engine's weights come: for AI Engines a GMIO, if there is one.
+    std::size_t weights_port(LinearEngine engine) const;
     // The fabric side of a port.
     memory::PortSpecification port_specification(const MemoryPort& port) const {
         // A GMIO moves a 32-bit word a cycle of the AI Engines; two share an interface tile's link (UG1076).
@@ -180,5 +196,7 @@ struct LinearOperands {
 
 // Of VAR: qkv, proj, fc1, fc2; of Mamba one entry for all linear layers.
 std::vector<LinearOperands> linear_operands(const Design& design);
+// Those that an engine multiplies, in part or whole.
+std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngine engine);
 
 }  // namespace tilewright::accel

@@ -132,8 +132,6 @@ void parse_mapping(const json& from, Mapping& mapping) {
         from.at("state_transfer"),
         {{"per_layer", StateTransfer::per_layer}, {"per_group", StateTransfer::per_group}});
     mapping.double_buffer = from.at("double_buffer").get<bool>();
-    mapping.linear_engine = choice<LinearEngine>(from.value("linear_engine", json("pl")),
-                                                 {{"pl", LinearEngine::pl}, {"aie", LinearEngine::aie}});
 }
 
 // Elements that share a scale are made and used together, so tiles hold whole groups: weight tiles along the
@@ -171,15 +169,24 @@ void check_streams(const Design& design, const std::string& file) {
                           "allowed: \"weights\", \"state\"");
     }
     for (const auto stream : streams) {
-        const auto carriers =
-            std::count_if(design.memory_ports.begin(), design.memory_ports.end(), [&](const auto& p) {
-                return std::find(p.carries.begin(), p.carries.end(), stream) != p.carries.end();
-            });
-        if (carriers != 1) {
+        // Weights of AI Engines may come through GMIO and the others through an AXI port.
+        const auto carriers = [&](bool gmio) {
+            return std::count_if(
+                design.memory_ports.begin(), design.memory_ports.end(),
+                [&](const auto& port) { return port.carries_stream(stream) && (port.gmio > 0) == gmio; });
+        };
+        const auto through_axi = carriers(false);
+        const auto through_gmio = carriers(true);
+        if (through_axi > 1 || through_gmio > 1 || through_axi + through_gmio == 0) {
             throw ConfigError(file, "/memory_ports",
                               std::string("the stream \"") + to_string(stream) + "\" is carried by " +
-                                  std::to_string(carriers) + " ports",
+                                  std::to_string(through_axi + through_gmio) + " ports",
                               "allowed: exactly one port carries it");
+        }
+        if (stream == Stream::weights && through_axi == 0 && design.multiplies_on(LinearEngine::pl)) {
+            throw ConfigError(file, "/memory_ports", "the matrix unit's weights come through no port",
+                              "allowed: one AXI port with \"weights\" beside that with gmio, or all linear "
+                              "layers on AI Engines");
         }
     }
 }
@@ -216,6 +223,7 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
     check_packing(design, file);
     check_recipe(design.recipe, design.network, file, "/recipe");
     parse_mapping(document.at("mapping"), design.mapping);
+    parse_linear_engine(document.at("mapping"), design);
     align_tiles(design);
     if (document.at("engines").contains("aie")) {
         design.aie = parse_aie_engine(document.at("engines").at("aie"));

@@ -16,6 +16,11 @@ AieArray parse_aie_array(const nlohmann::json& from);
 // `from`: the member "aie" of a design's engines that has passed its schema.
 AieMapping parse_aie_engine(const nlohmann::json& from);
 
+// What multiplies the linear layers, from the member "linear_engine" of a mapping that has passed its schema:
+// "pl", "aie" or AI Engines' part of the outputs; for all layers, or an object with one of these by layer.
+// The design's network and workload must be there.
+void parse_linear_engine(const nlohmann::json& mapping, Design& design);
+
 // Tells the engine how many GMIO bring its weights, from the design's memory ports. Throws ConfigError for
 // ports with GMIO where no linear layer runs on AI Engines, or that carry anything else.
 void connect_gmio(Design& design, const std::string& file);

@@ -29,7 +29,7 @@ std::string of_layer(const Design& design, const LinearOperands& layer) {
 
 void check_formats(const Design& design, const std::string& file) {
     const auto operands = aie_operands(design.aie->precision);
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::aie)) {
         const auto check = [&](const char* what, const models::Quantization& quantization,
                                std::int64_t bits) {
             const bool integer = quantization.format.family == models::FormatFamily::integer;
@@ -58,7 +58,7 @@ void check_formats(const Design& design, const std::string& file) {
 // The sum that leaves a chain is scaled once, so all its products must have the same scales.
 void check_groups(const Design& design, const std::string& file) {
     const auto depth = design.aie->native().k;
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::aie)) {
         for (const auto& quantization : {layer.weights, layer.activations}) {
             const std::int64_t group = quantization.group_size;
             if (group == 0 || group % depth == 0) continue;
@@ -72,6 +72,20 @@ void check_groups(const Design& design, const std::string& file) {
 }
 
 }  // namespace
+
+void parse_linear_engine(const json& mapping, Design& design) {
+    const auto share = [](const json& from) {
+        if (from.is_number()) return from.get<double>();
+        return choice<LinearEngine>(from, {{"pl", LinearEngine::pl}, {"aie", LinearEngine::aie}}) ==
+                       LinearEngine::aie
+                   ? 1.0
+                   : 0.0;
+    };
+    const auto from = mapping.value("linear_engine", json("pl"));
+    for (const auto& layer : design.linear_layers()) {
+        design.mapping.aie_share[layer] = share(from.is_object() ? from.value(layer, json("pl")) : from);
+    }
+}
 
 AieMapping parse_aie_engine(const json& from) {
     AieMapping mapping;
@@ -95,7 +109,7 @@ void connect_gmio(Design& design, const std::string& file) {
         const auto& port = design.memory_ports[i];
         if (port.gmio == 0) continue;
         const auto pointer = "/memory_ports/" + std::to_string(i);
-        if (!design.aie || !design.linear_on_aie()) {
+        if (!design.aie || !design.uses_aie()) {
             throw ConfigError(file, pointer + "/gmio", "no linear layer runs on AI Engines",
                               "allowed: an engine \"aie\" and linear_engine \"aie\", or an AXI port");
         }
@@ -109,7 +123,7 @@ void connect_gmio(Design& design, const std::string& file) {
 
 void check_aie_engine(const Design& design, const std::string& file) {
     if (!design.aie) {
-        if (!design.linear_on_aie()) return;
+        if (!design.uses_aie()) return;
         throw ConfigError(file, "/mapping/linear_engine", "the design has no AI Engine array",
                           "allowed: \"pl\", or an engine \"aie\" in /engines");
     }
@@ -118,12 +132,12 @@ void check_aie_engine(const Design& design, const std::string& file) {
                           "allowed: a device with an \"aie\" array, or none in the design");
     }
     check_placement(design, file);
-    if (!design.linear_on_aie()) return;
+    if (!design.uses_aie()) return;
     check_formats(design, file);
     check_groups(design, file);
     if (design.mapping.unroll == Unroll::full) {
         throw ConfigError(file, "/mapping/unroll", "every block would need an AI Engine array of its own",
-                          "allowed: \"partial\" or \"none\" with linear_engine \"aie\"");
+                          "allowed: \"partial\" or \"none\" with linear layers on AI Engines");
     }
 }
 

@@ -45,16 +45,16 @@ void parse_mapping(const json& from, Design& design, VarDesign& var) {
     var.pipeline.operators = from.at("pipeline").at("operators").get<bool>();
     var.pipeline.matrix = from.at("pipeline").at("matrix").get<bool>();
     design.mapping.double_buffer = from.at("double_buffer").get<bool>();
-    design.mapping.linear_engine = choice<LinearEngine>(
-        from.value("linear_engine", json("pl")), {{"pl", LinearEngine::pl}, {"aie", LinearEngine::aie}});
+    parse_linear_engine(from, design);
 }
 
 // What the matrix unit can multiply: any formats of at most 8 bits from tables, integers in DSP blocks.
 void check_multipliers(const Design& design, const std::string& file) {
-    if (design.linear_on_aie()) return;
     const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
     int widest = 0;
-    for (const auto& layer : linear_operands(design)) {
+    const auto layers = linear_operands_on(design, LinearEngine::pl);
+    if (layers.empty()) return;
+    for (const auto& layer : layers) {
         const auto check = [&](const models::NumberFormat& format, const std::string& operand) {
             widest = std::max(widest, format.bits);
             const bool integer = format.family == models::FormatFamily::integer;

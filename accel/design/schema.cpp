@@ -55,10 +55,10 @@ bool has_type(const json& value, const std::string& type) {
     return value.is_null();
 }
 
-std::string allowed_values(const json& values) {
+std::string allowed_list(const json& values) {
     std::vector<std::string> texts;
     for (const auto& value : values) texts.push_back(value.dump());
-    return "allowed: " + join(texts);
+    return join(texts);
 }
 
 class Explainer {
@@ -73,6 +73,7 @@ class Explainer {
                            "allowed: " + schema.at("type").get<std::string>() + described(schema)};
         }
         if (schema.contains("enum")) return explain_enum(schema, value, pointer);
+        if (schema.contains("anyOf")) return explain_choice(schema, value, pointer);
         if (value.is_string() && schema.contains("minLength") && value.get<std::string>().empty()) {
             return Offence{pointer, "the text is empty", "allowed: at least one character"};
         }
@@ -92,6 +93,34 @@ class Explainer {
         return schema.contains("description") ? " (" + schema.at("description").get<std::string>() + ")" : "";
     }
 
+    // The alternatives of a choice, and of the choices among them.
+    void collect_alternatives(const json& unresolved, std::vector<const json*>& alternatives) const {
+        const auto& schema = resolve(unresolved);
+        if (!schema.contains("anyOf")) {
+            alternatives.push_back(&schema);
+            return;
+        }
+        for (const auto& one : schema.at("anyOf")) collect_alternatives(one, alternatives);
+    }
+
+    // Explained by the alternative that a value of this type must have meant.
+    std::optional<Offence> explain_choice(const json& schema, const json& value,
+                                          const std::string& pointer) const {
+        std::vector<const json*> alternatives;
+        collect_alternatives(schema, alternatives);
+        std::vector<std::string> allowed;
+        for (const auto* one : alternatives) {
+            const bool values = one->contains("enum");
+            if (values ? one->at("enum").at(0).type() == value.type()
+                       : has_type(value, one->at("type").get<std::string>())) {
+                return explain(*one, value, pointer);
+            }
+            allowed.push_back(values ? allowed_list(one->at("enum")) : one->at("type").get<std::string>());
+        }
+        return Offence{pointer, shorten(value) + " has the wrong type",
+                       "allowed: " + join(allowed) + described(schema)};
+    }
+
     static std::optional<Offence> explain_enum(const json& schema, const json& value,
                                                const std::string& pointer) {
         const auto& values = schema.at("enum");
@@ -105,7 +134,7 @@ class Explainer {
             const auto near = nearest_spelling(value.get<std::string>(), names);
             if (!near.empty()) what += ", did you mean \"" + near + "\"?";
         }
-        return Offence{pointer, what, allowed_values(values)};
+        return Offence{pointer, what, "allowed: " + allowed_list(values)};
     }
 
     static std::optional<Offence> explain_number(const json& schema, const json& value,
@@ -118,6 +147,10 @@ class Explainer {
         if (schema.contains("minimum") && number < schema.at("minimum").get<double>()) {
             return Offence{pointer, shorten(value) + " is too small",
                            "allowed: at least " + schema.at("minimum").dump() + described(schema)};
+        }
+        if (schema.contains("exclusiveMaximum") && number >= schema.at("exclusiveMaximum").get<double>()) {
+            return Offence{pointer, shorten(value) + " is too large",
+                           "allowed: less than " + schema.at("exclusiveMaximum").dump() + described(schema)};
         }
         if (schema.contains("maximum") && number > schema.at("maximum").get<double>()) {
             return Offence{pointer, shorten(value) + " is too large",

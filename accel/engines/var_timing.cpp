@@ -23,7 +23,7 @@ RescaleWork rescale_work(const LinearOperands& layer) {
 
 std::int64_t rescale_lanes(const Design& design) {
     std::int64_t lanes = 1;
-    for (const auto& layer : linear_operands(design)) {
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
         const auto [segment, per_segment] = rescale_work(layer);
         const auto inputs = std::min<std::int64_t>(design.matrix.inputs, layer.inputs);
         lanes = std::max(lanes, divide_up(design.matrix.outputs * inputs * per_segment, segment));
@@ -33,7 +33,8 @@ std::int64_t rescale_lanes(const Design& design) {
 
 std::int64_t weight_word_bits(const Design& design) {
     int bits = 0;
-    for (const auto& layer : linear_operands(design)) bits = std::max(bits, layer.weights.format.bits);
+    for (const auto& layer : linear_operands_on(design, LinearEngine::pl))
+        bits = std::max(bits, layer.weights.format.bits);
     const auto& port = design.memory_ports[design.port_of(Stream::weights)];
     return std::max(std::int64_t{port.width_bits} * port.channels,
                     divide_up(design.matrix.macs_per_cycle() * bits, design.var->tile_tokens));

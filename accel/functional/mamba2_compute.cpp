@@ -48,7 +48,7 @@ Mamba2Executor::Commit Mamba2Executor::compute(const Step& step) {
 Mamba2Executor::Commit Mamba2Executor::embedding(const Step& step) {
     const auto width = design_.network.d_model;
     // The section's only load.
-    const auto found = weights_.find({weight_dma_, step.section, 0, 0});
+    const auto found = weights_.find({weight_dma(LinearEngine::pl), step.section, 0, 0});
     if (found == weights_.end()) throw FunctionalError("the embedding's rows are not in the buffer");
     models::QuantizedMatrix rows;
     rows.outputs = tokens_;
@@ -135,8 +135,9 @@ Mamba2Executor::TileWeights Mamba2Executor::tile_weights(const Step& step, const
     const auto group = design_.recipe.weights.group_size;
     const auto end = tile.begin + tile.n * tile.k;
     for (auto at = tile.begin; at < end;) {
-        const auto source = orders_[step.section]->source(step.position, at);
-        const auto found = weights_.find({weight_dma_, step.section, step.repetition, source.load});
+        const auto source = order_of(step)->source(step.position, at);
+        const auto found =
+            weights_.find({weight_dma(linear_engine(step)), step.section, step.repetition, source.load});
         if (found == weights_.end()) {
             throw FunctionalError("weights " + std::to_string(at) + " and following are not in the buffer");
         }
@@ -163,7 +164,7 @@ Mamba2Executor::Commit Mamba2Executor::matmul(const Step& step) {
     const auto& work = instruction(step);
     auto& linear = linear_of(step);
     const auto generation = step.repetition;
-    const auto& tile = orders_[step.section]->tile(step.position);
+    const auto& tile = order_of(step)->tile(step.position);
     const auto weights = tile_weights(step, tile);
     const auto outputs = linear.outputs.width();
     const auto group = design_.recipe.weights.group_size;

@@ -3,6 +3,7 @@
 #include "accel/functional/mamba2_executor.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "accel/functional/functional_error.hpp"
@@ -25,8 +26,6 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
       network_(network),
       ops_(network.operators()),
       instance_(instance),
-      matrix_(engine_of_kind(design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
-      weight_dma_(design.port_of(Stream::weights)),
       tokens_(design.workload.tokens),
       weight_codec_(design.recipe.weights),
       hidden_(network.operators().initial_state().hidden),
@@ -53,11 +52,15 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
     for (std::size_t s = 0; s < program.sections.size(); ++s) {
         const auto& section = program.sections[s];
         if (section.name == "block") block_section_ = s;
-        const bool multiplies = std::any_of(section.streams[matrix_].begin(), section.streams[matrix_].end(),
-                                            [](const auto& work) { return work.opcode == Opcode::matmul; });
-        if (multiplies) {
-            orders_[s] = std::make_unique<WeightStreamOrder>(program, section, matrix_, weight_dma_,
-                                                             design.recipe.weights);
+        for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+            const auto matrix = index_of(kind);
+            if (!matrix) continue;
+            const auto& stream = section.streams[*matrix];
+            const bool multiplies = std::any_of(
+                stream.begin(), stream.end(), [](const auto& work) { return work.opcode == Opcode::matmul; });
+            if (!multiplies) continue;
+            orders_[s][static_cast<std::size_t>(kind)] = std::make_unique<WeightStreamOrder>(
+                program, section, kind, *matrix, weight_dma(kind), design.recipe.weights);
         }
     }
     collect_releases();
@@ -89,13 +92,14 @@ std::string Mamba2Executor::describe(const Step& step) const {
            std::to_string(work.n0) + ", " + std::to_string(work.n0 + work.n) + ")";
 }
 
-const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) {
-    if (block_of_ == layer) return *block_;
-    if (block_of_ == layer + 1 && previous_block_) return *previous_block_;
-    previous_block_ = std::move(block_);
-    block_ = instance_.block(static_cast<int>(layer));
-    block_of_ = layer;
-    return *block_;
+const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) const {
+    constexpr std::size_t kept = 4;
+    auto& entry = blocks_[layer];
+    if (!entry) entry = instance_.block(static_cast<int>(layer));
+    const auto& found = *entry;
+    while (blocks_.size() > kept)
+        blocks_.erase(blocks_.begin()->first == layer ? std::prev(blocks_.end()) : blocks_.begin());
+    return found;
 }
 
 void Mamba2Executor::start(const Step& step) {
@@ -168,16 +172,19 @@ void Mamba2Executor::complete_load(const Step& step) {
     const auto bytes = layouts_[step.engine]->gather(work, staging_.at(key(step)));
     switch (work.traffic) {
         case Traffic::weights:
-        case Traffic::weights_again: {
-            if (!orders_[step.section]) {  // the embedding's rows
+        case Traffic::weights_again:
+        case Traffic::aie_weights:
+        case Traffic::aie_weights_again: {
+            const auto* order = order_of(step);
+            if (order == nullptr) {  // the embedding's rows
                 const auto elements = tokens_ * design_.network.d_model;
                 const WeightCodec codec(design_.recipe.weights);
                 weights_[key(step)] = codec.unpack(bytes, 0, elements, work.value_bytes);
                 break;
             }
-            const auto& order = *orders_[step.section];
-            const auto [begin, end] = order.range_of_load(step.position);
+            const auto [begin, end] = order->range_of_load(step.position);
             weights_[key(step)] = weight_codec_.unpack(bytes, begin, end, work.value_bytes);
+            if (order->last_read(step.position)) discard(step);
             break;
         }
         case Traffic::convolution_weights:
@@ -229,6 +236,8 @@ void Mamba2Executor::release(const Step& step) {
         switch (work.traffic) {
             case Traffic::weights:
             case Traffic::weights_again:
+            case Traffic::aie_weights:
+            case Traffic::aie_weights_again:
                 weights_.erase(key(loaded));
                 break;
             case Traffic::convolution_weights:

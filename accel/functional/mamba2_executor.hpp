@@ -5,6 +5,7 @@
 // they complete. Whatever reads what is not there throws FunctionalError.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,7 +55,8 @@ class Mamba2Executor : public ProgramExecutor {
 
     // Memories (mamba2_memory.cpp).
     void write_images();
-    void discard_weights(std::int64_t layer);
+    // Weights that no transfer will read again.
+    void discard(const Step& load);
     void write_block_image(std::int64_t layer);
     void write_weights(std::size_t section, std::int64_t repetition,
                        const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of);
@@ -120,12 +122,14 @@ class Mamba2Executor : public ProgramExecutor {
     const models::MambaOperators& ops_;
     const MambaInstance& instance_;
     std::size_t block_section_ = 0;
-    std::size_t matrix_ = 0;
-    std::size_t weight_dma_ = 0;
     std::int64_t tokens_ = 1;
 
     // Off chip.
-    std::vector<std::unique_ptr<WeightStreamOrder>> orders_;  // by section; null without weights
+    // By section and engine; null without weights.
+    std::vector<std::array<std::unique_ptr<WeightStreamOrder>, linear_engine_count>> orders_;
+    WeightStreamOrder* order_of(const Step& step) const {
+        return orders_[step.section][static_cast<std::size_t>(linear_engine(step))].get();
+    }
     WeightCodec weight_codec_;
     std::int64_t image_written_ = -1;
     std::int64_t state_base_ = 0;  // address of the first group's state
@@ -149,8 +153,6 @@ class Mamba2Executor : public ProgramExecutor {
     std::vector<std::int64_t> hidden_tokens_;      // by channel: tokens that it has seen
 
     // Made by engines. The generation is the block's number.
-    std::shared_ptr<const models::QuantizedMambaBlock> block_;
-    std::shared_ptr<const models::QuantizedMambaBlock> previous_block_;
     TaggedArray residual_;
     Linear in_proj_;
     Linear out_proj_;
@@ -166,12 +168,10 @@ class Mamba2Executor : public ProgramExecutor {
     std::map<std::pair<std::int64_t, std::int64_t>, models::MambaOperators::Row> outer_;
     std::map<std::pair<std::int64_t, std::int64_t>, models::MambaOperators::Row> decayed_;
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<double>> sums_;
-    std::int64_t block_of_ = -1;  // layer of block_
-    // Weights of a block, asked for if need be; block_at() for one that has been.
-    const models::QuantizedMambaBlock& block(std::int64_t layer);
-    const models::QuantizedMambaBlock& block_at(std::int64_t layer) const {
-        return layer == block_of_ ? *block_ : *previous_block_;
-    }
+    // Weights of a block, asked for if need be. The last few are kept: engines are in one block or the next,
+    // ports at most a few ahead.
+    const models::QuantizedMambaBlock& block(std::int64_t layer) const;
+    mutable std::map<std::int64_t, std::shared_ptr<const models::QuantizedMambaBlock>> blocks_;
 };
 
 }  // namespace tilewright::accel

@@ -19,12 +19,15 @@ std::size_t index(std::int64_t i) {
 void Mamba2Executor::write_weights(
     std::size_t section, std::int64_t repetition,
     const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of) {
-    const auto& order = *orders_[section];
-    weight_codec_.collect(order, matrix_of);
-    for (const auto& load : order.loads()) {
-        const Step step{weight_dma_, section, repetition, load.load};
-        const auto& work = instruction(step);
-        write_memory(step, weight_codec_.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+    for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+        const auto& order = orders_[section][static_cast<std::size_t>(kind)];
+        if (!order) continue;
+        weight_codec_.collect(*order, matrix_of);
+        for (const auto& load : order->loads()) {
+            const Step step{weight_dma(kind), section, repetition, load.load};
+            const auto& work = instruction(step);
+            write_memory(step, weight_codec_.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+        }
     }
 }
 
@@ -43,17 +46,18 @@ void Mamba2Executor::write_images() {
     for (std::size_t s = 0; s < program_.sections.size(); ++s) {
         const auto& section = program_.sections[s];
         if (s == block_section_) continue;
-        if (orders_[s]) {
+        if (section.name == "head") {
             write_weights(
                 s, 0, [&](std::uint32_t) -> const auto& { return instance_.ends->lm_head; });
             continue;
         }
         // The rows of the embedding that the program looks up lie one behind the other.
         StreamTile rows{0, 0, tokens_, 0, design_.network.d_model, 0};
-        for (std::size_t p = 0; p < section.streams[weight_dma_].size(); ++p) {
+        const auto dma = weight_dma(LinearEngine::pl);
+        for (std::size_t p = 0; p < section.streams[dma].size(); ++p) {
             WeightCodec codec(design_.recipe.weights);
             codec.append(instance_.ends->embedding, rows);
-            const Step step{weight_dma_, s, 0, p};
+            const Step step{dma, s, 0, p};
             const auto& work = instruction(step);
             write_memory(
                 step, codec.pack(0, tokens_ * design_.network.d_model, work.value_bytes, work.scale_bytes));
@@ -61,23 +65,18 @@ void Mamba2Executor::write_images() {
     }
 }
 
-// Weights that no transfer will read again.
-void Mamba2Executor::discard_weights(std::int64_t layer) {
-    const auto& layout = *layouts_[weight_dma_];
-    auto& source = memories_[memory_of(weight_dma_)];
-    for (const auto& load : orders_[block_section_]->loads()) {
-        const auto& work = instruction({weight_dma_, block_section_, layer, load.load});
-        for (std::size_t i = 0; i < layout.channels(); ++i) {
-            const auto begin = layout.address(work, layer, i);
-            source.discard(begin, begin + layout.padded_bytes(work));
-        }
+void Mamba2Executor::discard(const Step& load) {
+    const auto& layout = *layouts_[load.engine];
+    const auto& work = instruction(load);
+    auto& source = memories_[memory_of(load.engine)];
+    for (std::size_t i = 0; i < layout.channels(); ++i) {
+        const auto begin = layout.address(work, load.repetition, i);
+        source.discard(begin, begin + layout.padded_bytes(work));
     }
 }
 
 // Weights and state of a block, before its first transfer.
 void Mamba2Executor::write_block_image(std::int64_t layer) {
-    // The port that loads weights has finished with the block before the last.
-    if (layer >= 2) discard_weights(layer - 2);
     const auto& weights = block(layer);
     const auto& operators = program_.sections[block_section_].operators;
     write_weights(

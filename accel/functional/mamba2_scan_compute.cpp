@@ -105,7 +105,7 @@ double Mamba2Executor::contract(std::int64_t token, std::int64_t channel, std::s
     const auto group = head / (network.heads() / network.groups);
     const auto c = convolved_.values.read(token, network.d_inner() + (network.groups + group) * states,
                                           states, generation);
-    return ops_.contract_state(sums, c, block_at(generation).d[index(head)],
+    return ops_.contract_state(sums, c, block(generation).d[index(head)],
                                convolved_.values.read(token, channel, 1, generation)[0]);
 }
 

@@ -15,7 +15,15 @@ ProgramExecutor::ProgramExecutor(const Design& design, const TileProgram& progra
     }
 }
 
-std::size_t ProgramExecutor::engine_of_kind(EngineKind kind) const {
+LinearEngine ProgramExecutor::linear_engine(const Step& step) const {
+    const bool on_aie = program_.engines[step.engine].kind == EngineKind::aie ||
+                        is_weights_of(instruction(step).traffic, LinearEngine::aie);
+    return on_aie ? LinearEngine::aie : LinearEngine::pl;
+}
+
+std::optional<std::size_t> ProgramExecutor::index_of(LinearEngine engine) const {
+    if (!design_.multiplies_on(engine)) return {};
+    const auto kind = engine == LinearEngine::aie ? EngineKind::aie : EngineKind::matrix;
     for (std::size_t i = 0; i < program_.engines.size(); ++i) {
         if (program_.engines[i].kind == kind) return i;
     }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -37,8 +38,12 @@ class ProgramExecutor : public Executor {
         return program_.sections[step.section].operators[instruction(step).operator_first];
     }
 
-    // The program's engine of a kind; throws FunctionalError if there is none.
-    std::size_t engine_of_kind(EngineKind kind) const;
+    // Which of the engines of linear layers carries a step out, or is loaded for.
+    LinearEngine linear_engine(const Step& step) const;
+    // Where that engine stands in the program; none, if no linear layer runs on it.
+    std::optional<std::size_t> index_of(LinearEngine engine) const;
+    // The DMA engine that loads its weights.
+    std::size_t weight_dma(LinearEngine engine) const { return design_.weights_port(engine); }
     const std::string& memory_of(std::size_t dma) const {
         return design_.memory_ports[program_.engines[dma].memory_port].memory;
     }

@@ -138,7 +138,7 @@ VarExecutor::Commit VarExecutor::quantize(const Step& step) {
 }
 
 VarExecutor::TileWeights VarExecutor::tile_weights(const Step& step, const VarWeightOrder::Use& use) const {
-    const auto& pass = orders_[step.section]->passes()[use.pass];
+    const auto& pass = order_of(step).passes()[use.pass];
     const auto& tile = pass.tiles[use.tile];
     const auto begin = tile.begin;
     const auto end = begin + tile.n * tile.k;
@@ -146,7 +146,8 @@ VarExecutor::TileWeights VarExecutor::tile_weights(const Step& step, const VarWe
     TileWeights result;
     for (const auto& load : pass.loads) {
         if (load.end <= begin || load.begin >= end) continue;
-        const auto found = weights_.find({weight_dma_, step.section, step.repetition, load.position});
+        const auto found =
+            weights_.find({weight_dma(linear_engine(step)), step.section, step.repetition, load.position});
         if (found == weights_.end()) {
             throw FunctionalError("weights of the tile are not in the buffer: load " +
                                   std::to_string(load.position));
@@ -174,10 +175,10 @@ VarExecutor::Commit VarExecutor::matmul(const Step& step) {
     const auto& work = instruction(step);
     auto& layer = layer_of(op(step).name);
     const auto& weights = block(step).*layer.weights;
-    const auto use = orders_[step.section]->use(step.position);
+    const auto use = order_of(step).use(step.position);
     const auto tile = tile_weights(step, use);
     const auto inputs = std::int64_t{work.k};
-    const auto group = orders_[step.section]->passes()[use.pass].format.group_size;
+    const auto group = order_of(step).passes()[use.pass].format.group_size;
     const auto groups = group == 0 ? 0 : inputs / group;
     const auto bias = vectors(step, layer.first_bias + work.n0, work.n);
     Rows rows{work.m0, work.n0, {}};

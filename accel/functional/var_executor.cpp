@@ -50,8 +50,6 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
       var_(*design.var),
       network_(network),
       instance_(instance),
-      matrix_(engine_of_kind(design.linear_on_aie() ? EngineKind::aie : EngineKind::matrix)),
-      weight_dma_(design.port_of(Stream::weights)),
       width_(var_.network.width),
       dim_(var_.network.head_dim()),
       heads_(var_.network.heads),
@@ -90,11 +88,14 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
         const bool blocks = section.name == "scale " + std::to_string(scale + 1);
         scale_of_section_.push_back(scale);
         is_block_section_.push_back(blocks);
-        orders_.push_back(
-            blocks ? std::make_unique<VarWeightOrder>(
-                         section, matrix_, weight_dma_,
-                         [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; })
-                   : nullptr);
+        auto& orders = orders_.emplace_back();
+        for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+            const auto matrix = index_of(kind);
+            if (!blocks || !matrix) continue;
+            orders[static_cast<std::size_t>(kind)] = std::make_unique<VarWeightOrder>(
+                section, kind, *matrix, weight_dma(kind),
+                [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; });
+        }
         if (section.name.ends_with("output")) ++scale;
     }
     collect_releases();
@@ -127,18 +128,22 @@ void VarExecutor::collect_releases() {
 
 // A block's weights, before the first load of any.
 void VarExecutor::write_weights(const Step& step) {
-    if (!orders_[step.section] || weights_written_[index(step.repetition)]) return;
+    if (!is_block_section_[step.section] || weights_written_[index(step.repetition)]) return;
     weights_written_[index(step.repetition)] = true;
     const auto& section = program_.sections[step.section];
-    for (const auto& pass : orders_[step.section]->passes()) {
-        if (pass.again) continue;
-        auto& layer = layer_of(section.operators[pass.operator_index].name);
-        WeightCodec codec(pass.format);
-        for (const auto& tile : pass.tiles) codec.append((block(step).*layer.weights).matrix, tile);
-        for (const auto& load : pass.loads) {
-            const Step at{weight_dma_, step.section, step.repetition, load.position};
-            const auto& work = instruction(at);
-            write_memory(at, codec.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+    for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+        const auto& order = orders_[step.section][static_cast<std::size_t>(kind)];
+        if (!order) continue;
+        for (const auto& pass : order->passes()) {
+            if (pass.again) continue;
+            auto& layer = layer_of(section.operators[pass.operator_index].name);
+            WeightCodec codec(pass.format);
+            for (const auto& tile : pass.tiles) codec.append((block(step).*layer.weights).matrix, tile);
+            for (const auto& load : pass.loads) {
+                const Step at{weight_dma(kind), step.section, step.repetition, load.position};
+                const auto& work = instruction(at);
+                write_memory(at, codec.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+            }
         }
     }
 }
@@ -155,7 +160,7 @@ void VarExecutor::start_load(const Step& step) {
     const auto& work = instruction(step);
     staging_[key(step)].assign(layouts_[step.engine]->channels(),
                                std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
-    if (work.traffic == Traffic::weights || work.traffic == Traffic::weights_again) {
+    if (is_weights(work.traffic)) {
         write_weights(step);
     } else if (work.traffic == Traffic::activations && is_block_section_[step.section]) {
         const bool modulation = work.address == layout_.modulation;
@@ -211,9 +216,9 @@ void VarExecutor::start_store(const Step& step) {
 void VarExecutor::complete_load(const Step& step) {
     const auto& work = instruction(step);
     const auto bytes = layouts_[step.engine]->gather(work, staging_.at(key(step)));
-    if (work.traffic == Traffic::weights || work.traffic == Traffic::weights_again) {
-        const auto [pass, number] = orders_[step.section]->load(step.position);
-        const auto& order = orders_[step.section]->passes()[pass];
+    if (is_weights(work.traffic)) {
+        const auto [pass, number] = order_of(step).load(step.position);
+        const auto& order = order_of(step).passes()[pass];
         const auto& load = order.loads[number];
         weights_[key(step)] = WeightCodec(order.format).unpack(bytes, load.begin, load.end, work.value_bytes);
         return;

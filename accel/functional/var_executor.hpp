@@ -5,6 +5,7 @@
 // carries the block and scale that made it; whatever reads one that is not there throws FunctionalError.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -117,8 +118,6 @@ class VarExecutor : public ProgramExecutor {
     const VarDesign& var_;
     const models::QuantizedVar& network_;
     const VarInstance& instance_;
-    std::size_t matrix_ = 0;
-    std::size_t weight_dma_ = 0;
     std::int64_t width_;
     std::int64_t dim_;
     std::int64_t heads_;
@@ -128,8 +127,12 @@ class VarExecutor : public ProgramExecutor {
     std::vector<bool> is_block_section_;
 
     // Off chip.
-    std::vector<std::unique_ptr<VarWeightOrder>> orders_;  // by section; null without weights
-    std::vector<bool> weights_written_;                    // by block
+    // By section and engine; null without weights.
+    std::vector<std::array<std::unique_ptr<VarWeightOrder>, linear_engine_count>> orders_;
+    const VarWeightOrder& order_of(const Step& step) const {
+        return *orders_[step.section][static_cast<std::size_t>(linear_engine(step))];
+    }
+    std::vector<bool> weights_written_;  // by block
     std::vector<std::vector<float>> outputs_;
 
     // In flight.

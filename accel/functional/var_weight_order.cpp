@@ -8,19 +8,23 @@
 
 namespace tilewright::accel {
 
-void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix) {
+void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix, std::size_t dma) {
     std::set<std::uint32_t> seen;
     std::int64_t covered = 0;  // elements of the last pass so far
+    std::int32_t load = -1;
     for (std::size_t position = 0; position < section.streams[matrix].size(); ++position) {
         const auto& work = section.streams[matrix][position];
         if (work.opcode != Opcode::matmul) continue;
         const auto& op = section.operators[work.operator_first];
         if (op.kind != models::OperatorKind::linear) continue;
         const bool same_layer = !passes_.empty() && passes_.back().operator_index == work.operator_first;
-        const bool same_tile = same_layer && passes_.back().tiles.back().n0 == work.n0 &&
-                               passes_.back().tiles.back().k0 == work.k0;
+        const auto is = [&](const StreamTile& tile) { return tile.n0 == work.n0 && tile.k0 == work.k0; };
+        // Instructions for other rows use the tile that an earlier one has waited for.
+        const auto awaited = awaited_load(section, work, dma).value_or(load);
+        const bool same_tile = same_layer && is(passes_.back().tiles.back()) && awaited == load;
+        load = awaited;
         if (!same_tile) {
-            if (!same_layer || covered == op.n * op.k) {
+            if (!same_layer || is(passes_.back().tiles.front())) {
                 passes_.push_back(
                     {work.operator_first, {}, !seen.insert(work.operator_first).second, {}, {}});
                 covered = 0;
@@ -32,13 +36,12 @@ void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix) {
     }
 }
 
-void VarWeightOrder::collect_loads(const Section& section, std::size_t dma) {
+void VarWeightOrder::collect_loads(const Section& section, LinearEngine kind, std::size_t dma) {
     std::size_t pass = 0;
     std::int64_t loaded = 0;
     for (std::size_t position = 0; position < section.streams[dma].size(); ++position) {
         const auto& work = section.streams[dma][position];
-        const bool weights = work.traffic == Traffic::weights || work.traffic == Traffic::weights_again;
-        if (work.opcode != Opcode::load || !weights) continue;
+        if (work.opcode != Opcode::load || !is_weights_of(work.traffic, kind)) continue;
         if (pass == passes_.size()) throw FunctionalError("the program loads weights that nobody uses");
         const auto& last = passes_[pass].tiles.back();
         const auto total = last.begin + last.n * last.k;

@@ -27,13 +27,14 @@ class VarWeightOrder {
         std::vector<Load> loads;
     };
 
-    // `matrix`: the engine that multiplies by the weights; `dma`: the engine that loads them;
+    // `matrix`: the engine of that kind, which multiplies by the weights; `dma`: the engine that loads them;
     // `format_of(operator)`: format of its weights.
     template <typename FormatOf>
-    VarWeightOrder(const Section& section, std::size_t matrix, std::size_t dma, FormatOf format_of) {
-        collect_tiles(section, matrix);
+    VarWeightOrder(const Section& section, LinearEngine kind, std::size_t matrix, std::size_t dma,
+                   FormatOf format_of) {
+        collect_tiles(section, matrix, dma);
         for (auto& pass : passes_) pass.format = format_of(section.operators[pass.operator_index]);
-        collect_loads(section, dma);
+        collect_loads(section, kind, dma);
     }
 
     const std::vector<Pass>& passes() const { return passes_; }
@@ -48,8 +49,8 @@ class VarWeightOrder {
     std::pair<std::size_t, std::size_t> load(std::size_t position) const;
 
   private:
-    void collect_tiles(const Section& section, std::size_t matrix);
-    void collect_loads(const Section& section, std::size_t dma);
+    void collect_tiles(const Section& section, std::size_t matrix, std::size_t dma);
+    void collect_loads(const Section& section, LinearEngine kind, std::size_t dma);
 
     std::vector<Pass> passes_;
     std::map<std::size_t, Use> uses_;

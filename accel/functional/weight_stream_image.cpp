@@ -21,32 +21,36 @@ bool same_tile(const StreamTile& tile, const Instruction& work) {
 
 }  // namespace
 
-WeightStreamOrder::WeightStreamOrder(const TileProgram& program, const Section& section, std::size_t matrix,
-                                     std::size_t dma, const models::Quantization& weights) {
-    std::map<std::uint32_t, bool> seen;
-    std::int64_t needed = 0;  // elements of all linear operators that the section multiplies by
-    for (const auto& work : section.streams[matrix]) {
-        if (work.opcode != Opcode::matmul || seen[work.operator_first]) continue;
-        seen[work.operator_first] = true;
-        const auto& op = section.operators[work.operator_first];
-        needed += op.n * op.k;
+std::optional<std::int32_t> awaited_load(const Section& section, const Instruction& work, std::size_t dma) {
+    for (auto i = work.wait_begin; i < work.wait_begin + work.wait_count; ++i) {
+        const auto& wait = section.waits[i];
+        if (wait.engine == dma && wait.data) return wait.index;
     }
+    return {};
+}
+
+WeightStreamOrder::WeightStreamOrder(const TileProgram& program, const Section& section, LinearEngine kind,
+                                     std::size_t matrix, std::size_t dma,
+                                     const models::Quantization& weights) {
     std::size_t pass = 0;
     std::size_t next = 0;  // tile of the current pass
+    std::int32_t load = -1;
     for (std::size_t position = 0; position < section.streams[matrix].size(); ++position) {
         const auto& work = section.streams[matrix][position];
         if (work.opcode != Opcode::matmul) continue;
-        // Several instructions may use one tile, for different tokens.
-        const bool again = next > 0 && same_tile(tiles_[next - 1], work);
+        // Several instructions may use one tile, for different tokens; they wait for no other load.
+        const auto awaited = awaited_load(section, work, dma).value_or(load);
+        const bool again = next > 0 && same_tile(tiles_[next - 1], work) && awaited == load;
+        load = awaited;
         if (!again) {
-            if (elements_ == needed && next == tiles_.size()) {
+            if (!tiles_.empty() && same_tile(tiles_.front(), work)) {
                 ++pass;
                 next = 0;
             }
             if (pass == 0) {
                 tiles_.push_back({work.operator_first, work.n0, work.n, work.k0, work.k, elements_});
                 elements_ += std::int64_t{work.n} * work.k;
-            } else if (!same_tile(tiles_[next], work)) {
+            } else if (next == tiles_.size() || !same_tile(tiles_[next], work)) {
                 throw FunctionalError(program.labels[work.label] +
                                       ": a second pass takes the weights in another "
                                       "order than the first");
@@ -60,10 +64,7 @@ WeightStreamOrder::WeightStreamOrder(const TileProgram& program, const Section& 
     positions_.emplace_back();
     for (std::size_t position = 0; position < section.streams[dma].size(); ++position) {
         const auto& work = section.streams[dma][position];
-        if (work.opcode != Opcode::load ||
-            (work.traffic != Traffic::weights && work.traffic != Traffic::weights_again)) {
-            continue;
-        }
+        if (work.opcode != Opcode::load || !is_weights_of(work.traffic, kind)) continue;
         if (loaded == elements_) {
             positions_.emplace_back();
             loaded = 0;
@@ -101,6 +102,10 @@ std::pair<std::int64_t, std::int64_t> WeightStreamOrder::range_of_load(std::size
         return {source.begin, source.end};
     }
     throw FunctionalError("the load brings no weights");
+}
+
+bool WeightStreamOrder::last_read(std::size_t load) const {
+    return std::binary_search(positions_.back().begin(), positions_.back().end(), load);
 }
 
 WeightCodec::WeightCodec(const models::Quantization& quantization)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weights of a section as they lie in memory: in the order in which the matrix unit takes them, tile
+// The weights of a section as they lie in memory: in the order in which an engine takes them, tile
 // after tile, rows of a tile one after the other, cut into the chunks that the DMA engine loads.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,12 +25,16 @@ struct StreamTile {
     std::int64_t begin = 0;  // elements before it in the stream
 };
 
-// What the matrix unit of a section reads, and in which load it comes.
+// The load whose data an instruction waits for: its position in the list of the DMA engine; none, if it waits
+// for no load, because an instruction before it has.
+std::optional<std::int32_t> awaited_load(const Section& section, const Instruction& work, std::size_t dma);
+
+// What one of the engines of linear layers reads in a section, and in which load it comes.
 class WeightStreamOrder {
   public:
-    // `dma`, `matrix`: engines of the program.
-    WeightStreamOrder(const TileProgram& program, const Section& section, std::size_t matrix, std::size_t dma,
-                      const models::Quantization& weights);
+    // `dma`, `matrix`: engines of the program, the latter of that kind.
+    WeightStreamOrder(const TileProgram& program, const Section& section, LinearEngine kind,
+                      std::size_t matrix, std::size_t dma, const models::Quantization& weights);
 
     // The tile that the matrix instruction at `position` uses; throws FunctionalError for another
     // instruction.
@@ -46,6 +51,9 @@ class WeightStreamOrder {
 
     // Elements [begin, end) of the stream that the load at `load` of the DMA engine's list brings.
     std::pair<std::int64_t, std::int64_t> range_of_load(std::size_t load) const;
+
+    // Whether the load at `load` of the DMA engine's list is the last one of its elements.
+    bool last_read(std::size_t load) const;
 
     // Every load of weights once: position and elements. (Passes over further tokens load the same again.)
     const std::vector<Source>& loads() const { return first_pass_; }

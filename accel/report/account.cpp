@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/report/account.hpp"
 
+#include <algorithm>
+
 #include "accel/engines/timing.hpp"
 #include "accel/engines/var_timing.hpp"
 
@@ -20,58 +22,61 @@ struct ProductCycles {
     std::int64_t total() const { return multiplying + weight_registers + rescaling + around; }
 };
 
-ProductCycles product_cycles(const Design& design, EngineKind kind, const TileProgram& program) {
+// Of the engine at `index` of the program.
+ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index) {
+    const auto kind = program.engines[index].kind;
     const auto layers = linear_operands(design);
     ProductCycles sum;
     for (const auto& section : program.sections) {
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
-                if (work.opcode != Opcode::matmul) continue;
-                const auto* layer =
-                    design.var ? linear_layer(layers, section.operators[work.operator_first].name) : nullptr;
-                // Unquantized layers and attention have an engine of their own.
-                if (design.var && layer == nullptr) continue;
-                if (design.var && kind == EngineKind::matrix) {
-                    const auto time = var_matrix_time(design, *layer, work.m, work.n);
-                    sum.multiplying += section.repeat * time.multiply;
-                    sum.weight_registers += section.repeat * time.wait_for_weights;
-                    sum.rescaling += section.repeat * time.rescale;
-                    sum.around += section.repeat * time.drain;
-                    continue;
-                }
-                const auto pace = kind == EngineKind::aie
-                                      ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
-                                      : matmul_steps(design.matrix, work.m, work.n, work.k);
-                sum.multiplying += section.repeat * pace;
-                sum.around += section.repeat * (instruction_cycles(design, kind, section, work) - pace);
+        for (const auto& work : section.streams[index]) {
+            if (work.opcode != Opcode::matmul) continue;
+            if (design.var && kind == EngineKind::matrix) {
+                const auto* layer = linear_layer(layers, section.operators[work.operator_first].name);
+                const auto time = var_matrix_time(design, *layer, work.m, work.n);
+                sum.multiplying += section.repeat * time.multiply;
+                sum.weight_registers += section.repeat * time.wait_for_weights;
+                sum.rescaling += section.repeat * time.rescale;
+                sum.around += section.repeat * time.drain;
+                continue;
             }
+            const auto pace = kind == EngineKind::aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
+                                                      : matmul_steps(design.matrix, work.m, work.n, work.k);
+            sum.multiplying += section.repeat * pace;
+            sum.around += section.repeat * (instruction_cycles(design, kind, section, work) - pace);
         }
     }
     return sum;
 }
 
-}  // namespace
-
-ordered_json account_json(const Design& design, const TileProgram& program, const Activity& activity) {
+ordered_json account_of(const Design& design, const TileProgram& program, const Activity& activity,
+                        std::size_t index) {
     const auto period = memory::period_fs(design.clock_hz);
-    const bool on_aie = design.linear_on_aie();
-    const auto kind = on_aie ? EngineKind::aie : EngineKind::matrix;
-    const auto products = product_cycles(design, kind, program);
+    const auto kind = program.engines[index].kind;
+    const auto& engine = activity.engines[index];
+    const auto products = product_cycles(design, program, index);
     ordered_json result{{"engine", to_string(kind)}, {"multiplying", products.multiplying}};
     if (products.weight_registers > 0) result["weight_registers"] = products.weight_registers;
     if (products.rescaling > 0) result["rescaling"] = products.rescaling;
-    result[on_aie ? "fill_and_drain" : "tile_drain"] = products.around;
-    for (const auto& engine : activity.engines) {
-        if (engine.kind != kind) continue;
-        const auto other = engine.busy / period - products.total();
-        if (other > 0) result["other_work"] = other;
-        for (int i = 0; i < stall_cause_count; ++i) {
-            const auto time = engine.stalled[static_cast<std::size_t>(i)];
-            if (time > 0) result[to_string(static_cast<StallCause>(i))] = (time + period / 2) / period;
-        }
-        result["finished_early"] = (engine.idle + period / 2) / period;
+    result[kind == EngineKind::aie ? "fill_and_drain" : "tile_drain"] = products.around;
+    const auto other = engine.busy / period - products.total();
+    if (other > 0) result["other_work"] = other;
+    for (int i = 0; i < stall_cause_count; ++i) {
+        const auto time = engine.stalled[static_cast<std::size_t>(i)];
+        if (time > 0) result[to_string(static_cast<StallCause>(i))] = (time + period / 2) / period;
     }
+    result["finished_early"] = (engine.idle + period / 2) / period;
     return result;
+}
+
+}  // namespace
+
+ordered_json account_json(const Design& design, const TileProgram& program, const Activity& activity,
+                          LinearEngine engine) {
+    if (!design.multiplies_on(engine)) return nullptr;
+    const auto kind = engine == LinearEngine::aie ? EngineKind::aie : EngineKind::matrix;
+    const auto found = std::find_if(program.engines.begin(), program.engines.end(),
+                                    [&](const auto& one) { return one.kind == kind; });
+    return account_of(design, program, activity, static_cast<std::size_t>(found - program.engines.begin()));
 }
 
 }  // namespace tilewright::accel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the cycles of the engine of the linear layers go.
+// Where the cycles of the engines of the linear layers go.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,8 +10,9 @@
 namespace tilewright::accel {
 
 // Multiplying, what stands around every tile (drain and, of VAR, weight registers that are not filled yet and
-// rescaling that nothing hides; fill and drain of the AI Engines), and waiting by cause.
+// rescaling that nothing hides; fill and drain of the AI Engines), and waiting by cause. Null when no linear
+// layer runs on the engine.
 nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
-                                    const Activity& activity);
+                                    const Activity& activity, LinearEngine engine);
 
 }  // namespace tilewright::accel

@@ -6,6 +6,7 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/engines/var_timing.hpp"
+#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/var_layout.hpp"
 
 namespace tilewright::accel {
@@ -43,7 +44,7 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
             const auto kind = static_cast<Traffic>(i);
             const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
             // Weights are written by the port and read once by the matrix unit; state is filled and drained.
-            if (kind == Traffic::weights || kind == Traffic::weights_again) add(Buffer::weights, 2 * bits);
+            if (is_weights(kind)) add(Buffer::weights, 2 * bits);
             if (kind == Traffic::ssm_state) add(Buffer::state, bits);
         }
     }
@@ -51,13 +52,18 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
         if (op.layer < 0 && !design.workload.lm_head) continue;
         const auto elements = static_cast<double>(op.elements());
         switch (op.kind) {
-            case models::OperatorKind::linear:  // a word of activations a step
-                add(Buffer::activations,
-                    elements /
-                        static_cast<double>(design.linear_on_aie() ? design.aie->native().n
-                                                                   : design.matrix.outputs) *
-                        design.recipe.activations.format.bits);
+            case models::OperatorKind::linear: {  // a word of activations a step
+                const auto split = split_of(design, op);
+                const auto rows = static_cast<double>(op.count * op.m * op.k);
+                const auto read = [&](LinearEngine engine, std::int64_t outputs_at_once) {
+                    add(Buffer::activations, rows * static_cast<double>(split.outputs(engine)) /
+                                                 static_cast<double>(outputs_at_once) *
+                                                 design.recipe.activations.format.bits);
+                };
+                read(LinearEngine::pl, design.matrix.outputs);
+                if (design.uses_aie()) read(LinearEngine::aie, design.aie->native().n);
                 break;
+            }
             case models::OperatorKind::outer_product:
             case models::OperatorKind::decay_state:
             case models::OperatorKind::update_state:
@@ -87,8 +93,7 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
             const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
             const auto kind = static_cast<Traffic>(i);
-            const bool weights = kind == Traffic::weights || kind == Traffic::weights_again;
-            add(weights                     ? Buffer::weights
+            add(is_weights(kind)            ? Buffer::weights
                 : kind == Traffic::kv_cache ? Buffer::state
                                             : Buffer::activations,
                 bits);
@@ -99,8 +104,9 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
     const auto cache_bits = kv_format(*design.var).format.bits;
     for (const auto& section : program.sections) {
         const auto repeat = static_cast<double>(section.repeat);
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            const bool on_aie = program.engines[engine].kind == EngineKind::aie;
+            for (const auto& work : section.streams[engine]) {
                 if (work.operator_count == 0) continue;
                 const double m = work.m;
                 const double n = work.n;
@@ -110,8 +116,10 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
                 if (work.opcode == Opcode::matmul && op.kind == models::OperatorKind::linear) {
                     const double bits = layer != nullptr ? layer->weights.format.bits : 16;
                     const double inputs = layer != nullptr ? layer->activations.format.bits : element;
-                    const double outputs =
-                        layer != nullptr ? design.matrix.outputs : design.var->attention.outputs;
+                    const auto at_once = on_aie             ? design.aie->native().n
+                                         : layer != nullptr ? design.matrix.outputs
+                                                            : design.var->attention.outputs;
+                    const auto outputs = static_cast<double>(at_once);
                     add(Buffer::weights, repeat * n * k * bits);
                     add(Buffer::activations,
                         repeat * (m * k * std::ceil(n / outputs) * inputs + m * n * element));
@@ -132,11 +140,10 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
 
 double aie_vector_cycles(const Design& design, const TileProgram& program) {
     double cycles = 0;
-    if (!design.linear_on_aie()) return cycles;
     for (const auto& section : program.sections) {
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
-                if (work.opcode != Opcode::matmul) continue;
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            if (program.engines[engine].kind != EngineKind::aie) continue;
+            for (const auto& work : section.streams[engine]) {
                 cycles +=
                     static_cast<double>(section.repeat * aie_vector_cycles(design, work.m, work.n, work.k));
             }

@@ -27,7 +27,7 @@ ordered_json resources_json(const Evaluation& evaluation) {
         {"fits", evaluation.overflow.empty()},       {"lut", entry(total.lut, available.lut)},
         {"ff", entry(total.ff, available.ff)},       {"dsp", entry(total.dsp, available.dsp)},
         {"bram", entry(total.bram, available.bram)}, {"uram", entry(total.uram, available.uram)}};
-    if (evaluation.design.linear_on_aie()) {
+    if (evaluation.design.uses_aie()) {
         const auto& array = evaluation.design.device.aie;
         const auto& placement = evaluation.resources.aie;
         const auto bits = evaluation.design.aie->plio_bits;
@@ -292,7 +292,13 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
         report["memory"] = memory_json(evaluation);
-        report["account_cycles"] = account_json(evaluation.design, *evaluation.program, *evaluation.activity);
+        const auto account = [&](LinearEngine engine) {
+            return account_json(evaluation.design, *evaluation.program, *evaluation.activity, engine);
+        };
+        const auto on_fabric = account(LinearEngine::pl);
+        const auto on_aie = account(LinearEngine::aie);
+        report["account_cycles"] = on_fabric.is_null() ? on_aie : on_fabric;
+        if (!on_fabric.is_null() && !on_aie.is_null()) report["account_cycles_aie"] = on_aie;
     }
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "memory/integer_math.hpp"
 
@@ -23,43 +24,6 @@ const models::Operator& find_operator(const std::vector<models::Operator>& opera
 }
 
 }  // namespace
-
-std::vector<OutputRun> in_proj_order(const Design& design) {
-    const auto inner = design.network.d_inner();
-    const auto heads = design.network.heads();
-    const auto shared = design.network.groups * design.network.d_state;
-    const auto group = Mamba2Schedule::group_channels(design);
-    std::vector<OutputRun> runs;
-    const auto x_and_z = [&](std::int64_t begin, std::int64_t end) {
-        for (auto channel = begin; channel < end; channel += group) {
-            const auto size = std::min(group, end - channel);
-            runs.push_back({"x", channel, size});
-            runs.push_back({"z", channel, size});
-        }
-    };
-    switch (design.mapping.operator_order) {
-        case OperatorOrder::naive:
-            runs = {{"z", 0, inner}, {"x", 0, inner}, {"B", 0, shared}, {"C", 0, shared}, {"dt", 0, heads}};
-            break;
-        case OperatorOrder::reordered:
-            runs = {{"dt", 0, heads}, {"B", 0, shared}, {"C", 0, shared}};
-            x_and_z(0, inner);
-            break;
-        case OperatorOrder::released_rtl: {
-            std::int64_t heads_at_once = 8;  // one tile of dt in the released hardware
-            // Groups that do not divide those heads' channels come after all of dt.
-            if (heads_at_once * design.network.head_dim % group != 0) heads_at_once = heads;
-            runs = {{"B", 0, shared}, {"C", 0, shared}};
-            for (std::int64_t head = 0; head < heads; head += heads_at_once) {
-                const auto size = std::min(heads_at_once, heads - head);
-                runs.push_back({"dt", head, size});
-                x_and_z(head * design.network.head_dim, (head + size) * design.network.head_dim);
-            }
-            break;
-        }
-    }
-    return runs;
-}
 
 std::int64_t Mamba2Schedule::group_channels(const Design& design) {
     return std::min(design.mapping.tile.channels, design.network.d_inner());
@@ -93,15 +57,17 @@ std::int64_t Mamba2Schedule::convolution_bytes(const Design& design) {
 }
 
 Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
-                               const MemoryLayout& layout, std::int64_t weight_slots,
+                               const MemoryLayout& layout,
+                               const std::array<std::int64_t, linear_engine_count>& weight_slots,
                                std::int64_t state_slots)
     : design_(design),
       builder_(builder),
       engines_(engines),
       layout_(layout),
       operators_(builder.operators()),
-      weights_(design.memory_ports[design.port_of(Stream::weights)], design.mapping.double_buffer, builder,
-               engines.dma[design.port_of(Stream::weights)], engines.matrix, weight_slots),
+      weights_(design, builder, engines.linear, engines.dma, weight_slots),
+      in_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.in_proj"))),
+      out_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.out_proj"))),
       state_slots_(state_slots),
       state_loads_(static_cast<std::size_t>(group_count(design))),
       state_users_(static_cast<std::size_t>(group_count(design))),
@@ -119,13 +85,6 @@ Instruction Mamba2Schedule::work(Opcode opcode, std::uint32_t first, std::uint8_
 
 std::uint32_t Mamba2Schedule::operator_index(const std::string& name) const {
     return static_cast<std::uint32_t>(&find_operator(operators_, name) - operators_.data());
-}
-
-std::int64_t Mamba2Schedule::segment_begin(const std::string& name) const {
-    for (const auto& segment : find_operator(operators_, "mixer.in_proj").segments) {
-        if (segment.name == name) return segment.begin;
-    }
-    return 0;
 }
 
 InstructionRef Mamba2Schedule::vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
@@ -156,8 +115,8 @@ InstructionRef Mamba2Schedule::transfer(Opcode opcode, Traffic traffic, Stream s
 }
 
 template <typename Done>
-void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs,
-                            std::vector<InstructionRef> inputs, Done done) {
+void Mamba2Schedule::matmul(const char* name, const LinearSplit& split, const std::vector<OutputRun>& runs,
+                            InstructionRef input, Done done) {
     const auto& op = find_operator(operators_, name);
     const auto& tile = design_.mapping.tile;
     const auto rows = std::min(tile.outputs, op.n);
@@ -168,15 +127,17 @@ void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs
     const auto m_tile = m_outermost ? tokens_ : std::min(tile.tokens.value_or(tokens_), tokens_);
     auto instruction = work(Opcode::matmul, operator_index(name), 1, 0);
     const auto label_prefix = std::string(name).substr(std::string(name).find('.') + 1);
+    std::array<bool, linear_engine_count> begun{};
 
     // One weight tile, applied to all tokens of the pass.
-    const auto weight_tile = [&](const OutputRun& run, std::int64_t n, std::int64_t n_size, std::int64_t k) {
+    const auto weight_tile = [&](std::int64_t n, std::int64_t n_size, std::int64_t k) {
         const auto k_size = std::min(columns, op.k - k);
-        auto data = inputs;
-        inputs.clear();  // later tiles come after this one on the same engine
-        data.push_back(weights_.require(n_size * k_size, instruction.label));
-        instruction.n0 =
-            static_cast<std::uint32_t>((run.segment.empty() ? 0 : segment_begin(run.segment)) + n);
+        const auto engine = split.engine_of(n);
+        std::vector<InstructionRef> data;
+        // Later tiles come after this one on the same engine.
+        if (!std::exchange(begun[static_cast<std::size_t>(engine)], true)) data.push_back(input);
+        data.push_back(weights_[engine].require(n_size * k_size, instruction.label));
+        instruction.n0 = static_cast<std::uint32_t>(n);
         instruction.n = static_cast<std::uint32_t>(n_size);
         instruction.k0 = static_cast<std::uint32_t>(k);
         instruction.k = static_cast<std::uint32_t>(k_size);
@@ -184,21 +145,26 @@ void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs
         for (std::int64_t m = 0; m < tokens_; m += m_tile) {
             instruction.m0 = static_cast<std::uint32_t>(m0_ + m);
             instruction.m = static_cast<std::uint32_t>(std::min(m_tile, tokens_ - m));
-            ref = builder_.emit(engines_.matrix, instruction, data);
+            ref = builder_.emit(engines_.linear[engine], instruction, data);
             data.clear();
         }
-        weights_.used_by(ref);
+        weights_[engine].used_by(ref);
         return ref;
     };
     const auto run_tiles = [&](const OutputRun& run, std::int64_t k_begin, std::int64_t k_end) {
-        InstructionRef ref;
+        std::vector<InstructionRef> last;  // of each engine
         instruction.label =
             builder_.label(run.segment.empty() ? label_prefix : label_prefix + " " + run.segment);
-        for (auto n = run.begin; n < run.begin + run.size; n += rows) {
-            const auto n_size = std::min(rows, run.begin + run.size - n);
-            for (auto k = k_begin; k < k_end; k += columns) ref = weight_tile(run, n, n_size, k);
+        const auto begin = segment_begin(op, run.segment) + run.begin;
+        for (auto n = begin; n < begin + run.size; n += rows) {
+            const auto n_size = std::min(rows, begin + run.size - n);
+            for (auto k = k_begin; k < k_end; k += columns) {
+                const auto ref = weight_tile(n, n_size, k);
+                std::erase_if(last, [&](const auto& other) { return other.engine == ref.engine; });
+                last.push_back(ref);
+            }
         }
-        return ref;
+        return last;
     };
     if (!k_outside_n) {
         for (const auto& run : runs) done(run, run_tiles(run, 0, op.k));
@@ -206,10 +172,17 @@ void Mamba2Schedule::matmul(const char* name, const std::vector<OutputRun>& runs
     }
     for (std::int64_t k = 0; k < op.k; k += columns) {
         for (const auto& run : runs) {
-            const auto ref = run_tiles(run, k, std::min(k + columns, op.k));
-            if (k + columns >= op.k) done(run, ref);
+            const auto refs = run_tiles(run, k, std::min(k + columns, op.k));
+            if (k + columns >= op.k) done(run, refs);
         }
     }
+}
+
+InstructionRef Mamba2Schedule::end_of(const LinearSplit& split) const {
+    // Every product of a shared layer was awaited by the vector unit.
+    if (split.shared()) return builder_.last(engines_.vector);
+    return builder_.last(
+        engines_.linear[split.outputs(LinearEngine::aie) > 0 ? LinearEngine::aie : LinearEngine::pl]);
 }
 
 void Mamba2Schedule::emit() {
@@ -231,8 +204,14 @@ void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first,
     last_pass_ = last;
     const auto& in_proj = find_operator(operators_, "mixer.in_proj");
     const auto& out_proj = find_operator(operators_, "mixer.out_proj");
-    weights_.begin_pass({design_.recipe.weights, in_proj.n * in_proj.k + out_proj.n * out_proj.k,
-                         layout_.weights, layout_.weights_stride, !first});
+    for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+        const auto weights =
+            in_proj_split_.outputs(engine) * in_proj.k + out_proj_split_.outputs(engine) * out_proj.k;
+        if (weights == 0) continue;
+        const auto index = static_cast<std::size_t>(engine);
+        weights_[engine].begin_pass(
+            {design_.recipe.weights, weights, layout_.weights[index], layout_.weights_stride[index], !first});
+    }
     const bool early = design_.mapping.operator_order != OperatorOrder::naive;
     if (first && early) {
         load_convolution();
@@ -260,14 +239,19 @@ void Mamba2Schedule::norm_and_in_proj() {
     block_input_ = norm;
     const auto runs = in_proj_order(design_);
     runs_left_ = static_cast<std::int64_t>(runs.size());
-    first_in_proj_ = {engines_.matrix, builder_.size(engines_.matrix)};
-    matmul("mixer.in_proj", runs, {norm},
-           [&](const OutputRun& run, InstructionRef ref) { on_outputs(run, ref); });
+    // Where two engines share the layer, either may be the first.
+    first_in_proj_ = norm;
+    if (!in_proj_split_.shared()) {
+        const auto first = end_of(in_proj_split_);
+        first_in_proj_ = {first.engine, first.index + 1};
+    }
+    matmul("mixer.in_proj", in_proj_split_, runs, norm,
+           [&](const OutputRun& run, const auto& products) { on_outputs(run, products); });
     builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, tokens_ * d_model),
-                  norm, builder_.last(engines_.matrix));
+                  norm, end_of(in_proj_split_));
 }
 
-void Mamba2Schedule::on_outputs(const OutputRun& run, InstructionRef matmul_ref) {
+void Mamba2Schedule::on_outputs(const OutputRun& run, const std::vector<InstructionRef>& products) {
     --runs_left_;
     if (design_.mapping.operator_order == OperatorOrder::naive) {
         if (runs_left_ == 0) run_ssm_for_all();
@@ -275,7 +259,7 @@ void Mamba2Schedule::on_outputs(const OutputRun& run, InstructionRef matmul_ref)
     }
     const auto inner = design_.network.d_inner();
     const auto shared = design_.network.groups * design_.network.d_state;
-    std::vector<InstructionRef> data = {matmul_ref};
+    auto data = products;
     if (run.segment == "dt") {
         const auto dt =
             vector_work(Opcode::softplus, "dt.softplus", 1, run.begin, run.size, data, "softplus dt");
@@ -313,7 +297,7 @@ void Mamba2Schedule::on_outputs(const OutputRun& run, InstructionRef matmul_ref)
         convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, run.begin, run.size, data, "conv x");
         ssm_group(run.begin, run.size);
     } else {
-        gate_group(run.begin, run.size, matmul_ref);
+        gate_group(run.begin, run.size, products);
     }
 }
 
@@ -337,18 +321,12 @@ void Mamba2Schedule::gated_norm_and_out_proj() {
         instruction.k = 1;
         ready = builder_.emit(engines_.hadamard, instruction, {ready});
     }
-    // The residual addition follows in pieces, so that most of it hides behind the tiles that are still to
-    // come.
-    constexpr std::int64_t residual_piece = 128;  // one quantization group of the next block's input
-    std::vector<OutputRun> runs;
-    for (std::int64_t n = 0; n < d_model; n += residual_piece) {
-        runs.push_back({"", n, std::min(residual_piece, d_model - n)});
-    }
-    matmul("mixer.out_proj", runs, {ready}, [&](const OutputRun& run, InstructionRef ref) {
-        vector_work(Opcode::residual_add, "residual", 1, run.begin, run.size, {ref}, "residual");
-    });
+    matmul("mixer.out_proj", out_proj_split_, out_proj_order(design_), ready,
+           [&](const OutputRun& run, const auto& products) {
+               vector_work(Opcode::residual_add, "residual", 1, run.begin, run.size, products, "residual");
+           });
     builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, tokens_ * inner),
-                  normed, builder_.last(engines_.matrix));
+                  normed, end_of(out_proj_split_));
     builder_.hold(Buffer::activations, divide_up(tokens_ * d_model * design_.recipe.residual.bits, 8),
                   block_input_, builder_.last(engines_.vector));
 }

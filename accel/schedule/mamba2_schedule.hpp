@@ -2,11 +2,14 @@
 // The schedule of one Mamba2 block: which tile of which operator runs on which engine, in which order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/mamba2_order.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/weight_stream.hpp"
 
@@ -15,7 +18,7 @@ namespace tilewright::accel {
 // Indices of the engines in TileProgram::engines. Without unrolling there is one compute array: the SSM runs
 // on the vector unit and the Hadamard transform on the matrix unit.
 struct EngineIndices {
-    std::uint16_t matrix = 0;  // of the linear layers: the matrix unit or the AI Engines
+    LinearEngines linear;
     std::uint16_t vector = 0;
     std::uint16_t ssm = 0;
     std::uint16_t hadamard = 0;
@@ -24,8 +27,9 @@ struct EngineIndices {
 
 // Where things lie in memory, in bytes from the start of the port's first channel.
 struct MemoryLayout {
-    std::int64_t weights = 0;         // of the first block
-    std::int64_t weights_stride = 0;  // from block to block
+    // By LinearEngine: of the first block, and from block to block.
+    std::array<std::int64_t, linear_engine_count> weights{};
+    std::array<std::int64_t, linear_engine_count> weights_stride{};
     std::int64_t convolution_weights = 0;
     std::int64_t convolution_weights_stride = 0;
     std::int64_t convolution_state = 0;
@@ -34,22 +38,12 @@ struct MemoryLayout {
     std::int64_t ssm_state_stride = 0;
 };
 
-// A run of in_proj outputs that the matrix unit makes one after the other; offsets count inside the segment.
-struct OutputRun {
-    std::string segment;
-    std::int64_t begin = 0;
-    std::int64_t size = 0;
-};
-
-// The order in which in_proj's outputs are made: as stored (z, x, B, C, dt); reordered (dt, B, C, then x and
-// z in turns, group by group); or as the released hardware does it (B, C, then 8 heads of dt before their x
-// and z tiles).
-std::vector<OutputRun> in_proj_order(const Design& design);
-
 class Mamba2Schedule {
   public:
     Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
-                   const MemoryLayout& layout, std::int64_t weight_slots, std::int64_t state_slots);
+                   const MemoryLayout& layout,
+                   const std::array<std::int64_t, linear_engine_count>& weight_slots,
+                   std::int64_t state_slots);
 
     // Emits the block into the section that the builder has open.
     void emit();
@@ -69,15 +63,18 @@ class Mamba2Schedule {
   private:
     void emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last);
     void norm_and_in_proj();
-    void on_outputs(const OutputRun& run, InstructionRef matmul);
+    void on_outputs(const OutputRun& run, const std::vector<InstructionRef>& products);
     void run_ssm_for_all();
     void ssm_group(std::int64_t channel, std::int64_t channels);
-    void gate_group(std::int64_t channel, std::int64_t channels, InstructionRef z);
+    void gate_group(std::int64_t channel, std::int64_t channels, const std::vector<InstructionRef>& z);
     void gated_norm_and_out_proj();
-    // Emits the tiles of a linear operator in loop order; calls `done` after the last tile of every run.
+    // Emits the tiles of a linear operator in loop order; calls `done` after the last tile of every run with
+    // the run's last product on each engine.
     template <typename Done>
-    void matmul(const char* name, const std::vector<OutputRun>& runs, std::vector<InstructionRef> inputs,
-                Done done);
+    void matmul(const char* name, const LinearSplit& split, const std::vector<OutputRun>& runs,
+                InstructionRef input, Done done);
+    // Whose completion says that all products of a layer are made; whoever took them up has been emitted.
+    InstructionRef end_of(const LinearSplit& split) const;
 
     InstructionRef vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
                                std::int64_t n, const std::vector<InstructionRef>& data, const char* label);
@@ -93,14 +90,15 @@ class Mamba2Schedule {
     static Instruction work(Opcode opcode, std::uint32_t first_operator, std::uint8_t operators,
                             std::uint16_t label);
     std::uint32_t operator_index(const std::string& name) const;
-    std::int64_t segment_begin(const std::string& name) const;
 
     const Design& design_;
     ProgramBuilder& builder_;
     const EngineIndices engines_;
     const MemoryLayout layout_;
     const std::vector<models::Operator>& operators_;
-    WeightStream weights_;
+    LinearStreams weights_;
+    const LinearSplit in_proj_split_;
+    const LinearSplit out_proj_split_;
     std::int64_t state_slots_;
 
     // State of the pass that is being emitted.

@@ -83,15 +83,15 @@ void Mamba2Schedule::reuse_state_slots() {
 // The naive order: every operator waits until the one before it has finished with all channels.
 void Mamba2Schedule::run_ssm_for_all() {
     const auto inner = design_.network.d_inner();
-    const auto in_proj = builder_.last(engines_.matrix);
+    const auto in_proj = engines_.linear.last(builder_);
     if (first_pass_) load_convolution();
-    std::vector<InstructionRef> data = {in_proj};
+    auto data = in_proj;
     data.insert(data.end(), convolution_loads_.begin(), convolution_loads_.end());
     convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, 0,
                              design_.network.convolution_channels(), data, "conv xBC");
     b_c_ready_ = convolved_;
     const auto heads = design_.network.heads();
-    const auto dt = vector_work(Opcode::softplus, "dt.softplus", 1, 0, heads, {in_proj}, "softplus dt");
+    const auto dt = vector_work(Opcode::softplus, "dt.softplus", 1, 0, heads, in_proj, "softplus dt");
     auto instruction =
         work(Opcode::discretize, operator_index("ssm.discretize"), 1, builder_.label("discretize"));
     instruction.m0 = static_cast<std::uint32_t>(m0_);
@@ -160,8 +160,11 @@ void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
     }
 }
 
-void Mamba2Schedule::gate_group(std::int64_t channel, std::int64_t channels, InstructionRef z) {
-    vector_work(Opcode::gate, "mixer.gate", 1, channel, channels, {ssm_done_, z}, "gate");
+void Mamba2Schedule::gate_group(std::int64_t channel, std::int64_t channels,
+                                const std::vector<InstructionRef>& z) {
+    std::vector<InstructionRef> data = {ssm_done_};
+    data.insert(data.end(), z.begin(), z.end());
+    vector_work(Opcode::gate, "mixer.gate", 1, channel, channels, data, "gate");
 }
 
 }  // namespace tilewright::accel

@@ -79,6 +79,10 @@ void ProgramBuilder::wait_for_space(InstructionRef instruction, InstructionRef f
     add_wait(pending(instruction), {freed_by.engine, freed_by.index, false});
 }
 
+void ProgramBuilder::wait_for_data(InstructionRef instruction, InstructionRef made_by) {
+    add_wait(pending(instruction), {made_by.engine, made_by.index, true});
+}
+
 void ProgramBuilder::add_effect(std::int32_t& effects, Buffer buffer, std::int64_t bytes) {
     auto* const other = find_or_append(effects_, effects, {buffer, bytes},
                                        [&](const BufferEffect& one) { return one.buffer == buffer; });

@@ -33,6 +33,8 @@ class ProgramBuilder {
 
     // Adds a wait for freed space once the index is known. `index` is relative, as in Wait.
     void wait_for_space(InstructionRef instruction, InstructionRef freed_by);
+    // Adds a wait for what another instruction makes.
+    void wait_for_data(InstructionRef instruction, InstructionRef made_by);
 
     // Space that `holder` takes when it starts and `releaser` gives back when it completes. The releaser must
     // come after every reader of the space.

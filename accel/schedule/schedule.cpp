@@ -21,30 +21,53 @@ EngineIndices add_engines(const Design& design, TileProgram& program) {
     EngineIndices indices;
     indices.dma = add_dma_engines(design, program);
     const auto add = [&](EngineDescription engine) { return program.add_engine(std::move(engine)); };
-    const bool on_aie = design.linear_on_aie();
-    indices.matrix = on_aie ? add({"aie", EngineKind::aie}) : add({"matrix", EngineKind::matrix});
+    indices.linear = add_linear_engines(design, program);
     indices.vector = add({"vector", EngineKind::vector});
     const bool one_array = design.mapping.unroll == Unroll::none;
     indices.ssm = one_array ? indices.vector : add({"ssm", EngineKind::ssm});
-    indices.hadamard =
-        on_aie && design.has_matrix_unit() ? add({"matrix", EngineKind::matrix}) : indices.matrix;
-    if (!one_array && design.recipe.online_hadamard)
-        indices.hadamard = add({"hadamard", EngineKind::hadamard});
+    if (design.recipe.online_hadamard) {
+        indices.hadamard =
+            one_array ? indices.linear[LinearEngine::pl] : add({"hadamard", EngineKind::hadamard});
+    }
     return indices;
 }
 
 struct Layout {
     MemoryLayout block;
     std::int64_t embedding = 0;  // row after row, for look-ups
-    std::int64_t lm_head = 0;    // the same matrix, in the order of the weight tiles
+    // By LinearEngine: the same matrix, in the order of the weight tiles.
+    std::array<std::int64_t, linear_engine_count> lm_head{};
     std::int64_t end = 0;
 };
 
+// What an engine multiplies by.
+struct LinearWeights {
+    std::int64_t block = 0;
+    std::int64_t head = 0;
+    std::int64_t largest_tile = 0;
+};
+
+std::array<LinearWeights, linear_engine_count> linear_weights(const Design& design,
+                                                              const models::OperatorGraph& graph) {
+    std::array<LinearWeights, linear_engine_count> result{};
+    for (const auto& op : graph.operators) {
+        if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;
+        const auto split = split_of(design, op);
+        for (std::size_t i = 0; i < result.size(); ++i) {
+            const auto engine = static_cast<LinearEngine>(i);
+            (op.layer < 0 ? result[i].head : result[i].block) += split.outputs(engine) * op.k;
+            if (split.outputs(engine) == 0 || (op.layer < 0 && !design.workload.lm_head)) continue;
+            result[i].largest_tile =
+                std::max(result[i].largest_tile, tile_weights(design.mapping.tile, op.n, op.k));
+        }
+    }
+    return result;
+}
+
 // Everything on a port lies behind each other: block weights, embedding, lm_head, convolution weights and
 // state, SSM state. Each starts on a new row of the DRAM.
-Layout lay_out(const Design& design) {
+Layout lay_out(const Design& design, const models::OperatorGraph& graph) {
     const auto& network = design.network;
-    const auto inner = network.d_inner();
     Layout layout;
     std::int64_t next = 0;
     const auto place = [&](std::int64_t bytes) {
@@ -53,17 +76,21 @@ Layout lay_out(const Design& design) {
         next += divide_up(bytes, alignment) * alignment;
         return at;
     };
-    const auto weight_bytes = [&](std::int64_t weights) {
-        return stream_bytes(design.memory_ports[design.port_of(Stream::weights)], design.recipe.weights,
-                            weights);
-    };
     auto& block = layout.block;
-    block.weights_stride =
-        weight_bytes(network.in_proj_outputs() * network.d_model + network.d_model * inner);
-    block.weights = place(block.weights_stride * network.layers);
+    const auto weights = linear_weights(design, graph);
+    const auto weight_bytes = [&](std::size_t engine, std::int64_t count) {
+        const auto port = design.weights_port(static_cast<LinearEngine>(engine));
+        return stream_bytes(design.memory_ports[port], design.recipe.weights, count);
+    };
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        block.weights_stride[engine] = weight_bytes(engine, weights[engine].block);
+        block.weights[engine] = place(block.weights_stride[engine] * network.layers);
+    }
     layout.embedding =
         place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
-    layout.lm_head = place(weight_bytes(network.vocabulary * network.d_model));
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        layout.lm_head[engine] = place(weight_bytes(engine, weights[engine].head));
+    }
     const auto convolution =
         divide_up(Mamba2Schedule::padded_bytes(design, Stream::convolution, design.recipe.convolution,
                                                network.convolution_channels() * network.convolution_width),
@@ -94,32 +121,15 @@ void check_memory(const Design& design, const Layout& layout) {
     }
 }
 
-// Chunks that the weight buffer holds. Double buffering loads the next tile while one is being used.
-std::int64_t weight_slots(const Design& design) {
-    const auto& network = design.network;
-    const auto chunk =
-        WeightChunk::of(design.memory_ports[design.port_of(Stream::weights)], design.recipe.weights);
-    const auto& tile = design.mapping.tile;
-    std::int64_t touched = 0;
-    touched = std::max(chunks_touched(chunk, tile_weights(tile, network.in_proj_outputs(), network.d_model)),
-                       chunks_touched(chunk, tile_weights(tile, network.d_model, network.d_inner())));
-    if (design.workload.lm_head) {
-        touched =
-            std::max(touched, chunks_touched(chunk, tile_weights(tile, network.vocabulary, network.d_model)));
+std::array<std::int64_t, linear_engine_count> weight_slots(const Design& design,
+                                                           const models::OperatorGraph& graph) {
+    std::vector<WeightNeed> needs;
+    const auto weights = linear_weights(design, graph);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        if (weights[i].largest_tile == 0) continue;
+        needs.push_back({static_cast<LinearEngine>(i), design.recipe.weights, weights[i].largest_tile});
     }
-    const auto wanted = touched * (design.mapping.double_buffer ? 2 : 1);
-    const auto& bytes = design.buffer(Buffer::weights).bytes;
-    if (!bytes) return wanted;
-    const auto slots = *bytes / chunk.stored_bytes;
-    if (slots < wanted) {
-        throw MappingError("/buffers/weights/bytes",
-                           "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
-                               (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " +
-                               std::to_string(touched) + " bursts",
-                           "at least " + std::to_string(wanted * chunk.stored_bytes) +
-                               " bytes, a smaller tile, or no double buffering");
-    }
-    return slots;
+    return weight_buffer_slots(design, needs);
 }
 
 // A tile of a few weights would make a program of millions of instructions.
@@ -187,7 +197,8 @@ void embedding_section(const Design& design, const models::OperatorGraph& graph,
 }
 
 void head_section(const Design& design, const models::OperatorGraph& graph, const EngineIndices& engines,
-                  const Layout& layout, std::int64_t slots, ProgramBuilder& builder) {
+                  const Layout& layout, const std::array<std::int64_t, linear_engine_count>& slots,
+                  ProgramBuilder& builder) {
     const auto count = graph.operators.size();
     builder.begin_section("head", 1, {graph.operators[count - 2], graph.operators[count - 1]},
                           design.mapping.unroll == Unroll::none);
@@ -200,10 +211,13 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     norm.n = static_cast<std::uint32_t>(head.k);
     norm.k = 1;
     const auto normed = builder.emit(engines.vector, norm, {});
-    const auto port = design.port_of(Stream::weights);
-    WeightStream weights(design.memory_ports[port], design.mapping.double_buffer, builder, engines.dma[port],
-                         engines.matrix, slots);
-    weights.begin_pass({design.recipe.weights, head.n * head.k, layout.lm_head});
+    const auto split = split_of(design, head);
+    LinearStreams weights(design, builder, engines.linear, engines.dma, slots);
+    for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+        if (split.outputs(engine) == 0) continue;
+        weights[engine].begin_pass({design.recipe.weights, split.outputs(engine) * head.k,
+                                    layout.lm_head[static_cast<std::size_t>(engine)]});
+    }
     const auto& tile = design.mapping.tile;
     const auto rows = std::min(tile.outputs, head.n);
     const auto columns = std::min(tile.inputs.value_or(head.k), head.k);
@@ -219,7 +233,7 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     const auto inner_end = k_outside_n ? head.n : head.k;
     const auto outer_step = k_outside_n ? columns : rows;
     const auto inner_step = k_outside_n ? rows : columns;
-    bool first = true;
+    std::vector<InstructionRef> last;  // of each engine, the latest at the end
     for (std::int64_t outer = 0; outer < outer_end; outer += outer_step) {
         for (std::int64_t inner = 0; inner < inner_end; inner += inner_step) {
             const auto n = k_outside_n ? inner : outer;
@@ -228,16 +242,20 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
             work.k0 = static_cast<std::uint32_t>(k);
             work.n = static_cast<std::uint32_t>(std::min(rows, head.n - n));
             work.k = static_cast<std::uint32_t>(std::min(columns, head.k - k));
+            const auto engine = split.engine_of(n);
             std::vector<InstructionRef> data;
-            if (first) data.push_back(normed);
-            first = false;
-            data.push_back(weights.require(static_cast<std::int64_t>(work.n) * work.k, work.label));
-            weights.used_by(builder.emit(engines.matrix, work, data));
+            // The engine's first tile.
+            const auto before =
+                std::erase_if(last, [&](const auto& ref) { return ref.engine == engines.linear[engine]; });
+            if (before == 0) data.push_back(normed);
+            data.push_back(weights[engine].require(static_cast<std::int64_t>(work.n) * work.k, work.label));
+            last.push_back(builder.emit(engines.linear[engine], work, data));
+            weights[engine].used_by(last.back());
         }
     }
     weights.close(false);
     builder.hold(Buffer::activations, models::stored_bytes(design.recipe.activations, head.k), normed,
-                 builder.last(engines.matrix));
+                 join(builder, last));
     builder.end_section();
 }
 
@@ -284,10 +302,10 @@ TileProgram build_program(const Design& design, const models::OperatorGraph& gra
     }
     TileProgram program;
     const auto engines = add_engines(design, program);
-    const auto layout = lay_out(design);
+    const auto layout = lay_out(design, graph);
     check_memory(design, layout);
     check_tile_count(design);
-    const auto slots = weight_slots(design);
+    const auto slots = weight_slots(design, graph);
     ProgramBuilder builder(program);
     if (design.workload.lm_head) embedding_section(design, graph, engines, layout, builder);
     std::vector<models::Operator> block;

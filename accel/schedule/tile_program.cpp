@@ -75,6 +75,10 @@ const char* to_string(Traffic traffic) {
             return "weights";
         case Traffic::weights_again:
             return "weights_again";
+        case Traffic::aie_weights:
+            return "aie_weights";
+        case Traffic::aie_weights_again:
+            return "aie_weights_again";
         case Traffic::convolution_weights:
             return "convolution_weights";
         case Traffic::convolution_state:
@@ -87,6 +91,19 @@ const char* to_string(Traffic traffic) {
             return "activations";
     }
     return "unknown";
+}
+
+Traffic weight_traffic(LinearEngine engine, bool again) {
+    if (engine == LinearEngine::aie) return again ? Traffic::aie_weights_again : Traffic::aie_weights;
+    return again ? Traffic::weights_again : Traffic::weights;
+}
+
+bool is_weights_of(Traffic traffic, LinearEngine engine) {
+    return traffic == weight_traffic(engine, false) || traffic == weight_traffic(engine, true);
+}
+
+bool is_weights(Traffic traffic) {
+    return is_weights_of(traffic, LinearEngine::pl) || is_weights_of(traffic, LinearEngine::aie);
 }
 
 std::int64_t TileProgram::instructions() const {

@@ -66,14 +66,21 @@ const char* to_string(Opcode opcode);
 enum class Traffic : std::uint8_t {
     weights,
     weights_again,
+    aie_weights,  // that AI Engines multiply by
+    aie_weights_again,
     convolution_weights,
     convolution_state,
     ssm_state,
     kv_cache,
     activations  // inputs and outputs of a step
 };
-inline constexpr int traffic_count = 7;
+inline constexpr int traffic_count = 9;
 const char* to_string(Traffic traffic);
+
+// Weights for an engine; `again`: that have been read before in the same step.
+Traffic weight_traffic(LinearEngine engine, bool again);
+bool is_weights(Traffic traffic);
+bool is_weights_of(Traffic traffic, LinearEngine engine);
 
 // An instruction must wait until instruction `index` of `engine` has completed.
 struct Wait {

@@ -31,7 +31,7 @@ void VarSchedule::attention() {
             }
             load_cache(g);
             qkv_tiles(groups_[index(g)]);
-            if (g == count - 1) release_input(qkv_linear, 0, chunks_.size());
+            if (g == count - 1) release_input(qkv_linear, 0, chunks_.size(), false);
             normalise(groups_[index(g)]);
             quantize_cache(groups_[index(g)]);
             attend(g);
@@ -40,7 +40,7 @@ void VarSchedule::attention() {
         return;
     }
     for (auto& group : groups_) qkv_tiles(group);
-    release_input(qkv_linear, 0, chunks_.size());
+    release_input(qkv_linear, 0, chunks_.size(), false);
     begin_operator();
     for (auto& group : groups_) normalise(group);
     begin_operator();

@@ -2,7 +2,9 @@
 #include "accel/schedule/var_layout.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -68,6 +70,22 @@ std::int64_t block_vector_elements(const models::VarConfig& network) {
     return 3 * network.width + network.width + network.hidden() + network.width + network.heads;
 }
 
+std::vector<models::Operator> var_linear_operators(const Design& design) {
+    const auto& network = design.var->network;
+    const auto c = network.width;
+    const std::array<std::int64_t, var_linear_count> outputs = {3 * c, c, network.hidden(), c};
+    const auto operands = linear_operands(design);
+    std::vector<models::Operator> operators;
+    for (std::size_t i = 0; i < var_linear_count; ++i) {
+        models::Operator op;
+        op.name = var_linear_names[i];
+        op.n = outputs[i];
+        op.k = operands[i].inputs;
+        operators.push_back(std::move(op));
+    }
+    return operators;
+}
+
 VarLayout lay_out_var(const Design& design) {
     const auto& var = *design.var;
     const auto& network = var.network;
@@ -77,15 +95,20 @@ VarLayout lay_out_var(const Design& design) {
     VarLayout layout;
 
     Allocator weights(region_alignment);
-    Allocator in_block(piece_alignment);
-    const std::array<std::int64_t, var_linear_count> outputs = {3 * c, c, network.hidden(), c};
-    for (std::size_t i = 0; i < var_linear_count; ++i) {
-        layout.linear[i] =
-            in_block.place(stream_bytes(port, operands[i].weights, outputs[i] * operands[i].inputs));
+    const auto operators = var_linear_operators(design);
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        const auto kind = static_cast<LinearEngine>(engine);
+        const auto& carrier = design.memory_ports[design.weights_port(kind)];
+        Allocator in_block(piece_alignment);
+        for (std::size_t i = 0; i < var_linear_count; ++i) {
+            const auto outputs = split_of(design, operators[i]).outputs(kind);
+            layout.linear[engine][i] =
+                in_block.place(stream_bytes(carrier, operands[i].weights, outputs * operands[i].inputs));
+        }
+        layout.linear_stride[engine] = in_block.end();
+        const auto first = weights.place(layout.linear_stride[engine] * network.depth);
+        for (auto& address : layout.linear[engine]) address += first;
     }
-    layout.linear_stride = in_block.end();
-    const auto first = weights.place(layout.linear_stride * network.depth);
-    for (auto& address : layout.linear) address += first;
     const auto plain = [&](std::int64_t elements) {
         return stream_bytes(port, unquantized_weights(), elements);
     };
@@ -99,10 +122,13 @@ VarLayout lay_out_var(const Design& design) {
     Allocator state(region_alignment);
     // Both regions may lie in the same channels, behind one port or two.
     const auto& other = design.memory_ports[design.port_of(Stream::state)];
-    const bool apart = port.memory != other.memory ||
-                       port.first_channel + port.channels <= other.first_channel ||
-                       other.first_channel + other.channels <= port.first_channel;
-    if (!apart) state.place(layout.weights_end);
+    const auto apart = [&](const MemoryPort& one) {
+        return one.memory != other.memory || one.first_channel + one.channels <= other.first_channel ||
+               other.first_channel + other.channels <= one.first_channel;
+    };
+    if (!apart(port) || !apart(design.memory_ports[design.weights_port(LinearEngine::aie)])) {
+        state.place(layout.weights_end);
+    }
     Allocator in_cache(piece_alignment);
     const auto format = kv_format(var);
     const auto heads = heads_per_tile(design);

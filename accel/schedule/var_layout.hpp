@@ -32,8 +32,9 @@ TransferSize transfer_size(const models::Quantization& format, std::int64_t elem
 // Bytes from the start of the port that carries them: weights, or everything else ("state"). What repeats
 // with every block has a stride.
 struct VarLayout {
-    std::array<std::int64_t, var_linear_count> linear{};  // of the first block
-    std::int64_t linear_stride = 0;
+    // Linear layers by LinearEngine: of the first block, and from block to block.
+    std::array<std::array<std::int64_t, var_linear_count>, linear_engine_count> linear{};
+    std::array<std::int64_t, linear_engine_count> linear_stride{};
     std::int64_t adaln = 0;  // weights of the first block
     std::int64_t adaln_stride = 0;
     std::int64_t head_adaln = 0;
@@ -56,6 +57,9 @@ struct VarLayout {
 };
 
 VarLayout lay_out_var(const Design& design);
+
+// The classes of linear layers as operators of one row: what their weights are cut into.
+std::vector<models::Operator> var_linear_operators(const Design& design);
 
 // Heads whose queries, keys and values a tile of qkv makes, and how many such groups there are.
 std::int64_t heads_per_tile(const Design& design);

@@ -25,8 +25,7 @@ VarEngineIndices add_var_engines(const Design& design, TileProgram& program) {
     VarEngineIndices indices;
     indices.dma = add_dma_engines(design, program);
     const auto add = [&](EngineDescription engine) { return program.add_engine(std::move(engine)); };
-    indices.matrix =
-        design.linear_on_aie() ? add({"aie", EngineKind::aie}) : add({"matrix", EngineKind::matrix});
+    indices.linear = add_linear_engines(design, program);
     indices.quantizer = add({"quantizer", EngineKind::quantizer});
     indices.hadamard = indices.quantizer;
     if (design.hadamard.points_per_cycle > 0) indices.hadamard = add({"hadamard", EngineKind::hadamard});

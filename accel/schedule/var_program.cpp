@@ -14,31 +14,24 @@ namespace tilewright::accel {
 
 namespace {
 
-// Weight tiles that must fit the weight buffer at once, in bursts of the largest kind.
-std::int64_t weight_slots(const Design& design) {
+// Weight tiles that must fit the weight buffer at once, by engine, in bursts of the largest kind. The
+// attention unit's come as the matrix unit's do.
+std::array<std::int64_t, linear_engine_count> weight_slots(const Design& design) {
     const auto& var = *design.var;
-    const auto& port = design.memory_ports[design.port_of(Stream::weights)];
-    std::int64_t touched = 0;
-    std::int64_t burst = 1;
-    const auto consider = [&](const models::Quantization& format, std::int64_t inputs) {
-        const auto chunk = WeightChunk::of(port, format);
-        touched = std::max(touched, chunks_touched(chunk, design.mapping.tile.outputs * inputs));
-        burst = std::max(burst, chunk.stored_bytes);
+    std::vector<WeightNeed> needs;
+    const auto consider = [&](LinearEngine engine, const models::Quantization& format, std::int64_t inputs) {
+        needs.push_back({engine, format, design.mapping.tile.outputs * inputs});
     };
-    for (const auto& layer : linear_operands(design)) consider(layer.weights, layer.inputs);
-    if (var.adaln || var.ends) consider(unquantized_weights(), var.network.width);
-    const auto wanted = touched * (design.mapping.double_buffer ? 2 : 1);
-    const auto& bytes = design.buffer(Buffer::weights).bytes;
-    if (!bytes) return wanted;
-    if (*bytes / burst < wanted) {
-        throw MappingError(
-            "/buffers/weights/bytes",
-            "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
-                (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " + std::to_string(touched) +
-                " bursts",
-            "at least " + std::to_string(wanted * burst) + " bytes, a smaller tile, or no double buffering");
+    const auto operators = var_linear_operators(design);
+    const auto layers = linear_operands(design);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const auto split = split_of(design, operators[i]);
+        for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+            if (split.outputs(engine) > 0) consider(engine, layers[i].weights, layers[i].inputs);
+        }
     }
-    return *bytes / burst;
+    if (var.adaln || var.ends) consider(LinearEngine::pl, unquantized_weights(), var.network.width);
+    return weight_buffer_slots(design, needs);
 }
 
 void check_memory(const Design& design, const VarLayout& layout) {
@@ -137,7 +130,8 @@ class VarProgram {
         const auto op = builder_.operators()[op_index];
         const auto port = design_.port_of(Stream::weights);
         WeightStream weights(design_.memory_ports[port], design_.mapping.double_buffer, builder_,
-                             engines_.dma[port], engines_.attention, slots_);
+                             engines_.dma[port], engines_.attention,
+                             slots_[static_cast<std::size_t>(LinearEngine::pl)]);
         weights.begin_pass({unquantized_weights(), op.n * op.k, address, stride});
         std::pair<InstructionRef, InstructionRef> products;
         std::deque<InstructionRef> freed;
@@ -169,7 +163,7 @@ class VarProgram {
     ProgramBuilder builder_;
     VarEngineIndices engines_;
     VarLayout layout_;
-    std::int64_t slots_;
+    std::array<std::int64_t, linear_engine_count> slots_;
 };
 
 // AdaLN of all blocks and of the head, from the class alone.

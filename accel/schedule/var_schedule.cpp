@@ -22,15 +22,15 @@ constexpr const char* linear_labels[] = {"qkv", "proj", "fc1", "fc2"};
 }  // namespace
 
 VarSchedule::VarSchedule(const Design& design, ProgramBuilder& builder, const VarEngineIndices& engines,
-                         const VarLayout& layout, std::int64_t weight_slots, std::size_t scale)
+                         const VarLayout& layout,
+                         const std::array<std::int64_t, linear_engine_count>& weight_slots, std::size_t scale)
     : design_(design),
       var_(*design.var),
       builder_(builder),
       engines_(engines),
       layout_(layout),
       operands_(linear_operands(design)),
-      weights_(design.memory_ports[design.port_of(Stream::weights)], design.mapping.double_buffer, builder,
-               engines.dma[design.port_of(Stream::weights)], engines.matrix, weight_slots),
+      weights_(design, builder, engines.linear, engines.dma, weight_slots),
       scale_(scale),
       tokens_(var_.network.scale_tokens(scale)),
       batch_(var_.step.batch()),
@@ -46,6 +46,7 @@ VarSchedule::VarSchedule(const Design& design, ProgramBuilder& builder, const Va
         chunks_.push_back({row, std::min(var_.tile_tokens, rows - row)});
     }
     for (auto& ready : input_ready_) ready.resize(chunks_.size());
+    for (const auto& op : var_linear_operators(design)) splits_.push_back(split_of(design, op));
     const auto columns = heads_per_tile(design) * dim_;
     projection_streams_ =
         streams_columns(proj_linear, columns) && streams_columns(proj_linear, width_ % columns);
@@ -67,8 +68,9 @@ InstructionRef VarSchedule::emit(std::uint16_t engine, const Work& work, std::ve
         data.insert(data.end(), barrier_.begin(), barrier_.end());
         barrier_passed_[engine] = true;
     }
-    const bool in_matrix_unit =
-        engine == engines_.matrix || engine == engines_.quantizer || engine == engines_.hadamard;
+    const auto& linear = engines_.linear.indices;
+    const bool in_matrix_unit = std::find(linear.begin(), linear.end(), engine) != linear.end() ||
+                                engine == engines_.quantizer || engine == engines_.hadamard;
     if (in_matrix_unit && !var_.pipeline.matrix && matrix_chain_) data.push_back(*matrix_chain_);
     const auto ref = builder_.emit(engine, instruction, data, space);
     if (in_matrix_unit) matrix_chain_ = ref;
@@ -92,14 +94,14 @@ InstructionRef VarSchedule::transfer(Opcode opcode, Traffic traffic, std::int64_
 
 void VarSchedule::begin_operator() {
     if (var_.pipeline.operators) return;
-    barrier_.clear();
-    std::uint16_t engines = 0;
-    for (const auto engine : {engines_.matrix, engines_.quantizer, engines_.hadamard, engines_.attention,
-                              engines_.softmax, engines_.vector}) {
+    barrier_ = engines_.linear.last(builder_);
+    for (const auto engine :
+         {engines_.quantizer, engines_.hadamard, engines_.attention, engines_.softmax, engines_.vector}) {
         barrier_.push_back(builder_.last(engine));
-        engines = std::max(engines, engine);
     }
-    barrier_passed_.assign(std::size_t{engines} + 1, false);
+    std::size_t engines = 0;
+    for (const auto& ref : barrier_) engines = std::max<std::size_t>(engines, ref.engine);
+    barrier_passed_.assign(engines + 1, false);
 }
 
 // AdaLN's six vectors of every image, biases and query factors.
@@ -182,33 +184,43 @@ bool VarSchedule::streams_columns(VarLinear linear, std::int64_t columns) const 
 
 void VarSchedule::begin_linear(VarLinear linear, bool again) {
     const auto& layer = operands_[linear];
-    const auto outputs = builder_.operators()[operator_index_.at(var_linear_names[linear])].n;
-    weights_.begin_pass(
-        {layer.weights, outputs * layer.inputs, layout_.linear[linear], layout_.linear_stride, again});
+    for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+        const auto outputs = splits_[linear].outputs(engine);
+        if (outputs == 0) continue;
+        const auto index = static_cast<std::size_t>(engine);
+        weights_[engine].begin_pass({layer.weights, outputs * layer.inputs, layout_.linear[index][linear],
+                                     layout_.linear_stride[index], again});
+    }
+    last_products_.clear();
 }
 
 void VarSchedule::tile(VarLinear linear, std::int64_t n0, std::int64_t n, std::size_t first, std::size_t end,
                        const std::vector<InstructionRef>& space, const EachProduct& each) {
     const auto inputs = operands_[linear].inputs;
     const auto* label = linear_labels[linear];
-    const auto loaded = weights_.require(n * inputs, builder_.label(label));
+    const auto kind = splits_[linear].engine_of(n0);
+    const auto engine = engines_.linear[kind];
+    const auto loaded = weights_[kind].require(n * inputs, builder_.label(label));
     InstructionRef product{};
     for (auto c = first; c < end; ++c) {
-        product = emit(engines_.matrix,
-                       {Opcode::matmul, var_linear_names[linear], 1, chunks_[c], n0, n, inputs, label},
-                       {loaded, input_ready_[linear][c]}, space);
+        product =
+            emit(engine, {Opcode::matmul, var_linear_names[linear], 1, chunks_[c], n0, n, inputs, label},
+                 {loaded, input_ready_[linear][c]}, space);
         each(c, product);
     }
-    weights_.used_by(product);
+    weights_[kind].used_by(product);
+    std::erase_if(last_products_, [&](const auto& ref) { return ref.engine == engine; });
+    last_products_.push_back(product);
 }
 
-void VarSchedule::release_input(VarLinear linear, std::size_t first, std::size_t end) {
+void VarSchedule::release_input(VarLinear linear, std::size_t first, std::size_t end, bool users) {
     const auto rows = chunks_[end - 1].begin + chunks_[end - 1].size - chunks_[first].begin;
     const auto& layer = operands_[linear];
     const auto scales = models::scale_bits(layer.activations, layer.inputs) * (layer.dual ? 2 : 1);
     const auto bits = models::value_bits(layer.activations, layer.inputs) + scales;
-    builder_.hold(Buffer::activations, divide_up(rows * bits, 8), *first_input_[linear],
-                  builder_.last(engines_.matrix));
+    const auto end_of_use =
+        users && last_products_.size() > 1 ? builder_.last(engines_.vector) : join(builder_, last_products_);
+    builder_.hold(Buffer::activations, divide_up(rows * bits, 8), *first_input_[linear], end_of_use);
     first_input_[linear].reset();
 }
 
@@ -247,7 +259,7 @@ void VarSchedule::linear_into_residual(VarLinear linear, const char* gamma, std:
             }
         });
     }
-    release_input(linear, first, end);
+    release_input(linear, first, end, var_.pipeline.operators);
     if (var_.pipeline.operators) return;
     begin_operator();
     for (const auto& product : products) add(product);
@@ -310,7 +322,7 @@ void VarSchedule::feed_forward(std::size_t first, std::size_t end, bool again) {
         });
     }
     while (!waiting.empty()) round_next();
-    release_input(fc1_linear, first, end);
+    release_input(fc1_linear, first, end, var_.pipeline.operators);
     if (!var_.pipeline.operators) {
         begin_operator();
         for (const auto& product : products) activate(product);

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/var_layout.hpp"
 #include "accel/schedule/weight_stream.hpp"
@@ -24,7 +25,7 @@ namespace tilewright::accel {
 
 // Indices of the engines in TileProgram::engines.
 struct VarEngineIndices {
-    std::uint16_t matrix = 0;  // of the quantized linear layers: the matrix unit or the AI Engines
+    LinearEngines linear;  // of the quantized linear layers
     std::uint16_t quantizer = 0;
     std::uint16_t hadamard = 0;
     std::uint16_t attention = 0;
@@ -49,7 +50,8 @@ class VarSchedule {
   public:
     // All must outlive it; the builder has a section open whose operators are those of the block.
     VarSchedule(const Design& design, ProgramBuilder& builder, const VarEngineIndices& engines,
-                const VarLayout& layout, std::int64_t weight_slots, std::size_t scale);
+                const VarLayout& layout, const std::array<std::int64_t, linear_engine_count>& weight_slots,
+                std::size_t scale);
 
     void emit();
 
@@ -120,8 +122,9 @@ class VarSchedule {
     // One weight tile against chunks [first, end). `space`: a product may not start before the ref it names.
     void tile(VarLinear linear, std::int64_t n0, std::int64_t n, std::size_t first, std::size_t end,
               const std::vector<InstructionRef>& space, const EachProduct& each);
-    // The input of a linear layer has been used up to its last product.
-    void release_input(VarLinear linear, std::size_t first, std::size_t end);
+    // The input of a linear layer has been used up to its last product; or, where `users` says so, what the
+    // vector unit makes of all its products has been emitted.
+    void release_input(VarLinear linear, std::size_t first, std::size_t end, bool users);
     void linear_into_residual(VarLinear linear, const char* gamma, std::size_t first, std::size_t end);
 
     // Attention (var_attention_schedule.cpp).
@@ -146,7 +149,8 @@ class VarSchedule {
     const VarEngineIndices& engines_;
     const VarLayout& layout_;
     const std::vector<LinearOperands> operands_;
-    WeightStream weights_;
+    LinearStreams weights_;
+    std::vector<LinearSplit> splits_;  // by linear layer
     std::map<std::string, std::uint32_t> operator_index_;
 
     std::size_t scale_;
@@ -160,6 +164,7 @@ class VarSchedule {
     std::vector<InstructionRef> barrier_;
     std::vector<bool> barrier_passed_;            // by engine
     std::optional<InstructionRef> matrix_chain_;  // without pipelining inside the matrix unit
+    std::vector<InstructionRef> last_products_;   // of the layer, on each engine; the latest at the end
     InstructionRef first_vectors_load_{};
     InstructionRef last_vectors_load_{};
     InstructionRef first_norm_{};

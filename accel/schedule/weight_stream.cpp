@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "accel/schedule/schedule.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -50,14 +51,52 @@ std::int64_t chunks_touched(const WeightChunk& chunk, std::int64_t weights) {
     return divide_up(weights - 1, chunk.weights) + 1;
 }
 
+std::array<std::int64_t, linear_engine_count> weight_buffer_slots(const Design& design,
+                                                                  const std::vector<WeightNeed>& needs) {
+    std::array<std::int64_t, linear_engine_count> touched{};
+    std::array<std::int64_t, linear_engine_count> slot_bytes{};
+    for (const auto& [engine, format, weights] : needs) {
+        const auto i = static_cast<std::size_t>(engine);
+        const auto chunk = WeightChunk::of(design.memory_ports[design.weights_port(engine)], format);
+        touched[i] = std::max(touched[i], chunks_touched(chunk, weights));
+        slot_bytes[i] = std::max(slot_bytes[i], chunk.stored_bytes);
+    }
+    auto slots = touched;
+    std::int64_t wanted = 0;  // bytes
+    std::int64_t bursts = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (design.mapping.double_buffer) slots[i] *= 2;
+        wanted += slots[i] * slot_bytes[i];
+        bursts += touched[i];
+    }
+    const auto& bytes = design.buffer(Buffer::weights).bytes;
+    if (!bytes) return slots;
+    if (*bytes < wanted) {
+        throw MappingError(
+            "/buffers/weights/bytes",
+            "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
+                (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " + std::to_string(bursts) +
+                " bursts",
+            "at least " + std::to_string(wanted) + " bytes, a smaller tile, or no double buffering");
+    }
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (slots[i] == 0) continue;
+        const auto part = static_cast<double>(slots[i] * slot_bytes[i]) / static_cast<double>(wanted);
+        const auto most = static_cast<std::int64_t>(static_cast<double>(*bytes) * part) / slot_bytes[i];
+        slots[i] = std::max(slots[i], most);
+    }
+    return slots;
+}
+
 WeightStream::WeightStream(const MemoryPort& port, bool double_buffer, ProgramBuilder& builder,
-                           std::uint16_t dma, std::uint16_t matrix, std::int64_t slots)
+                           std::uint16_t dma, std::uint16_t matrix, std::int64_t slots, LinearEngine kind)
     : port_(port),
       double_buffer_(double_buffer),
       builder_(builder),
       dma_(dma),
       matrix_(matrix),
-      slots_(static_cast<std::size_t>(slots)) {}
+      slots_(static_cast<std::size_t>(slots)),
+      kind_(kind) {}
 
 void WeightStream::begin_pass(const Pass& pass) {
     pass_ = pass;
@@ -72,7 +111,7 @@ void WeightStream::load_next(std::uint16_t label) {
     const auto chunk = left >= full_.weights ? full_ : WeightChunk::of(port_, pass_.format, left);
     Instruction load;
     load.opcode = Opcode::load;
-    load.traffic = pass_.again ? Traffic::weights_again : Traffic::weights;
+    load.traffic = weight_traffic(kind_, pass_.again);
     load.label = label;
     load.address = address_;
     load.address_stride = pass_.repeat_stride;
@@ -123,6 +162,49 @@ void WeightStream::close(bool repeated) {
     }
     if (repeated && !double_buffer_ && count > 0) {
         builder_.wait_for_space(chunks_[0].load, {matrix_, -1});
+    }
+}
+
+std::vector<InstructionRef> LinearEngines::last(const ProgramBuilder& builder) const {
+    std::vector<InstructionRef> refs;
+    for (const auto& index : indices) {
+        if (index) refs.push_back(builder.last(*index));
+    }
+    return refs;
+}
+
+LinearEngines add_linear_engines(const Design& design, TileProgram& program) {
+    LinearEngines engines;
+    const auto add = [&](LinearEngine engine, const char* name, EngineKind kind) {
+        engines.indices[static_cast<std::size_t>(engine)] = program.add_engine({name, kind});
+    };
+    if (design.uses_aie()) add(LinearEngine::aie, "aie", EngineKind::aie);
+    if (design.has_matrix_unit()) add(LinearEngine::pl, "matrix", EngineKind::matrix);
+    return engines;
+}
+
+InstructionRef join(ProgramBuilder& builder, const std::vector<InstructionRef>& order) {
+    for (const auto& ref : order) {
+        if (ref.engine != order.back().engine) builder.wait_for_data(order.back(), ref);
+    }
+    return order.back();
+}
+
+LinearStreams::LinearStreams(const Design& design, ProgramBuilder& builder, const LinearEngines& engines,
+                             const std::vector<std::uint16_t>& dma,
+                             const std::array<std::int64_t, linear_engine_count>& slots) {
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        const auto kind = static_cast<LinearEngine>(i);
+        if (!engines.indices[i]) continue;
+        const auto port = design.weights_port(kind);
+        streams_[i].emplace(design.memory_ports[port], design.mapping.double_buffer, builder, dma[port],
+                            *engines.indices[i], slots[i], kind);
+    }
+}
+
+void LinearStreams::close(bool repeated) {
+    for (auto& stream : streams_) {
+        if (stream) stream->close(repeated);
     }
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weights of a section as one contiguous stream of bursts, in the order in which the matrix unit uses
-// them.
+// The weights of a section as one contiguous stream of bursts for every engine that multiplies, in the order
+// in which it uses them.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "accel/schedule/program_builder.hpp"
@@ -31,14 +33,26 @@ std::int64_t stream_bytes(const MemoryPort& port, const models::Quantization& fo
 // Chunks that a run of `weights` consecutive weights can touch, wherever it begins.
 std::int64_t chunks_touched(const WeightChunk& chunk, std::int64_t weights);
 
+// A tile of weights that an engine must have in the weight buffer at once.
+struct WeightNeed {
+    LinearEngine engine = LinearEngine::pl;
+    models::Quantization format;
+    std::int64_t weights = 0;
+};
+// Chunks that the weight buffer holds for each engine: of those that its tiles touch, the largest number and
+// the largest size, twice with double buffering. A buffer of a given size is divided in proportion; throws
+// MappingError when it is too small.
+std::array<std::int64_t, linear_engine_count> weight_buffer_slots(const Design& design,
+                                                                  const std::vector<WeightNeed>& needs);
+
 // Emits the loads of a section just before the tiles that need them, and makes each load wait until the
 // buffer has room. Chunks live in the weight buffer until the tile that uses their last weight has completed.
 class WeightStream {
   public:
-    // `slots`: chunks that fit the buffer; `matrix`: the engine that multiplies by the weights. The port
-    // must outlive the stream.
+    // `slots`: chunks that fit the buffer; `matrix`: the engine that multiplies by the weights, of that kind.
+    // The port must outlive the stream.
     WeightStream(const MemoryPort& port, bool double_buffer, ProgramBuilder& builder, std::uint16_t dma,
-                 std::uint16_t matrix, std::int64_t slots);
+                 std::uint16_t matrix, std::int64_t slots, LinearEngine kind = LinearEngine::pl);
 
     // A run through weights that lie one behind the other in memory.
     struct Pass {
@@ -78,6 +92,7 @@ class WeightStream {
     std::uint16_t dma_;
     std::uint16_t matrix_;
     std::size_t slots_;
+    LinearEngine kind_;
 
     Pass pass_;
     WeightChunk full_;  // of the pass
@@ -89,6 +104,46 @@ class WeightStream {
     std::vector<Chunk> chunks_;
     InstructionRef previous_tile_{};
     bool has_previous_tile_ = false;
+};
+
+// By LinearEngine: something that each of the engines of linear layers has. Absent: the design has no such
+// engine.
+template <typename T>
+using ByLinearEngine = std::array<std::optional<T>, linear_engine_count>;
+
+// Where the engines of linear layers stand in TileProgram::engines.
+struct LinearEngines {
+    ByLinearEngine<std::uint16_t> indices;
+
+    std::uint16_t operator[](LinearEngine engine) const {
+        return indices[static_cast<std::size_t>(engine)].value();
+    }
+    // The last instruction of each so far.
+    std::vector<InstructionRef> last(const ProgramBuilder& builder) const;
+};
+// Adds those that a design has.
+LinearEngines add_linear_engines(const Design& design, TileProgram& program);
+
+// The last instruction of a layer as one that completes after all of it: where two engines share the layer,
+// the one that comes last in `order` waits for the other.
+InstructionRef join(ProgramBuilder& builder, const std::vector<InstructionRef>& order);
+
+// A stream for each engine of linear layers.
+class LinearStreams {
+  public:
+    // `dma`: DMA engines by memory port; `slots`: chunks that the weight buffer holds, by engine.
+    LinearStreams(const Design& design, ProgramBuilder& builder, const LinearEngines& engines,
+                  const std::vector<std::uint16_t>& dma,
+                  const std::array<std::int64_t, linear_engine_count>& slots);
+
+    WeightStream& operator[](LinearEngine engine) {
+        return streams_[static_cast<std::size_t>(engine)].value();
+    }
+    // Of all of them.
+    void close(bool repeated);
+
+  private:
+    ByLinearEngine<WeightStream> streams_;
 };
 
 }  // namespace tilewright::accel

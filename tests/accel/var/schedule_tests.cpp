@@ -121,7 +121,7 @@ TEST_CASE("weights, cache and vectors of a VAR step do not overlap in memory") {
         const auto design = design_document(name).parse();
         const auto layout = lay_out_var(design);
         // Two ports, one memory: everything else begins behind the weights.
-        CHECK(layout.linear[0] == 0);
+        CHECK(layout.linear[0][0] == 0);
         for (const auto piece : layout.cache_piece) CHECK(piece >= layout.weights_end);
         CHECK(layout.modulation >= layout.cache_piece.front() + 30 * layout.cache_stride);
         CHECK(layout.state_end < design.device.memories.at("ddr4").dram.organization.channel_bytes);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/linear_split.hpp"
+
+#include <algorithm>
+
+#include "accel/schedule/mamba2_order.hpp"
+#include "accel/schedule/var_layout.hpp"
+
+namespace tilewright::accel {
+
+LinearSplit::LinearSplit(const std::vector<OutputTile>& tiles, double aie_share) {
+    double wanted = 0;  // outputs of AI Engines so far, were tiles divisible
+    for (const auto& [begin, size] : tiles) {
+        wanted += aie_share * static_cast<double>(size);
+        const auto missing = wanted - static_cast<double>(outputs(LinearEngine::aie));
+        const auto engine = missing >= 0.5 * static_cast<double>(size) ? LinearEngine::aie : LinearEngine::pl;
+        outputs_[static_cast<std::size_t>(engine)] += size;
+        if (engine == LinearEngine::aie) on_aie_.push_back(begin);
+    }
+    std::sort(on_aie_.begin(), on_aie_.end());
+}
+
+LinearEngine LinearSplit::engine_of(std::int64_t begin) const {
+    return std::binary_search(on_aie_.begin(), on_aie_.end(), begin) ? LinearEngine::aie : LinearEngine::pl;
+}
+
+std::string linear_layer_name(const Design& design, const std::string& operator_name) {
+    if (design.var) {
+        const auto layers = linear_operands(design);
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            if (operator_name.ends_with(var_linear_names[i])) return layers[i].name;
+        }
+        return {};
+    }
+    for (const auto* name : {"in_proj", "out_proj", "lm_head"}) {
+        if (operator_name.ends_with(name)) return name;
+    }
+    return {};
+}
+
+std::vector<OutputTile> output_tiles(const Design& design, const models::Operator& op) {
+    const auto layer = linear_layer_name(design, op.name);
+    const auto rows = std::min(design.mapping.tile.outputs, op.n);
+    std::vector<OutputTile> tiles;
+    const auto cut = [&](std::int64_t begin, std::int64_t size) {
+        for (auto n = begin; n < begin + size; n += rows) {
+            tiles.push_back({n, std::min(rows, begin + size - n)});
+        }
+    };
+    if (layer == "in_proj") {
+        for (const auto& run : in_proj_order(design))
+            cut(segment_begin(op, run.segment) + run.begin, run.size);
+    } else if (layer == "out_proj") {
+        for (const auto& run : out_proj_order(design)) cut(run.begin, run.size);
+    } else if (layer == "qkv") {  // queries, keys and values of a group of heads
+        const auto dim = design.var->network.head_dim();
+        const auto heads = heads_per_tile(design);
+        for (std::int64_t group = 0; group < head_groups(design); ++group) {
+            const auto first = group * heads;
+            const auto present = std::min(heads, design.var->network.heads - first);
+            for (std::int64_t part = 0; part < 3; ++part) {
+                tiles.push_back({part * design.var->network.width + first * dim, present * dim});
+            }
+        }
+    } else {
+        cut(0, op.n);
+    }
+    return tiles;
+}
+
+LinearSplit split_of(const Design& design, const models::Operator& op) {
+    return {output_tiles(design, op), design.aie_share(linear_layer_name(design, op.name))};
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which engine makes which outputs of a linear layer: the fabric's matrix unit, the AI Engines, or both side
+// by side.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "accel/design/design.hpp"
+#include "models/graph/operator_graph.hpp"
+
+namespace tilewright::accel {
+
+// Outputs [begin, begin + size) of a layer, made with one tile of weights (of several along the inputs).
+struct OutputTile {
+    std::int64_t begin = 0;
+    std::int64_t size = 0;
+};
+
+// Whole tiles of outputs go to either engine, in the order in which they are made, so that at every tile the
+// AI Engines have made their share to within half a tile.
+class LinearSplit {
+  public:
+    // `aie_share`: part of the outputs that AI Engines are to make, 0 to 1.
+    LinearSplit(const std::vector<OutputTile>& tiles, double aie_share);
+
+    // `begin`: of a tile.
+    LinearEngine engine_of(std::int64_t begin) const;
+    std::int64_t outputs(LinearEngine engine) const { return outputs_[static_cast<std::size_t>(engine)]; }
+    bool shared() const { return outputs_[0] > 0 && outputs_[1] > 0; }
+
+  private:
+    std::vector<std::int64_t> on_aie_;  // where their tiles begin, sorted
+    std::array<std::int64_t, linear_engine_count> outputs_{};
+};
+
+// The name by which a design speaks of the layer that an operator is: "in_proj", "out_proj", "lm_head"; of
+// VAR "qkv", "proj", "fc1", "fc2". Empty for other operators.
+std::string linear_layer_name(const Design& design, const std::string& operator_name);
+
+// The tiles of a layer's outputs in the order in which the schedule makes them.
+std::vector<OutputTile> output_tiles(const Design& design, const models::Operator& op);
+
+// As the design wants it.
+LinearSplit split_of(const Design& design, const models::Operator& op);
+
+}  // namespace tilewright::accel

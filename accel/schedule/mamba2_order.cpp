@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/mamba2_order.hpp"
+
+#include <algorithm>
+
+#include "accel/schedule/mamba2_schedule.hpp"
+
+namespace tilewright::accel {
+
+std::vector<OutputRun> in_proj_order(const Design& design) {
+    const auto inner = design.network.d_inner();
+    const auto heads = design.network.heads();
+    const auto shared = design.network.groups * design.network.d_state;
+    const auto group = Mamba2Schedule::group_channels(design);
+    std::vector<OutputRun> runs;
+    const auto x_and_z = [&](std::int64_t begin, std::int64_t end) {
+        for (auto channel = begin; channel < end; channel += group) {
+            const auto size = std::min(group, end - channel);
+            runs.push_back({"x", channel, size});
+            runs.push_back({"z", channel, size});
+        }
+    };
+    switch (design.mapping.operator_order) {
+        case OperatorOrder::naive:
+            runs = {{"z", 0, inner}, {"x", 0, inner}, {"B", 0, shared}, {"C", 0, shared}, {"dt", 0, heads}};
+            break;
+        case OperatorOrder::reordered:
+            runs = {{"dt", 0, heads}, {"B", 0, shared}, {"C", 0, shared}};
+            x_and_z(0, inner);
+            break;
+        case OperatorOrder::released_rtl: {
+            std::int64_t heads_at_once = 8;  // one tile of dt in the released hardware
+            // Groups that do not divide those heads' channels come after all of dt.
+            if (heads_at_once * design.network.head_dim % group != 0) heads_at_once = heads;
+            runs = {{"B", 0, shared}, {"C", 0, shared}};
+            for (std::int64_t head = 0; head < heads; head += heads_at_once) {
+                const auto size = std::min(heads_at_once, heads - head);
+                runs.push_back({"dt", head, size});
+                x_and_z(head * design.network.head_dim, (head + size) * design.network.head_dim);
+            }
+            break;
+        }
+    }
+    return runs;
+}
+
+std::vector<OutputRun> out_proj_order(const Design& design) {
+    // One quantization group of the next block's input at a time, so that most of the additions hide behind
+    // the tiles that are still to come.
+    constexpr std::int64_t residual_piece = 128;
+    const auto outputs = design.network.d_model;
+    std::vector<OutputRun> runs;
+    for (std::int64_t n = 0; n < outputs; n += residual_piece) {
+        runs.push_back({"", n, std::min(residual_piece, outputs - n)});
+    }
+    return runs;
+}
+
+std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment) {
+    const auto found = std::find_if(in_proj.segments.begin(), in_proj.segments.end(),
+                                    [&](const auto& entry) { return entry.name == segment; });
+    return found == in_proj.segments.end() ? 0 : found->begin;
+}
+
+}  // namespace tilewright::accel

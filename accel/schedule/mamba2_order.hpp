@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// In which order the outputs of a Mamba2 block's linear layers are made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "accel/design/design.hpp"
+#include "models/graph/operator_graph.hpp"
+
+namespace tilewright::accel {
+
+// A run of outputs that are made one after the other; offsets count inside the segment, or, where the segment
+// has no name, inside the layer.
+struct OutputRun {
+    std::string segment;
+    std::int64_t begin = 0;
+    std::int64_t size = 0;
+};
+
+// in_proj's: as stored (z, x, B, C, dt); reordered (dt, B, C, then x and z in turns, group by group); or as
+// the released hardware does it (B, C, then 8 heads of dt before their x and z tiles).
+std::vector<OutputRun> in_proj_order(const Design& design);
+
+// out_proj's, in pieces behind each of which its part of the residual addition follows.
+std::vector<OutputRun> out_proj_order(const Design& design);
+
+// The first output of a segment of in_proj.
+std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment);
+
+}  // namespace tilewright::accel

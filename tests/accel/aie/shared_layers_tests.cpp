@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linear layers that the matrix unit and the AI Engines share, layer by layer or inside a layer.
+#include <catch2/catch.hpp>
+#include <rapidcheck.h>
+
+#include "../var/small_var.hpp"
+#include "accel/design/config_error.hpp"
+#include "accel/report/evaluate.hpp"
+#include "accel/schedule/linear_split.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using nlohmann::json;
+using test::Settings;
+using test::small_document;
+
+namespace {
+
+const json small_array = {
+    {"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
+
+DesignDocument shared_document(const json& linear_engine, const Settings& more = {}) {
+    Settings settings = {{"/engines/aie", small_array}, {"/mapping/linear_engine", linear_engine}};
+    settings.insert(settings.end(), more.begin(), more.end());
+    return small_document(settings);
+}
+
+const EngineActivity& engine_of(const Evaluation& evaluation, EngineKind kind) {
+    for (const auto& engine : evaluation.activity->engines) {
+        if (engine.kind == kind) return engine;
+    }
+    FAIL("no engine of this kind");
+    throw std::logic_error("unreachable");
+}
+
+std::int64_t bytes_read(const Evaluation& evaluation, Traffic traffic) {
+    std::int64_t bytes = 0;
+    for (const auto& port : evaluation.activity->ports) {
+        bytes += port.traffic[static_cast<std::size_t>(traffic)].read_bytes;
+    }
+    return bytes;
+}
+
+void check_functional(const DesignDocument& document, const Evaluation& timing) {
+    const auto functional = evaluate(document, Fidelity::functional);
+    REQUIRE(functional.functional);
+    CHECK(functional.functional->mismatches == 0);
+    CHECK(functional.functional->values > 0);
+    CHECK(functional.activity->duration == timing.activity->duration);
+}
+
+}  // namespace
+
+TEST_CASE("a split covers the layer and keeps the share to within half a tile") {
+    const bool holds = rc::check([] {
+        const auto sizes = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(1, 300)));
+        const auto share = *rc::gen::inRange(0, 101) / 100.0;
+        std::vector<OutputTile> tiles;
+        std::int64_t begin = 0;
+        for (const auto size : sizes) {
+            tiles.push_back({begin, size});
+            begin += size;
+        }
+        const LinearSplit split(tiles, share);
+        std::int64_t on_aie = 0;
+        std::int64_t made = 0;
+        for (const auto& tile : tiles) {
+            made += tile.size;
+            if (split.engine_of(tile.begin) == LinearEngine::aie) on_aie += tile.size;
+            if (std::all_of(sizes.begin(), sizes.end(), [&](int size) { return size == sizes[0]; })) {
+                const auto off = static_cast<double>(on_aie) - share * static_cast<double>(made);
+                RC_ASSERT(std::abs(off) <= 0.5 * sizes[0] + 1e-6);
+            }
+        }
+        RC_ASSERT(split.outputs(LinearEngine::aie) == on_aie);
+        RC_ASSERT(split.outputs(LinearEngine::pl) == made - on_aie);
+        if (share == 0) RC_ASSERT(on_aie == 0);
+        if (share == 1) RC_ASSERT(on_aie == made);
+    });
+    CHECK(holds);
+}
+
+TEST_CASE("tiles of the schedule are those that the split counts") {
+    for (const auto* order : {"naive", "reordered", "released_rtl"}) {
+        const auto design = shared_document(0.4, {{"/mapping/operator_order", order}}).parse();
+        const auto graph = build_graph(design);
+        for (const auto& op : graph.operators) {
+            if (op.kind != models::OperatorKind::linear) continue;
+            std::int64_t covered = 0;
+            for (const auto& tile : output_tiles(design, op)) covered += tile.size;
+            CHECK(covered == op.n);
+        }
+    }
+}
+
+TEST_CASE("layers that the engines share: same bits, same time, nothing lost, never below the bound") {
+    const json choices[] = {
+        {{"in_proj", "aie"}},
+        {{"out_proj", "aie"}},
+        {{"lm_head", "aie"}},
+        {{"in_proj", 0.5}, {"out_proj", "aie"}, {"lm_head", 0.25}},
+        0.3,
+        0.7,
+    };
+    const Settings variants[] = {
+        {},
+        {{"/workload", {{"phase", "prefill"}, {"tokens", 13}}}},
+        {{"/workload", {{"phase", "prefill"}, {"tokens", 13}}},
+         {"/mapping/tile/tokens", 5},
+         {"/mapping/tile/inputs", 64},
+         {"/mapping/loop_order", "knm"}},
+        {{"/workload", {{"phase", "prefill"}, {"tokens", 13}}}, {"/mapping/tile/tokens", 5}},
+        {{"/mapping/operator_order", "naive"}, {"/mapping/fusion", "none"}},
+        {{"/mapping/operator_order", "released_rtl"}},
+        {{"/mapping/unroll", "none"}},
+        {{"/mapping/double_buffer", false}},
+    };
+    for (const auto& choice : choices) {
+        for (const auto& settings : variants) {
+            CAPTURE(choice.dump(), settings.empty() ? std::string("base") : settings.back().first);
+            const auto document = shared_document(choice, settings);
+            const auto timing = evaluate(document, Fidelity::timing);
+            REQUIRE(timing.activity);
+            CHECK(timing.latency_s() >= timing.bound.latency_s);
+            CHECK(timing.energy.total_j >= timing.bound_energy.total_j);
+            // Every engine has done its part.
+            std::int64_t macs[linear_engine_count] = {};
+            std::int64_t elements[linear_engine_count] = {};
+            for (const auto& op : timing.graph.operators) {
+                if (op.kind != models::OperatorKind::linear) continue;
+                const auto split = split_of(timing.design, op);
+                for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
+                    macs[static_cast<int>(engine)] += op.m * op.k * split.outputs(engine);
+                    elements[static_cast<int>(engine)] += op.k * split.outputs(engine);
+                }
+            }
+            CHECK(engine_of(timing, EngineKind::matrix).macs == macs[0]);
+            CHECK(engine_of(timing, EngineKind::aie).macs == macs[1]);
+            // Four bits a weight and sixteen for the scale of 64 of them; the embedding's rows are the
+            // fabric's.
+            const auto bytes = [](std::int64_t count) { return count / 2 + count / 32; };
+            const auto embedded = timing.design.workload.tokens * timing.design.network.d_model;
+            CHECK(bytes_read(timing, Traffic::weights) == bytes(elements[0] + embedded));
+            CHECK(bytes_read(timing, Traffic::aie_weights) == bytes(elements[1]));
+            check_functional(document, timing);
+        }
+    }
+}
+
+TEST_CASE("two engines side by side are faster than either when they are what binds") {
+    const Settings prefill = {{"/workload", {{"phase", "prefill"}, {"tokens", 96}}},
+                              {"/engines/vector/lanes", 512},
+                              {"/engines/ssm/head_dim_unroll", 64},
+                              {"/mapping/tile/outputs", 32},
+                              {"/engines/matrix/inputs", 32},
+                              {"/engines/matrix/outputs", 32}};
+    const auto seconds = [&](const json& choice) {
+        return evaluate(shared_document(choice, prefill), Fidelity::timing).latency_s();
+    };
+    const auto fabric = seconds("pl");
+    const auto array = seconds("aie");
+    double best = std::min(fabric, array);
+    for (const auto share : {0.2, 0.4, 0.6, 0.8}) best = std::min(best, seconds(share));
+    CHECK(best < 0.9 * std::min(fabric, array));
+}
+
+TEST_CASE("the array's weights through GMIO and the fabric's through AXI") {
+    const auto port = [](const std::string& name, const std::vector<std::string>& carries) {
+        return json{{"name", name},      {"memory", "ddr4"}, {"width_bits", 256},
+                    {"burst_beats", 16}, {"outstanding", 2}, {"carries", carries}};
+    };
+    auto gmio = port("gmio", {"weights"});
+    gmio["gmio"] = 2;
+    const Settings settings = {
+        {"/engines/aie/precision", "int8_int4"},
+        {"/memory_ports", json::array({port("axi", {"weights", "state", "convolution"}), gmio})}};
+    const auto document = shared_document({{"in_proj", 0.5}, {"lm_head", "aie"}}, settings);
+    const auto timing = evaluate(document, Fidelity::timing);
+    CHECK(timing.latency_s() >= timing.bound.latency_s);
+    const auto moved = [&](std::size_t index, Traffic traffic) {
+        return timing.activity->ports[index].traffic[static_cast<std::size_t>(traffic)].read_bytes;
+    };
+    CHECK(moved(0, Traffic::weights) > 0);
+    CHECK(moved(0, Traffic::aie_weights) == 0);
+    CHECK(moved(1, Traffic::aie_weights) > 0);
+    CHECK(moved(1, Traffic::weights) == 0);
+    check_functional(document, timing);
+
+    const auto refused = [](const DesignDocument& design) {
+        try {
+            design.parse();
+        } catch (const ConfigError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    using Catch::Matchers::Contains;
+    const Settings no_axi = {{"/engines/aie/precision", "int8_int4"},
+                             {"/memory_ports", json::array({port("axi", {"state", "convolution"}), gmio})}};
+    CHECK_THAT(refused(shared_document(0.5, no_axi)),
+               Contains("/memory_ports") && Contains("matrix unit's weights"));
+    CHECK(refused(shared_document("aie", no_axi)).empty());
+    const Settings two_axi = {{"/memory_ports", json::array({port("axi", {"weights", "state", "convolution"}),
+                                                             port("other", {"weights"})})}};
+    CHECK_THAT(refused(shared_document(0.5, two_axi)), Contains("carried by 2 ports"));
+    CHECK_THAT(refused(shared_document(0.5, {{"/mapping/unroll", "full"}})), Contains("/mapping/unroll"));
+    CHECK_THAT(refused(shared_document(1.5)), Contains("/mapping/linear_engine") && Contains("less than 1"));
+    CHECK_THAT(refused(shared_document({{"in_prj", "aie"}})), Contains("did you mean \"in_proj\""));
+    CHECK_THAT(refused(shared_document(true)), Contains("number, object"));
+}
+
+TEST_CASE("a shared design has both units, and an account of either") {
+    const auto document = shared_document(0.5);
+    const auto evaluation = evaluate(document, Fidelity::timing);
+    const auto alone = evaluate(shared_document("pl"), Fidelity::timing);
+    const auto component = [](const Evaluation& one, const std::string& wanted) {
+        for (const auto& [name, fabric] : one.resources.components) {
+            if (name == wanted) return fabric;
+        }
+        return FabricResources{};
+    };
+    CHECK(component(evaluation, "matrix").dsp == component(alone, "matrix").dsp);
+    CHECK(component(evaluation, "aie").lut > 0);
+    CHECK(component(alone, "aie").lut == 0);
+    CHECK(evaluation.resources.aie.tiles == 12);
+    const auto report = make_report(document, evaluation);
+    CHECK(report["account_cycles"]["engine"] == "matrix");
+    CHECK(report["account_cycles_aie"]["engine"] == "aie");
+    CHECK(report["account_cycles_aie"]["multiplying"] > 0);
+    CHECK(!make_report(shared_document("pl"), alone).contains("account_cycles_aie"));
+}
+
+TEST_CASE("layers of VAR that the engines share: same bits, same time, never below the bound") {
+    const json array = {{"x", 2}, {"y", 2}, {"z", 2}, {"m", 16}, {"k", 32}, {"n", 32}, {"precision", "int8"}};
+    const json choices[] = {
+        {{"qkv", "aie"}}, {{"fc1", 0.5}, {"fc2", "aie"}}, {{"qkv", 0.5}, {"proj", 0.5}}, 0.3};
+    for (const auto& choice : choices) {
+        for (const auto& [name, pipeline] : test::var_pipelines()) {
+            CAPTURE(choice.dump(), name);
+            Settings settings = {{"/recipe", "var-int6-rtn"},
+                                 {"/engines/aie", array},
+                                 {"/mapping/linear_engine", choice},
+                                 {"/mapping/tile/feed_forward_rows", 64}};
+            settings.insert(settings.end(), pipeline.begin(), pipeline.end());
+            const auto document = test::small_var_document(settings);
+            const auto timing = evaluate(document, Fidelity::timing);
+            CHECK(timing.latency_s() >= timing.bound.latency_s);
+            CHECK(timing.energy.total_j >= timing.bound_energy.total_j);
+            check_functional(document, timing);
+        }
+    }
+}
