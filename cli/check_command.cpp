@@ -41,7 +41,7 @@ int check_transformer_recipe(const std::string& file, std::int64_t width, bool a
     config.width = width;
     config.heads = width / head_dim;
     config.scales = {1, 2, 3, 4, 5};
-    accel::check_transformer_recipe(recipe, config, file, "");
+    accel::check_transformer_recipe(recipe, accel::block_of(config), file, "");
     sweeps::ResultTable table;
     table.columns = {{"recipe up to", ""}, {"block update SQNR, dB", ""}};
     auto rows = ordered_json::array();

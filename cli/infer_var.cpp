@@ -160,7 +160,7 @@ std::unique_ptr<models::VarTransformer> make_transformer(const models::VarCheckp
                           ? std::filesystem::path(name)
                           : accel::config_root() / "recipes" / (name + ".json");
     const auto recipe = accel::load_transformer_recipe(path);
-    accel::check_transformer_recipe(recipe, checkpoint.config(), path.string(), "");
+    accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
     const bool learns = recipe.qkv.learned_scales || recipe.proj.learned_scales ||
                         recipe.fc1.learned_scales || recipe.fc2.learned_scales;
     if (!learns) return models::make_quantized_var(checkpoint, recipe);

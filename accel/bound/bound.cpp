@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "accel/bound/var_bound.hpp"
+#include "accel/bound/transformer_bound.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/linear_split.hpp"
 
@@ -161,7 +161,7 @@ void take_largest(Bound& bound) {
 }
 
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
-    if (design.var) return var_lower_bound(design, graph);
+    if (design.transformer() != nullptr) return transformer_lower_bound(design, graph);
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;

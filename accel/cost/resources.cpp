@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "accel/cost/var_resources.hpp"
+#include "accel/cost/transformer_resources.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
@@ -184,7 +184,7 @@ std::int64_t aie_weight_word_bits(const Design& design) {
 
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
                                                      std::int64_t bytes) {
-    if (design.var) return var_buffer_specification(design, buffer, bytes);
+    if (design.transformer() != nullptr) return transformer_buffer_specification(design, buffer, bytes);
     memory::ScratchpadSpecification specification;
     specification.name = to_string(buffer);
     specification.kind = design.buffer(buffer).ram;
@@ -254,19 +254,20 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     };
     if (design.has_matrix_unit()) {
         add("matrix",
-            design.var ? var_matrix_resources(design, constants) : matrix_resources(design, constants),
+            design.transformer() != nullptr ? transformer_matrix_resources(design, constants)
+                                            : matrix_resources(design, constants),
             copies);
     }
     if (design.uses_aie()) {
         add("aie", aie_resources(design, constants), 1);
         use.aie = aie_placement(*design.aie);
     }
-    if (design.var) {
-        add("quantizer", var_quantizer_resources(design, constants), 1);
-        add("hadamard", var_hadamard_resources(design, constants), 1);
-        add("attention", var_attention_resources(design, constants), 1);
-        add("softmax", var_softmax_resources(design, constants), 1);
-        add("vector", var_vector_resources(design, constants), 1);
+    if (design.transformer() != nullptr) {
+        add("quantizer", transformer_quantizer_resources(design, constants), 1);
+        add("hadamard", transformer_hadamard_resources(design, constants), 1);
+        add("attention", transformer_attention_resources(design, constants), 1);
+        add("softmax", transformer_softmax_resources(design, constants), 1);
+        add("vector", transformer_vector_resources(design, constants), 1);
     } else {
         add("ssm", ssm_resources(design, constants), copies);
         add("hadamard", hadamard_resources(design, constants), copies);

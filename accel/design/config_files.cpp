@@ -77,7 +77,9 @@ std::string schema_of(const std::string& key, const json& document) {
         return document.is_object() && document.value(member, json()) == value;
     };
     if (key == "design" && says("kind", "var")) return "var_design";
+    if (key == "design" && says("kind", "gpt_bigcode")) return "gpt_design";
     if (key == "network" && says("family", "var")) return "var_network";
+    if (key == "network" && says("family", "gpt_bigcode")) return "gpt_network";
     if (key == "recipe" && says("kind", "transformer")) return "transformer_recipe";
     return key;
 }
@@ -87,20 +89,24 @@ void validate(const std::string& key, const json& document, const std::string& f
     schema_for(schema_of(key, document)).validate(document, file, pointer);
 }
 
-// A design for VAR has a network of that family and a recipe for transformers, others have neither.
+// Designs for VAR and GPT-BigCode have a network of their family and a recipe for transformers, others have
+// neither.
 void check_kinds(const json& design, const std::string& file) {
-    const bool var = schema_of("design", design) == "var_design";
-    if ((schema_of("network", design.at("network")) == "var_network") != var) {
-        throw ConfigError(
-            file, "/network/family",
-            design.at("network").at("family").dump() + " is no network for this kind of design",
-            var ? "allowed: \"var\"" : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" in the design");
+    const auto kind = schema_of("design", design);
+    const bool transformer = kind != "design";
+    const auto family = transformer ? kind.substr(0, kind.find('_')) + "_network" : "network";
+    if (schema_of("network", design.at("network")) != family) {
+        throw ConfigError(file, "/network/family",
+                          design.at("network").at("family").dump() + " is no network for this kind of design",
+                          transformer ? "allowed: " + design.at("kind").dump()
+                                      : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" or "
+                                        "\"gpt_bigcode\" in the design");
     }
-    if ((schema_of("recipe", design.at("recipe")) == "transformer_recipe") != var) {
+    if ((schema_of("recipe", design.at("recipe")) == "transformer_recipe") != transformer) {
         throw ConfigError(file, "/recipe",
                           design.at("recipe").at("name").dump() + " is no recipe for this kind of network",
-                          var ? "allowed: a recipe of kind \"transformer\""
-                              : "allowed: a recipe that is not of kind \"transformer\"");
+                          transformer ? "allowed: a recipe of kind \"transformer\""
+                                      : "allowed: a recipe that is not of kind \"transformer\"");
     }
 }
 

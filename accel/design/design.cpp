@@ -56,7 +56,7 @@ std::size_t Design::weights_port(LinearEngine engine) const {
 }
 
 std::vector<std::string> Design::linear_layers() const {
-    if (var) return {"qkv", "proj", "fc1", "fc2"};
+    if (transformer() != nullptr) return {"qkv", "proj", "fc1", "fc2"};
     std::vector<std::string> layers = {"in_proj", "out_proj"};
     if (workload.lm_head) layers.emplace_back("lm_head");
     return layers;
@@ -79,15 +79,16 @@ models::MambaStep Design::step() const {
 
 models::OperatorGraph build_graph(const Design& design) {
     if (design.var) return models::build_var_graph(design.var->network, design.var->step);
+    if (design.gpt) return models::build_gpt_graph(design.gpt->network, design.gpt->work);
     return models::build_mamba_graph(design.network, design.step());
 }
 
 std::vector<LinearOperands> linear_operands(const Design& design) {
-    if (!design.var) {
+    if (design.transformer() == nullptr) {
         const auto& recipe = design.recipe;
         return {{"linear", recipe.weights, recipe.activations, {}, design.network.d_model, 0}};
     }
-    const auto& [network, recipe] = std::tie(design.var->network, design.var->recipe);
+    const auto& [block, recipe] = std::tie(design.transformer()->block, design.transformer()->recipe);
     const auto operands = [](const char* name, const models::LinearRecipe& layer, std::int64_t inputs) {
         return LinearOperands{name,
                               models::row_quantization(layer.weights, inputs),
@@ -96,15 +97,16 @@ std::vector<LinearOperands> linear_operands(const Design& design) {
                               inputs,
                               layer.rotation_block};
     };
-    return {operands("qkv", recipe.qkv, network.width), operands("proj", recipe.proj, network.width),
-            operands("fc1", recipe.fc1, network.width), operands("fc2", recipe.fc2, network.hidden())};
+    return {operands("qkv", recipe.qkv, block.width),
+            operands("proj", recipe.proj, block.heads * block.head_dim),
+            operands("fc1", recipe.fc1, block.width), operands("fc2", recipe.fc2, block.hidden)};
 }
 
 std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngine engine) {
     auto layers = linear_operands(design);
     std::erase_if(layers, [&](const auto& layer) {
         // Mamba's linear layers are one class.
-        if (!design.var) return !design.multiplies_on(engine);
+        if (design.transformer() == nullptr) return !design.multiplies_on(engine);
         const auto share = design.aie_share(layer.name);
         return engine == LinearEngine::aie ? share == 0 : share == 1;
     });

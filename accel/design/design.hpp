@@ -11,7 +11,7 @@
 
 #include "accel/aie/array_timing.hpp"
 #include "accel/design/device.hpp"
-#include "accel/design/var_design.hpp"
+#include "accel/design/transformer_design.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 #include "models/networks/mamba.hpp"
 #include "models/recipes/recipe.hpp"
@@ -127,12 +127,13 @@ struct Workload {
     bool lm_head = true;  // false: embedding, final norm and lm_head run elsewhere
 };
 
-// Of a Mamba network, or, where `var` is there, of VAR: then network, recipe, workload, ssm and the other
-// fields of the mapping mean nothing.
+// Of a Mamba network, or, where `var` or `gpt` is there, of that transformer: then network, recipe, workload,
+// ssm and the other fields of the mapping mean nothing.
 struct Design {
     std::string name;
     Device device;
     std::optional<VarDesign> var;
+    std::optional<GptDesign> gpt;
     models::MambaConfig network;
     models::Recipe recipe;
     Workload workload;
@@ -173,10 +174,18 @@ struct Design {
         }
         return {port.name, port.width_bits, clock_hz, 1, port.hops};
     }
+    // What the design has for a transformer; null for a Mamba network.
+    const TransformerDesign* transformer() const {
+        return var ? &*var : gpt ? static_cast<const TransformerDesign*>(&*gpt) : nullptr;
+    }
     models::MambaStep step() const;
-    const std::string& network_name() const { return var ? var->network.name : network.name; }
-    const std::string& recipe_name() const { return var ? var->recipe.name : recipe.name; }
-    int blocks() const { return var ? var->network.depth : network.layers; }
+    const std::string& network_name() const {
+        return var ? var->network.name : gpt ? gpt->network.name : network.name;
+    }
+    const std::string& recipe_name() const {
+        return transformer() ? transformer()->recipe.name : recipe.name;
+    }
+    int blocks() const { return transformer() ? transformer()->block.blocks : network.layers; }
 };
 
 // The graph of the design's step. Throws std::invalid_argument for a network whose sizes contradict each
@@ -191,10 +200,10 @@ struct LinearOperands {
     models::Quantization activations;
     std::optional<models::DualFormat> dual;
     std::int64_t inputs = 0;
-    std::int64_t rotation_block = 0;  // of VAR: points of the rotation at run time
+    std::int64_t rotation_block = 0;  // of transformers: points of the rotation at run time
 };
 
-// Of VAR: qkv, proj, fc1, fc2; of Mamba one entry for all linear layers.
+// Of transformers: qkv, proj, fc1, fc2; of Mamba one entry for all linear layers.
 std::vector<LinearOperands> linear_operands(const Design& design);
 // Those that an engine multiplies, in part or whole.
 std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngine engine);

@@ -9,6 +9,7 @@
 #include "accel/design/json_choice.hpp"
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_device.hpp"
+#include "accel/design/parse_gpt.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "accel/design/parse_var.hpp"
 #include "memory/integer_math.hpp"
@@ -160,12 +161,12 @@ void check_port_names(const Design& design, const std::string& file) {
 
 void check_streams(const Design& design, const std::string& file) {
     std::vector<Stream> streams = {Stream::weights, Stream::state};
-    if (!design.var) streams.push_back(Stream::convolution);
-    for (std::size_t i = 0; design.var && i < design.memory_ports.size(); ++i) {
+    if (design.transformer() == nullptr) streams.push_back(Stream::convolution);
+    for (std::size_t i = 0; design.transformer() != nullptr && i < design.memory_ports.size(); ++i) {
         const auto& carries = design.memory_ports[i].carries;
         if (std::find(carries.begin(), carries.end(), Stream::convolution) == carries.end()) continue;
         throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/carries",
-                          "VAR has no convolution, so nothing carries one",
+                          "a transformer has no convolution, so nothing carries one",
                           "allowed: \"weights\", \"state\"");
     }
     for (const auto stream : streams) {
@@ -256,6 +257,8 @@ Design parse_design(const json& document, const std::string& file) {
     check_port_names(design, file);
     if (document.value("kind", json()) == "var") {
         parse_var(document, design, file);
+    } else if (document.value("kind", json()) == "gpt_bigcode") {
+        parse_gpt(document, design, file);
     } else {
         parse_mamba(document, design, file);
     }

@@ -24,7 +24,7 @@ void check_placement(const Design& design, const std::string& file) {
 
 // " of fc1", where a design has several classes of linear layers.
 std::string of_layer(const Design& design, const LinearOperands& layer) {
-    return design.var ? " of " + layer.name : "";
+    return design.transformer() != nullptr ? " of " + layer.name : "";
 }
 
 void check_formats(const Design& design, const std::string& file) {

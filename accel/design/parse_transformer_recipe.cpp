@@ -133,20 +133,21 @@ models::TransformerRecipe load_transformer_recipe(const std::filesystem::path& p
     return parse_transformer_recipe(document, path.string(), "");
 }
 
-void check_transformer_recipe(const models::TransformerRecipe& recipe, const models::VarConfig& network,
+void check_transformer_recipe(const models::TransformerRecipe& recipe, const TransformerBlock& block,
                               const std::string& file, const std::string& pointer) {
     for (const auto& [name, linear] : linears) {
         const auto& layer = recipe.*linear;
         const auto at = pointer + "/linears/" + name;
-        const bool hidden = linear == &models::TransformerRecipe::fc2;
-        const auto inputs = hidden ? network.hidden() : network.width;
+        const auto inputs = linear == &models::TransformerRecipe::fc2    ? block.hidden
+                            : linear == &models::TransformerRecipe::proj ? block.heads * block.head_dim
+                                                                         : block.width;
         const std::string axis = "inputs of " + std::string(name);
         require_divides(layer.weights.group_size, inputs, axis, file, at + "/weights/group_size");
         require_divides(layer.activations.group_size, inputs, axis, file, at + "/activations/group_size");
         require_divides(layer.rotation_block, inputs, axis, file, at + "/hadamard_block");
     }
     if (recipe.kv_cache) {
-        require_divides(recipe.kv_cache->group_size, network.head_dim(), "channels of a head", file,
+        require_divides(recipe.kv_cache->group_size, block.head_dim, "channels of a head", file,
                         pointer + "/kv_cache/group_size");
     }
 }

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/networks/var.hpp"
+#include "accel/design/transformer_design.hpp"
 #include "models/recipes/transformer_recipe.hpp"
 
 namespace tilewright::accel {
@@ -22,7 +22,7 @@ models::TransformerRecipe parse_transformer_recipe(const nlohmann::json& documen
 models::TransformerRecipe load_transformer_recipe(const std::filesystem::path& path);
 
 // Groups must divide the inputs that they run along, and rotations the channels. Throws ConfigError.
-void check_transformer_recipe(const models::TransformerRecipe& recipe, const models::VarConfig& network,
+void check_transformer_recipe(const models::TransformerRecipe& recipe, const TransformerBlock& block,
                               const std::string& file, const std::string& pointer);
 
 }  // namespace tilewright::accel

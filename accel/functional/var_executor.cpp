@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "accel/functional/functional_error.hpp"
 
 namespace tilewright::accel {
@@ -68,8 +68,8 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
     const auto hidden = var_.network.hidden();
     std::int64_t next_bias = 0;  // biases lie layer by layer
     const auto add = [&](const std::string& name, const models::QuantizedVar::Linear& kernel,
-                         models::QuantizedVarLinear models::QuantizedVarBlock::*weights, std::int64_t inputs,
-                         std::int64_t outputs) {
+                         models::QuantizedTransformerLinear models::QuantizedVarBlock::*weights,
+                         std::int64_t inputs, std::int64_t outputs) {
         layers_.push_back({&kernel, weights, name, next_bias, TaggedArray(name + "'s input", rows, inputs),
                            TaggedArray(name + "'s rotated input", rows, inputs),
                            TaggedArray(name + "'s rounded input", rows, inputs),
@@ -77,10 +77,10 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
         next_bias += outputs;
     };
     using Block = models::QuantizedVarBlock;
-    add(var_linear_names[qkv_linear], network.qkv(), &Block::qkv, width_, 3 * width_);
-    add(var_linear_names[proj_linear], network.proj(), &Block::proj, width_, width_);
-    add(var_linear_names[fc1_linear], network.fc1(), &Block::fc1, width_, hidden);
-    add(var_linear_names[fc2_linear], network.fc2(), &Block::fc2, hidden, width_);
+    add(transformer_linear_names[qkv_linear], network.qkv(), &Block::qkv, width_, 3 * width_);
+    add(transformer_linear_names[proj_linear], network.proj(), &Block::proj, width_, width_);
+    add(transformer_linear_names[fc1_linear], network.fc1(), &Block::fc1, width_, hidden);
+    add(transformer_linear_names[fc2_linear], network.fc2(), &Block::fc2, hidden, width_);
     const auto operands = linear_operands(design);
     std::size_t scale = 0;
     for (const auto& section : program.sections) {

@@ -98,7 +98,7 @@ class VarExecutor : public ProgramExecutor {
     // A quantized linear layer: what goes in, before and behind rotation and rounding, and what comes out.
     struct Layer {
         const models::QuantizedVar::Linear* kernel = nullptr;
-        models::QuantizedVarLinear models::QuantizedVarBlock::*weights = nullptr;
+        models::QuantizedTransformerLinear models::QuantizedVarBlock::*weights = nullptr;
         std::string name;
         std::int64_t first_bias = 0;  // among the loaded vectors
         TaggedArray input;

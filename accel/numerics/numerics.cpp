@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "models/networks/mamba_preparation.hpp"
+#include "models/networks/quantized_gpt.hpp"
 #include "models/networks/quantized_mamba.hpp"
 #include "models/networks/var_ablation.hpp"
+#include "models/weights/synthetic_gpt.hpp"
 
 namespace tilewright::accel {
 
@@ -75,20 +77,63 @@ nlohmann::json describe(const models::LinearRecipe& linear) {
             linear.learned_scales};
 }
 
+nlohmann::json describe(const models::TransformerRecipe& recipe) {
+    return {describe(recipe.qkv),
+            describe(recipe.proj),
+            describe(recipe.fc1),
+            describe(recipe.fc2),
+            recipe.kv_cache ? describe(*recipe.kv_cache) : nlohmann::json(),
+            recipe.rotation_seed,
+            static_cast<int>(recipe.ties)};
+}
+
 std::string var_numerics_key(const VarDesign& var) {
     const auto config = measured_block(var);
-    const auto& recipe = var.recipe;
-    return nlohmann::json{"var",
-                          config.width,
-                          config.heads,
-                          config.mlp_ratio,
-                          describe(recipe.qkv),
-                          describe(recipe.proj),
-                          describe(recipe.fc1),
-                          describe(recipe.fc2),
-                          recipe.kv_cache ? describe(*recipe.kv_cache) : nlohmann::json(),
-                          recipe.rotation_seed,
-                          static_cast<int>(recipe.ties)}
+    return nlohmann::json{"var", config.width, config.heads, config.mlp_ratio, describe(var.recipe)}.dump();
+}
+
+// Two heads of a design's block.
+models::GptConfig measured_block(const GptDesign& gpt) {
+    models::GptConfig config;
+    config.name = "gpt_bigcode block";
+    config.layers = 1;
+    config.heads = std::min<std::int64_t>(2, gpt.block.heads);
+    config.width = config.heads * gpt.block.head_dim;
+    config.hidden = config.width * (gpt.block.hidden / gpt.block.width);
+    return config;
+}
+
+Numerics measure_gpt_numerics(const GptDesign& gpt, std::uint64_t seed) {
+    constexpr std::int64_t tokens = 32;
+    const auto config = measured_block(gpt);
+    const auto weights = models::synthetic_gpt_block(config, seed);
+    models::GptLinearInputs calibration;
+    models::gpt_block(config, weights, models::synthetic_gpt_residual(config, tokens, seed, 1), &calibration);
+    const auto residual = models::synthetic_gpt_residual(config, tokens, seed, 2);
+    const auto wanted = models::gpt_block(config, weights, residual);
+    const auto block = models::prepare_gpt_block(config, weights, gpt.recipe, &calibration);
+    const std::vector<float> input(residual.begin(), residual.end());
+    const auto made = models::QuantizedGpt(config, gpt.recipe).block(block, input);
+    std::vector<double> expected;
+    std::vector<double> update;
+    for (std::size_t i = 0; i < made.size(); ++i) {
+        expected.push_back(wanted[i] - residual[i]);
+        update.push_back(static_cast<double>(made[i]) - residual[i]);
+    }
+    Numerics result;
+    result.data = "a block of " + std::to_string(config.width) + " channels over a text of " +
+                  std::to_string(tokens) + " tokens, seeded synthetic weights and activations";
+    result.operators = {{"block", models::measure_error(expected, update)}};
+    result.tokens = tokens;
+    result.seed = seed;
+    // Sums of the linear layers are exact whatever their formats.
+    result.accumulator_bits = result.required_accumulator_bits = 64;
+    return result;
+}
+
+std::string gpt_numerics_key(const GptDesign& gpt) {
+    const auto config = measured_block(gpt);
+    return nlohmann::json{"gpt_bigcode", config.width, config.heads, config.hidden, describe(gpt.recipe)}
         .dump();
 }
 
@@ -107,6 +152,7 @@ std::string network_key(const models::MambaConfig& network) {
 
 std::string numerics_key(const Design& design) {
     if (design.var) return var_numerics_key(*design.var);
+    if (design.gpt) return gpt_numerics_key(*design.gpt);
     const auto& recipe = design.recipe;
     const auto describe = [](const models::Quantization& quantization) {
         return nlohmann::json{quantization.format.name, quantization.group_size,
@@ -188,6 +234,7 @@ Numerics NumericsSubject::measure(const Design& design) const {
 
 Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
     if (design.var) return measure_var_numerics(*design.var, seed);
+    if (design.gpt) return measure_gpt_numerics(*design.gpt, seed);
     return NumericsSubject(design.network, tokens, seed).measure(design);
 }
 

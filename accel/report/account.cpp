@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "accel/engines/timing.hpp"
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 
 namespace tilewright::accel {
 
@@ -30,9 +30,9 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
     for (const auto& section : program.sections) {
         for (const auto& work : section.streams[index]) {
             if (work.opcode != Opcode::matmul) continue;
-            if (design.var && kind == EngineKind::matrix) {
+            if (design.transformer() != nullptr && kind == EngineKind::matrix) {
                 const auto* layer = linear_layer(layers, section.operators[work.operator_first].name);
-                const auto time = var_matrix_time(design, *layer, work.m, work.n);
+                const auto time = transformer_matrix_time(design, *layer, work.m, work.n);
                 sum.multiplying += section.repeat * time.multiply;
                 sum.weight_registers += section.repeat * time.wait_for_weights;
                 sum.rescaling += section.repeat * time.rescale;

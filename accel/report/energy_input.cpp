@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "accel/engines/timing.hpp"
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "accel/schedule/linear_split.hpp"
-#include "accel/schedule/var_layout.hpp"
+#include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
 
@@ -84,8 +84,8 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
 
 // Words of VAR: every block of weights, keys or values enters the registers of its engine once an
 // instruction; rows are read once for each block of outputs, and results are written.
-std::array<double, buffer_count> var_buffer_words(const Design& design, const TileProgram& program,
-                                                  const Activity& activity) {
+std::array<double, buffer_count> transformer_buffer_words(const Design& design, const TileProgram& program,
+                                                          const Activity& activity) {
     BufferWords words(design);
     const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
     for (const auto& port : activity.ports) {
@@ -101,7 +101,7 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
     }
     const auto layers = linear_operands(design);
     constexpr double element = 32;
-    const auto cache_bits = kv_format(*design.var).format.bits;
+    const auto cache_bits = kv_format(*design.transformer()).format.bits;
     for (const auto& section : program.sections) {
         const auto repeat = static_cast<double>(section.repeat);
         for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
@@ -118,7 +118,7 @@ std::array<double, buffer_count> var_buffer_words(const Design& design, const Ti
                     const double inputs = layer != nullptr ? layer->activations.format.bits : element;
                     const auto at_once = on_aie             ? design.aie->native().n
                                          : layer != nullptr ? design.matrix.outputs
-                                                            : design.var->attention.outputs;
+                                                            : design.transformer()->attention.outputs;
                     const auto outputs = static_cast<double>(at_once);
                     add(Buffer::weights, repeat * n * k * bits);
                     add(Buffer::activations,
@@ -168,8 +168,8 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
     }
     input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
     input.aie_vector_cycles = aie_vector_cycles(design, program);
-    input.buffer_words =
-        design.var ? var_buffer_words(design, program, activity) : buffer_words(design, graph, activity);
+    input.buffer_words = design.transformer() != nullptr ? transformer_buffer_words(design, program, activity)
+                                                         : buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
                                 static_cast<double>(statistics.row_activations)};

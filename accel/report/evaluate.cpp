@@ -121,6 +121,10 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
                           "data are carried through the blocks of VAR only",
                           "allowed at functional fidelity: ends false and adaln \"precomputed\"");
     }
+    if (design.gpt && fidelity == Fidelity::functional) {
+        throw ConfigError(document.file(), "/kind", "data are not carried through GPT-BigCode",
+                          "allowed: fidelity bound or timing");
+    }
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
     try {
@@ -203,7 +207,7 @@ void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once)
     std::map<std::string, Subject> subjects;
     for (const auto& [key, design] : wanted) subjects[network_key(design->network)];
     const auto measure_one = [&](const Design& design) {
-        if (design.var) return measure_numerics(design);
+        if (design.transformer() != nullptr) return measure_numerics(design);
         auto& [made, subject] = subjects.at(network_key(design.network));
         std::call_once(made, [&, &subject = subject] {
             subject.emplace(design.network, numerics_tokens, numerics_seed);

@@ -249,6 +249,20 @@ ordered_json workload_json(const Evaluation& evaluation) {
                 {"end_macs", totals.end_macs},
                 {"block_linear_weights", totals.block_linear_weights}};
     }
+    if (design.gpt) {
+        const auto totals = models::gpt_totals(evaluation.graph);
+        const auto& work = design.gpt->work;
+        return {{"network", design.network_name()},
+                {"tokens", evaluation.graph.tokens},
+                {"prompt", work.prompt},
+                {"beams", work.beams},
+                {"generated", work.generated},
+                {"parameters", totals.parameters},
+                {"block_linear_macs", totals.block_linear_macs},
+                {"attention_macs", totals.attention_macs},
+                {"head_macs", totals.head_macs},
+                {"block_linear_weights", totals.block_linear_weights}};
+    }
     const auto totals = models::totals(evaluation.graph, design.recipe);
     return {{"network", design.network_name()},
             {"tokens", evaluation.graph.tokens},

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "accel/schedule/mamba2_order.hpp"
-#include "accel/schedule/var_layout.hpp"
+#include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
 
@@ -25,10 +25,10 @@ LinearEngine LinearSplit::engine_of(std::int64_t begin) const {
 }
 
 std::string linear_layer_name(const Design& design, const std::string& operator_name) {
-    if (design.var) {
+    if (design.transformer() != nullptr) {
         const auto layers = linear_operands(design);
         for (std::size_t i = 0; i < layers.size(); ++i) {
-            if (operator_name.ends_with(var_linear_names[i])) return layers[i].name;
+            if (operator_name.ends_with(transformer_linear_names[i])) return layers[i].name;
         }
         return {};
     }
@@ -52,16 +52,8 @@ std::vector<OutputTile> output_tiles(const Design& design, const models::Operato
             cut(segment_begin(op, run.segment) + run.begin, run.size);
     } else if (layer == "out_proj") {
         for (const auto& run : out_proj_order(design)) cut(run.begin, run.size);
-    } else if (layer == "qkv") {  // queries, keys and values of a group of heads
-        const auto dim = design.var->network.head_dim();
-        const auto heads = heads_per_tile(design);
-        for (std::int64_t group = 0; group < head_groups(design); ++group) {
-            const auto first = group * heads;
-            const auto present = std::min(heads, design.var->network.heads - first);
-            for (std::int64_t part = 0; part < 3; ++part) {
-                tiles.push_back({part * design.var->network.width + first * dim, present * dim});
-            }
-        }
+    } else if (layer == "qkv") {
+        return qkv_tiles(design);
     } else {
         cut(0, op.n);
     }

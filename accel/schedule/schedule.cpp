@@ -3,11 +3,12 @@
 
 #include <algorithm>
 
+#include "accel/schedule/gpt_program.hpp"
 #include "accel/schedule/mamba2_schedule.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/program_check.hpp"
+#include "accel/schedule/transformer_schedule.hpp"
 #include "accel/schedule/var_program.hpp"
-#include "accel/schedule/var_schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -283,8 +284,8 @@ void size_buffers(const Design& design, TileProgram& program) {
 
 std::vector<EngineDescription> engines_of(const Design& design) {
     TileProgram program;
-    if (design.var) {
-        add_var_engines(design, program);
+    if (design.transformer() != nullptr) {
+        add_transformer_engines(design, program);
     } else {
         add_engines(design, program);
     }
@@ -292,8 +293,8 @@ std::vector<EngineDescription> engines_of(const Design& design) {
 }
 
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph) {
-    if (design.var) {
-        auto program = build_var_program(design, graph);
+    if (design.transformer() != nullptr) {
+        auto program = design.var ? build_var_program(design, graph) : build_gpt_program(design, graph);
         size_buffers(design, program);
         return program;
     }

@@ -234,7 +234,7 @@ void VarSchedule::projection() {
                       ready.back());
     }
     begin_linear(proj_linear, false);
-    linear_into_residual(proj_linear, "attn.gamma", 0, chunks_.size());
+    linear_into_residual(proj_linear, block_operators_.attention_residual, 0, chunks_.size());
 }
 
 }  // namespace tilewright::accel

@@ -2,39 +2,17 @@
 // Where a VAR step's data lie in memory.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "accel/design/design.hpp"
+#include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
 
-// Indices into the arrays below and into linear_operands().
-enum VarLinear : std::size_t { qkv_linear, proj_linear, fc1_linear, fc2_linear };
-inline constexpr std::size_t var_linear_count = 4;
-
-// Formats of what recipes leave unquantized.
-models::Quantization unquantized_weights();
-models::Quantization unquantized_activations();
-
-// Format of the key/value cache: the recipe's, or binary32. Rows are a head's vectors.
-models::Quantization kv_format(const VarDesign& var);
-
-// Sizes of a transfer: its values and its scales.
-struct TransferSize {
-    std::int64_t value_bytes = 0;
-    std::int64_t scale_bytes = 0;
-};
-TransferSize transfer_size(const models::Quantization& format, std::int64_t elements);
-
 // Bytes from the start of the port that carries them: weights, or everything else ("state"). What repeats
 // with every block has a stride.
-struct VarLayout {
-    // Linear layers by LinearEngine: of the first block, and from block to block.
-    std::array<std::array<std::int64_t, var_linear_count>, linear_engine_count> linear{};
-    std::array<std::int64_t, linear_engine_count> linear_stride{};
+struct VarLayout : LinearLayout {
     std::int64_t adaln = 0;  // weights of the first block
     std::int64_t adaln_stride = 0;
     std::int64_t head_adaln = 0;
@@ -57,13 +35,6 @@ struct VarLayout {
 };
 
 VarLayout lay_out_var(const Design& design);
-
-// The classes of linear layers as operators of one row: what their weights are cut into.
-std::vector<models::Operator> var_linear_operators(const Design& design);
-
-// Heads whose queries, keys and values a tile of qkv makes, and how many such groups there are.
-std::int64_t heads_per_tile(const Design& design);
-std::int64_t head_groups(const Design& design);
 
 // Biases of qkv, proj, fc1 and fc2, and a factor for every head.
 std::int64_t block_vector_elements(const models::VarConfig& network);

@@ -1,66 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/schedule/var_program.hpp"
 
-#include <algorithm>
-#include <deque>
-#include <functional>
-#include <optional>
-#include <utility>
-
-#include "accel/schedule/schedule.hpp"
+#include "accel/schedule/transformer_program.hpp"
 #include "accel/schedule/var_schedule.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-// Weight tiles that must fit the weight buffer at once, by engine, in bursts of the largest kind. The
-// attention unit's come as the matrix unit's do.
-std::array<std::int64_t, linear_engine_count> weight_slots(const Design& design) {
-    const auto& var = *design.var;
-    std::vector<WeightNeed> needs;
-    const auto consider = [&](LinearEngine engine, const models::Quantization& format, std::int64_t inputs) {
-        needs.push_back({engine, format, design.mapping.tile.outputs * inputs});
-    };
-    const auto operators = var_linear_operators(design);
-    const auto layers = linear_operands(design);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        const auto split = split_of(design, operators[i]);
-        for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
-            if (split.outputs(engine) > 0) consider(engine, layers[i].weights, layers[i].inputs);
-        }
-    }
-    if (var.adaln || var.ends) consider(LinearEngine::pl, unquantized_weights(), var.network.width);
-    return weight_buffer_slots(design, needs);
-}
-
-void check_memory(const Design& design, const VarLayout& layout) {
-    const auto check = [&](Stream stream, std::int64_t end) {
-        const auto index = design.port_of(stream);
-        const auto& port = design.memory_ports[index];
-        const auto available =
-            design.device.memories.at(port.memory).dram.organization.channel_bytes * port.channels;
-        if (end <= available) return;
-        throw MappingError("/memory_ports/" + std::to_string(index),
-                           "the network needs " + std::to_string(end) +
-                               " bytes of memory but the port reaches " + std::to_string(available),
-                           "a smaller network or format, or more channels");
-    };
-    check(Stream::weights, layout.weights_end);
-    check(Stream::state, layout.state_end);
-}
-
-class VarProgram {
+class VarProgram : private TransformerProgram {
   public:
     VarProgram(const Design& design, const models::OperatorGraph& graph, TileProgram& program)
-        : design_(design),
+        : TransformerProgram(design, graph, program, design.var->adaln || design.var->ends),
           var_(*design.var),
-          graph_(graph),
-          builder_(program),
-          engines_(add_var_engines(design, program)),
-          layout_(lay_out_var(design)),
-          slots_(weight_slots(design)) {
-        check_memory(design, layout_);
+          layout_(lay_out_var(design)) {
+        check_region(design, Stream::weights, layout_.weights_end);
+        check_region(design, Stream::state, layout_.state_end);
     }
 
     void emit() {
@@ -68,7 +23,11 @@ class VarProgram {
         for (std::size_t scale = 0; scale < var_.network.scales.size(); ++scale) {
             const auto name = "scale " + std::to_string(scale + 1);
             input(scale, name + " input");
-            builder_.begin_section(name, var_.network.depth, var_block_operators(var_, graph_, scale), false);
+            const auto rows = var_.step.batch() * var_.network.scale_tokens(scale);
+            builder_.begin_section(
+                name, var_.network.depth,
+                transformer_block_operators(var_, graph_, "scale." + std::to_string(scale) + ".", rows),
+                false);
             VarSchedule(design_, builder_, engines_, layout_, slots_, scale).emit();
             builder_.end_section();
             output(scale, name + (var_.ends ? " head" : " output"));
@@ -76,94 +35,12 @@ class VarProgram {
     }
 
   private:
-    std::uint16_t state_dma() const { return engines_.dma[design_.port_of(Stream::state)]; }
-
-    // Opens a section with the operators of these names.
-    void begin(const std::string& name, std::int64_t repeat, const std::vector<std::string>& operators) {
-        std::vector<models::Operator> found;
-        for (const auto& wanted : operators) {
-            const auto at = std::find_if(graph_.operators.begin(), graph_.operators.end(),
-                                         [&](const auto& op) { return op.name == wanted; });
-            if (at != graph_.operators.end()) found.push_back(*at);
-        }
-        builder_.begin_section(name, repeat, std::move(found), false);
-    }
-
-    // The whole of `count` operators from the one at `first`, or columns [n0, n0 + n) of it.
-    InstructionRef whole(std::uint16_t engine, Opcode opcode, std::uint32_t first, std::uint8_t count,
-                         const char* label, const std::vector<InstructionRef>& data, std::int64_t n0 = 0,
-                         std::int64_t n = 0, const std::vector<InstructionRef>& space = {}) {
-        const auto& op = builder_.operators()[first];
-        Instruction instruction;
-        instruction.opcode = opcode;
-        instruction.operator_first = first;
-        instruction.operator_count = count;
-        instruction.label = builder_.label(label);
-        instruction.m = static_cast<std::uint32_t>(op.m);
-        instruction.n0 = static_cast<std::uint32_t>(n0);
-        instruction.n = static_cast<std::uint32_t>(n > 0 ? n : op.n);
-        instruction.k = static_cast<std::uint32_t>(op.k);
-        return builder_.emit(engine, instruction, data, space);
-    }
-
-    InstructionRef transfer(Opcode opcode, std::int64_t address, std::int64_t stride, std::int64_t elements,
-                            const char* label, const std::vector<InstructionRef>& data) {
-        Instruction instruction;
-        instruction.opcode = opcode;
-        instruction.traffic = Traffic::activations;
-        instruction.label = builder_.label(label);
-        instruction.address = address;
-        instruction.address_stride = stride;
-        instruction.value_bytes = 4 * elements;
-        return builder_.emit(state_dma(), instruction, data);
-    }
-
-    // An unquantized linear layer on the attention unit, tile after tile. `each` is told of every product;
-    // where it returns who frees the product's space, the second tile behind waits for it. Returns the first
-    // and the last product.
-    using EachTile =
-        std::function<std::optional<InstructionRef>(InstructionRef product, std::int64_t n0, std::int64_t n)>;
-    std::pair<InstructionRef, InstructionRef> linear(std::uint32_t op_index, const char* label,
-                                                     std::int64_t address, std::int64_t stride, bool repeated,
-                                                     const std::vector<InstructionRef>& data,
-                                                     const EachTile& each = {}) {
-        const auto op = builder_.operators()[op_index];
-        const auto port = design_.port_of(Stream::weights);
-        WeightStream weights(design_.memory_ports[port], design_.mapping.double_buffer, builder_,
-                             engines_.dma[port], engines_.attention,
-                             slots_[static_cast<std::size_t>(LinearEngine::pl)]);
-        weights.begin_pass({unquantized_weights(), op.n * op.k, address, stride});
-        std::pair<InstructionRef, InstructionRef> products;
-        std::deque<InstructionRef> freed;
-        for (std::int64_t n0 = 0; n0 < op.n; n0 += design_.mapping.tile.outputs) {
-            const auto n = std::min(design_.mapping.tile.outputs, op.n - n0);
-            auto waits = data;
-            waits.push_back(weights.require(n * op.k, builder_.label(label)));
-            std::vector<InstructionRef> space;
-            if (freed.size() == 2) space.push_back(freed.front());
-            products.second =
-                whole(engines_.attention, Opcode::matmul, op_index, 1, label, waits, n0, n, space);
-            if (n0 == 0) products.first = products.second;
-            weights.used_by(products.second);
-            if (!each) continue;
-            if (const auto user = each(products.second, n0, n)) freed.push_back(*user);
-            if (freed.size() > 2) freed.pop_front();
-        }
-        weights.close(repeated);
-        return products;
-    }
-
     void conditions();
     void input(std::size_t scale, const std::string& name);
     void output(std::size_t scale, const std::string& name);
 
-    const Design& design_;
     const VarDesign& var_;
-    const models::OperatorGraph& graph_;
-    ProgramBuilder builder_;
-    VarEngineIndices engines_;
     VarLayout layout_;
-    std::array<std::int64_t, linear_engine_count> slots_;
 };
 
 // AdaLN of all blocks and of the head, from the class alone.

@@ -10,36 +10,8 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr int exact_accumulator = 64;
-
 std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
-}
-
-QuantizedVar::Linear make_linear(const LinearRecipe& recipe, std::int64_t inputs, TieRule ties) {
-    const auto weights = row_quantization(recipe.weights, inputs);
-    const auto activations = row_quantization(recipe.activations, inputs);
-    for (const auto group : {weights.group_size, activations.group_size}) {
-        if (group == 0 || inputs % group == 0) continue;
-        throw std::invalid_argument("groups of " + std::to_string(group) + " in a linear layer of " +
-                                    std::to_string(inputs) + " inputs; allowed: whole groups");
-    }
-    if (recipe.activations.dual) {
-        return DualLinear(weights, *recipe.activations.dual, activations.group_size, inputs, ties);
-    }
-    return QuantizedLinear(weights, activations, inputs, exact_accumulator, ties);
-}
-
-// y = W' (R (x / s)) + b for one token.
-std::vector<float> apply_linear(const QuantizedVar::Linear& linear, const QuantizedVarLinear& layer,
-                                std::vector<float> x) {
-    for (std::size_t c = 0; c < layer.reciprocal_scales.size(); ++c) x[c] *= layer.reciprocal_scales[c];
-    if (layer.rotation_block > 0) rotate_float(x, layer.rotation_block, layer.rotation_signs);
-    const std::vector<double> input(x.begin(), x.end());
-    const auto sums = std::visit([&](const auto& kind) { return kind.apply(layer.matrix, input); }, linear);
-    std::vector<float> y(sums.begin(), sums.end());
-    for (std::size_t n = 0; n < y.size(); ++n) y[n] += layer.bias[n];
-    return y;
 }
 
 void add_scaled(std::span<float> token, std::span<const float> update, std::span<const float> gamma) {
@@ -53,10 +25,10 @@ void add_scaled(std::span<float> token, std::span<const float> update, std::span
 
 QuantizedVar::QuantizedVar(const VarConfig& config, const TransformerRecipe& recipe)
     : config_(config),
-      qkv_(make_linear(recipe.qkv, config.width, recipe.ties)),
-      proj_(make_linear(recipe.proj, config.width, recipe.ties)),
-      fc1_(make_linear(recipe.fc1, config.width, recipe.ties)),
-      fc2_(make_linear(recipe.fc2, config.hidden(), recipe.ties)) {
+      qkv_(transformer_kernel(recipe.qkv, config.width, recipe.ties)),
+      proj_(transformer_kernel(recipe.proj, config.width, recipe.ties)),
+      fc1_(transformer_kernel(recipe.fc1, config.width, recipe.ties)),
+      fc2_(transformer_kernel(recipe.fc2, config.hidden(), recipe.ties)) {
     if (recipe.kv_cache) {
         cache_quantizer_.emplace(row_quantization(*recipe.kv_cache, config.head_dim()), recipe.ties);
         const auto group = static_cast<std::int64_t>(cache_quantizer_->group());
@@ -97,7 +69,7 @@ void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const flo
         const auto x =
             modulated_layer_norm(residual.subspan(start, width), modulation.subspan(2 * width, width),
                                  modulation.subspan(4 * width, width));
-        auto qkv = apply_linear(qkv_, block.qkv, x);
+        auto qkv = apply_transformer_linear(qkv_, block.qkv, x);
         const std::span<float> row(qkv);
         for (std::size_t h = 0; h < heads; ++h) {
             l2_normalise(row.subspan(h * dim, dim), block.query_factors[h]);
@@ -115,7 +87,7 @@ void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const flo
             attend_float(head(queries[t]).first(dim), head(cache.keys), head(cache.values), width,
                          head(attended).first(dim));
         }
-        const auto update = apply_linear(proj_, block.proj, std::move(attended));
+        const auto update = apply_transformer_linear(proj_, block.proj, std::move(attended));
         add_scaled(residual.subspan(t * width, width), update, modulation.first(width));
     }
 }
@@ -125,9 +97,9 @@ void QuantizedVar::feed_forward(const QuantizedVarBlock& block, std::span<const 
     const auto width = token.size();
     auto x = modulated_layer_norm(token, modulation.subspan(3 * width, width),
                                   modulation.subspan(5 * width, width));
-    x = apply_linear(fc1_, block.fc1, std::move(x));
+    x = apply_transformer_linear(fc1_, block.fc1, std::move(x));
     for (auto& value : x) value = gelu_float(value);
-    const auto update = apply_linear(fc2_, block.fc2, std::move(x));
+    const auto update = apply_transformer_linear(fc2_, block.fc2, std::move(x));
     add_scaled(token, update, modulation.subspan(width, width));
 }
 

@@ -15,10 +15,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <variant>
 #include <vector>
 
-#include "models/kernels/dual_linear.hpp"
 #include "models/kernels/group_quantizer.hpp"
 #include "models/networks/var_preparation.hpp"
 
@@ -48,7 +46,7 @@ class QuantizedVar {
     std::vector<float> block_image(const QuantizedVarBlock& block, std::span<const float> condition,
                                    std::span<const float> residual) const;
 
-    using Linear = std::variant<QuantizedLinear, DualLinear>;
+    using Linear = TransformerKernel;
     const Linear& qkv() const { return qkv_; }
     const Linear& proj() const { return proj_; }
     const Linear& fc1() const { return fc1_; }

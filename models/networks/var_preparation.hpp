@@ -7,27 +7,16 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/calibration/learned_scales.hpp"
-#include "models/kernels/quantized_matrix.hpp"
+#include "models/networks/transformer_linear.hpp"
 #include "models/networks/var_reference.hpp"
-#include "models/recipes/transformer_recipe.hpp"
 
 namespace tilewright::models {
 
-// A linear layer y = W' (R (x / s)) + b.
-struct QuantizedVarLinear {
-    QuantizedMatrix matrix;
-    std::vector<float> bias;
-    std::vector<float> reciprocal_scales;  // 1 / s, per input channel; empty without learned scales
-    std::size_t rotation_block = 0;        // of R; 0: none
-    std::vector<std::int8_t> rotation_signs;
-};
-
 struct QuantizedVarBlock {
-    QuantizedVarLinear qkv;  // the bias of the keys is 0
-    QuantizedVarLinear proj;
-    QuantizedVarLinear fc1;
-    QuantizedVarLinear fc2;
+    QuantizedTransformerLinear qkv;  // the bias of the keys is 0
+    QuantizedTransformerLinear proj;
+    QuantizedTransformerLinear fc1;
+    QuantizedTransformerLinear fc2;
     std::vector<float> query_factors;  // exp(min(scale_mul, ln 100)), per head
     std::vector<float> adaln;
     std::vector<float> adaln_bias;

@@ -72,20 +72,20 @@ TEST_CASE("FPQVAR's recipes are the published ones") {
 TEST_CASE("recipes of transformers suit every published VAR") {
     for (const auto* name : {"fpqvar-fp4", "fpqvar-fp6", "var-int4-rtn", "var-int6-rtn", "var-fp16"}) {
         for (const int depth : {16, 20, 24, 30, 36})
-            CHECK_NOTHROW(check_transformer_recipe(shipped(name), models::var_config(depth), name, ""));
+            CHECK_NOTHROW(check_transformer_recipe(shipped(name), block_of(models::var_config(depth)), name, ""));
     }
     auto narrow = models::var_config(16);
     narrow.width = 192;
     narrow.heads = 3;
     CHECK_THROWS_WITH(
-        check_transformer_recipe(shipped("fpqvar-fp4"), narrow, "file", ""),
+        check_transformer_recipe(shipped("fpqvar-fp4"), block_of(narrow), "file", ""),
         Contains("file#/linears/qkv/weights/group_size: 128 does not divide the 192 inputs of qkv"));
     auto rotated = shipped("fpqvar-fp6");
-    CHECK_THROWS_WITH(check_transformer_recipe(rotated, narrow, "file", ""),
+    CHECK_THROWS_WITH(check_transformer_recipe(rotated, block_of(narrow), "file", ""),
                       Contains("file#/linears/qkv/hadamard_block: 128 does not divide"));
     rotated.kv_cache->sharing = models::ScaleSharing::group;
     rotated.kv_cache->group_size = 48;
-    CHECK_THROWS_WITH(check_transformer_recipe(rotated, models::var_config(16), "file", ""),
+    CHECK_THROWS_WITH(check_transformer_recipe(rotated, block_of(models::var_config(16)), "file", ""),
                       Contains("/kv_cache/group_size: 48 does not divide the 64 channels of a head"));
 }
 

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include "accel/cost/lut_multiplier.hpp"
-#include "accel/cost/var_resources.hpp"
+#include "accel/cost/transformer_resources.hpp"
 #include "accel/engines/timing.hpp"
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "small_var.hpp"
 
 using namespace tilewright;
@@ -48,12 +48,12 @@ TEST_CASE("a product takes its steps, waits for weights when rows are few, and d
     const auto design = design_document("fpqvar-vck190-fp4").parse();
     const auto layers = linear_operands(design);
     CHECK(weight_word_bits(design) == 576);
-    const auto many = var_matrix_time(design, layers[0], 64, 128);
+    const auto many = transformer_matrix_time(design, layers[0], 64, 128);
     CHECK(many.multiply == 64 * 27);  // ceil(1920 / 72) = 27
     CHECK(many.wait_for_weights == 0);
     CHECK(many.rescale == 0);
     CHECK(many.drain == 24);
-    const auto few = var_matrix_time(design, layers[0], 2, 128);
+    const auto few = transformer_matrix_time(design, layers[0], 2, 128);
     CHECK(few.multiply == 2 * 27);
     CHECK(few.wait_for_weights == 27 * (64 - 2));
     // fc2's inputs have two scales a group: 128 x 72 x 2 / 128 sums a cycle.
@@ -65,8 +65,8 @@ TEST_CASE("without overlap inside the matrix unit rescaling follows") {
     const auto design = design_document("fpqvar-vck190-fp4", {{"/mapping/pipeline/matrix", false}}).parse();
     const auto layers = linear_operands(design);
     // 64 x 128 outputs of 15 groups; of 60 groups and two signs.
-    CHECK(var_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 143) / 144);
-    CHECK(var_matrix_time(design, layers[3], 64, 128).rescale == (64 * 128 * 60 * 2 + 143) / 144);
+    CHECK(transformer_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 143) / 144);
+    CHECK(transformer_matrix_time(design, layers[3], 64, 128).rescale == (64 * 128 * 60 * 2 + 143) / 144);
 }
 
 TEST_CASE("quantizer, softmax and attention take their elements over their lanes") {
@@ -83,19 +83,19 @@ TEST_CASE("the matrix unit's resources follow from its structure") {
     // One output of four inputs: multipliers of 8 LUT; for each sign a tree over 9-bit leaves, 2 x 9 + 10,
     // and an accumulator of 9 + 8 bits for 128 inputs; 4 x 2 / 128 of a rescaling unit, so one.
     const Settings tiny = {{"/engines/matrix/inputs", 4}, {"/engines/matrix/outputs", 1}};
-    const auto fp4 = var_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
+    const auto fp4 = transformer_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
     CHECK(fp4.lut == 4 * 8 + 2 * (28 + 17) + 60);
     CHECK(fp4.dsp == 3);
     CHECK(fp4.ff == 4 * (2 * 4 + 9) + 2 * (28 + 17) + 96);
     // Two products a DSP block, one tree, one scale a row.
-    const auto int6 = var_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
+    const auto int6 = transformer_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
     CHECK(int6.dsp == 2 + 3);
 }
 
 TEST_CASE("binary32 arithmetic costs more on DSP blocks without it") {
     const auto& constants = default_cost_constants();
     auto design = design_document("fpqvar-vck190-fp4").parse();
-    CHECK(var_attention_resources(design, constants).dsp == 64 * 16);
+    CHECK(transformer_attention_resources(design, constants).dsp == 64 * 16);
     design.device.dsp_primitive = "DSP48E2";
-    CHECK(var_attention_resources(design, constants).dsp == 64 * 16 * 5);
+    CHECK(transformer_attention_resources(design, constants).dsp == 64 * 16 * 5);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -37,11 +37,11 @@ std::int64_t weight_word_bits(const Design& design) {
         bits = std::max(bits, layer.weights.format.bits);
     const auto& port = design.memory_ports[design.port_of(Stream::weights)];
     return std::max(std::int64_t{port.width_bits} * port.channels,
-                    divide_up(design.matrix.macs_per_cycle() * bits, design.var->tile_tokens));
+                    divide_up(design.matrix.macs_per_cycle() * bits, design.transformer()->tile_tokens));
 }
 
-MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
-                           std::int64_t n) {
+MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
+                                   std::int64_t n) {
     const auto& engine = design.matrix;
     MatrixTime time;
     const auto blocks = divide_up(n, engine.outputs) * divide_up(layer.inputs, engine.inputs);
@@ -50,7 +50,7 @@ MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, st
     time.multiply = m * blocks;
     time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
     time.drain = engine.tile_drain_cycles;
-    if (!design.var->pipeline.matrix) {
+    if (!design.transformer()->pipeline.matrix) {
         const auto [segment, per_segment] = rescale_work(layer);
         time.rescale =
             divide_up(m * n * divide_up(layer.inputs, segment) * per_segment, rescale_lanes(design));
@@ -75,40 +75,40 @@ std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::in
 const LinearOperands* linear_layer(const std::vector<LinearOperands>& layers,
                                    const std::string& operator_name) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        if (operator_name.ends_with(var_linear_names[i]) ||
-            operator_name.ends_with(std::string(var_linear_names[i]) + ".quantize")) {
+        if (operator_name.ends_with(transformer_linear_names[i]) ||
+            operator_name.ends_with(std::string(transformer_linear_names[i]) + ".quantize")) {
             return &layers[i];
         }
     }
     return nullptr;
 }
 
-std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
-                                    const Instruction& work) {
-    const auto& var = *design.var;
+std::int64_t transformer_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                            const Instruction& work) {
+    const auto& transformer = *design.transformer();
     const auto& name = section.operators[work.operator_first].name;
     switch (work.opcode) {
         case Opcode::matmul: {
             if (engine == EngineKind::attention)
-                return attention_cycles(var.attention, work.m, work.n, work.k);
+                return attention_cycles(transformer.attention, work.m, work.n, work.k);
             if (engine == EngineKind::aie) return aie_matmul_cycles(design, work.m, work.n, work.k);
             const auto layers = linear_operands(design);
-            return var_matrix_time(design, *linear_layer(layers, name), work.m, work.n).cycles();
+            return transformer_matrix_time(design, *linear_layer(layers, name), work.m, work.n).cycles();
         }
         case Opcode::quantize: {
             const auto layers = linear_operands(design);
             const auto* layer = linear_layer(layers, name);
-            const auto group =
-                layer != nullptr
-                    ? layer->activations.group_size
-                    : models::row_quantization(*var.recipe.kv_cache, var.network.head_dim()).group_size;
-            return quantize_cycles(var.quantizer, work.m, work.n, group);
+            const auto group = layer != nullptr ? layer->activations.group_size
+                                                : models::row_quantization(*transformer.recipe.kv_cache,
+                                                                           transformer.block.head_dim)
+                                                      .group_size;
+            return quantize_cycles(transformer.quantizer, work.m, work.n, group);
         }
         case Opcode::hadamard:
             // k: points of one block of the rotation.
             return hadamard_cycles(design.hadamard, std::int64_t{work.m} * work.n / work.k, work.k);
         case Opcode::softmax:
-            return softmax_cycles(var.softmax, work.m, work.n);
+            return softmax_cycles(transformer.softmax, work.m, work.n);
         case Opcode::load:
         case Opcode::store:
             return 0;

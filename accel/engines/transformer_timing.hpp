@@ -36,7 +36,8 @@ struct MatrixTime {
 
     std::int64_t cycles() const { return multiply + wait_for_weights + rescale + drain; }
 };
-MatrixTime var_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m, std::int64_t n);
+MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
+                                   std::int64_t n);
 
 // Rounds m x n elements whose scales are shared by `group` elements of a row: the first group's largest
 // magnitude has to be found before anything is rounded.
@@ -50,8 +51,8 @@ std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n);
 
 // Cycles of an instruction of a program for VAR on the engine that runs it (not for DMA).
-std::int64_t var_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
-                                    const Instruction& work);
+std::int64_t transformer_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
+                                            const Instruction& work);
 
 // The class of linear layers that an operator is, by its name; nullptr for others. `layers` is that of
 // linear_operands().

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engines of a design for VAR, and the operators that they carry out.
+// The engines of a design for a transformer, and the operators that they carry out.
 #include <utility>
 
-#include "accel/schedule/var_schedule.hpp"
+#include "accel/schedule/transformer_schedule.hpp"
 
 namespace tilewright::accel {
 
@@ -21,8 +21,8 @@ models::Operator element_operator(std::string name, models::OperatorKind kind, s
 
 }  // namespace
 
-VarEngineIndices add_var_engines(const Design& design, TileProgram& program) {
-    VarEngineIndices indices;
+TransformerEngines add_transformer_engines(const Design& design, TileProgram& program) {
+    TransformerEngines indices;
     indices.dma = add_dma_engines(design, program);
     const auto add = [&](EngineDescription engine) { return program.add_engine(std::move(engine)); };
     indices.linear = add_linear_engines(design, program);
@@ -41,30 +41,35 @@ std::string short_name(const std::string& operator_name) {
     return block == std::string::npos ? operator_name : operator_name.substr(end + 1);
 }
 
-std::vector<models::Operator> var_block_operators(const VarDesign& var, const models::OperatorGraph& graph,
-                                                  std::size_t scale) {
-    const auto prefix = "scale." + std::to_string(scale) + ".";
+std::vector<models::Operator> transformer_block_operators(const TransformerDesign& design,
+                                                          const models::OperatorGraph& graph,
+                                                          const std::string& prefix, std::int64_t rows) {
     std::vector<models::Operator> operators;
     for (const auto& op : graph.operators) {
         if (op.layer == 0 && op.name.starts_with(prefix)) operators.push_back(op);
     }
-    const auto rows = var.step.batch() * var.network.scale_tokens(scale);
-    const models::LinearRecipe* recipes[] = {&var.recipe.qkv, &var.recipe.proj, &var.recipe.fc1,
-                                             &var.recipe.fc2};
+    const auto& block = design.block;
+    const struct {
+        const models::LinearRecipe& recipe;
+        std::int64_t inputs;
+    } layers[] = {{design.recipe.qkv, block.width},
+                  {design.recipe.proj, block.heads * block.head_dim},
+                  {design.recipe.fc1, block.width},
+                  {design.recipe.fc2, block.hidden}};
     const auto at = prefix + "blocks.0.";
-    for (std::size_t i = 0; i < var_linear_count; ++i) {
-        const auto inputs = i == fc2_linear ? var.network.hidden() : var.network.width;
-        if (recipes[i]->rotation_block > 0) {
-            operators.push_back(element_operator(at + var_linear_names[i] + ".hadamard",
+    for (std::size_t i = 0; i < transformer_linear_count; ++i) {
+        const auto& [recipe, inputs] = layers[i];
+        if (recipe.rotation_block > 0) {
+            operators.push_back(element_operator(at + transformer_linear_names[i] + ".hadamard",
                                                  models::OperatorKind::hadamard, rows, inputs));
         }
-        operators.push_back(element_operator(at + var_linear_names[i] + ".quantize",
+        operators.push_back(element_operator(at + transformer_linear_names[i] + ".quantize",
                                              models::OperatorKind::quantize, rows, inputs));
     }
-    if (var.recipe.kv_cache) {
+    if (design.recipe.kv_cache) {
         for (const auto* name : {"attn.keys.quantize", "attn.values.quantize"}) {
             operators.push_back(
-                element_operator(at + name, models::OperatorKind::quantize, rows, var.network.width));
+                element_operator(at + name, models::OperatorKind::quantize, rows, block.kv_width()));
         }
     }
     return operators;

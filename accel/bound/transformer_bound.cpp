@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "accel/bound/var_bound.hpp"
+#include "accel/bound/transformer_bound.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,9 +7,9 @@
 #include <string>
 
 #include "accel/engines/timing.hpp"
-#include "accel/engines/var_timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "accel/schedule/linear_split.hpp"
-#include "accel/schedule/var_layout.hpp"
+#include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
 
@@ -17,17 +17,21 @@ namespace {
 
 using models::OperatorKind;
 
-// Of one scale, or of what comes before the first.
+// Of one step (a scale of VAR), or of what comes before the first.
 struct Share {
     std::map<EngineKind, double> cycles;
     std::vector<double> bytes;  // by memory port
 };
 
-class VarBound {
+class TransformerBound {
   public:
-    VarBound(const Design& design, const models::OperatorGraph& graph)
-        : design_(design), var_(*design.var), graph_(graph), layers_(linear_operands(design)) {
-        shares_.resize(var_.network.scales.size() + 1);
+    TransformerBound(const Design& design, const models::OperatorGraph& graph)
+        : design_(design),
+          transformer_(*design.transformer()),
+          graph_(graph),
+          layers_(linear_operands(design)) {
+        shares_.resize((design.var ? design.var->network.scales.size() : design.gpt->work.steps().size()) +
+                       1);
         for (auto& share : shares_) share.bytes.assign(design.memory_ports.size(), 0);
     }
 
@@ -48,7 +52,7 @@ class VarBound {
             result.limits_s.emplace_back(std::string(to_string(engine)) + " unit", seconds);
             result.energy.busy_s[to_string(engine)] = seconds;
         }
-        result.limits_s.emplace_back("scales in sequence", sequence);
+        result.limits_s.emplace_back(design_.var ? "scales in sequence" : "steps in sequence", sequence);
         add_memory_limits(design_, bytes, result);
         result.energy.aie_vector_cycles = aie_vector_cycles_;
         take_largest(result);
@@ -57,17 +61,17 @@ class VarBound {
 
   private:
     static std::size_t share_of(const std::string& name) {
-        if (!name.starts_with("scale.")) return 0;
-        return 1 + std::stoul(name.substr(6));
+        if (!name.starts_with("scale.") && !name.starts_with("step.")) return 0;
+        return 1 + std::stoul(name.substr(name.find('.') + 1));
     }
 
     // Whether an operator runs on the accelerator at all.
     bool runs_here(const models::Operator& op) const {
         if (op.name.find("ada") != std::string::npos || op.name == "class_emb") {
             const bool head = op.name.starts_with("head_nm");
-            return var_.adaln && (!head || var_.ends);
+            return design_.var->adaln && (!head || transformer_.ends);
         }
-        return op.layer >= 0 || var_.ends;
+        return op.layer >= 0 || transformer_.ends;
     }
 
     void count_work(const models::Operator& op) {
@@ -81,7 +85,12 @@ class VarBound {
             if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
             aie_vector_cycles_ += work.aie_vector_cycles;
             const auto inputs = static_cast<double>(op.m * op.k);
-            cycles[EngineKind::quantizer] += inputs / var_.quantizer.lanes;
+            cycles[EngineKind::quantizer] += inputs / transformer_.quantizer.lanes;
+            if (layer == layers_.data() && transformer_.recipe.kv_cache) {  // keys and values
+                cycles[EngineKind::quantizer] +=
+                    static_cast<double>(2 * op.m * transformer_.block.kv_width()) /
+                    transformer_.quantizer.lanes;
+            }
             if (layer->rotation_block > 0) {
                 cycles[EngineKind::hadamard] += inputs / design_.hadamard.points_per_cycle;
             }
@@ -91,10 +100,10 @@ class VarBound {
             case OperatorKind::linear:
             case OperatorKind::matrix_product:
                 cycles[EngineKind::attention] +=
-                    elements / static_cast<double>(var_.attention.macs_per_cycle());
+                    elements / static_cast<double>(transformer_.attention.macs_per_cycle());
                 break;
             case OperatorKind::softmax:
-                cycles[EngineKind::softmax] += elements / var_.softmax.lanes;
+                cycles[EngineKind::softmax] += elements / transformer_.softmax.lanes;
                 break;
             case OperatorKind::modulate:       // in the last pass of the norm
             case OperatorKind::channel_scale:  // with the addition
@@ -105,49 +114,75 @@ class VarBound {
             case OperatorKind::l2_norm:
                 cycles[EngineKind::vector] +=
                     vector_passes(Opcode::l2_norm) * elements / design_.vector.lanes;
-                if (var_.recipe.kv_cache && op.name.ends_with("k_norm")) {
-                    cycles[EngineKind::quantizer] += 2 * elements / var_.quantizer.lanes;  // keys and values
-                }
                 break;
             default:
                 cycles[EngineKind::vector] += elements / design_.vector.lanes;
         }
     }
 
+    // Keys and values of so many tokens, of all blocks.
+    double cached(std::int64_t tokens) const {
+        const auto& block = transformer_.block;
+        const auto format = kv_format(transformer_);
+        const auto bits =
+            models::value_bits(format, block.head_dim) + models::scale_bits(format, block.head_dim);
+        return 2.0 * static_cast<double>(block.blocks * block.kv_heads * tokens) * static_cast<double>(bits) /
+               8;
+    }
+
     void count_bytes() {
+        const auto& block = transformer_.block;
         const auto weights = design_.port_of(Stream::weights);
         const auto state = design_.port_of(Stream::state);
-        const auto& network = var_.network;
-        const auto c = network.width;
-        const auto operators = var_linear_operators(design_);
-        std::vector<double> block(design_.memory_ports.size(), 0);
+        const auto operators = transformer_linear_operators(design_);
+        std::vector<double> linear(design_.memory_ports.size(), 0);  // of a block
         for (std::size_t i = 0; i < layers_.size(); ++i) {
             const auto split = split_of(design_, operators[i]);
             const auto row_bytes =
                 static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
             for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
-                block[design_.weights_port(engine)] += static_cast<double>(split.outputs(engine)) * row_bytes;
+                linear[design_.weights_port(engine)] +=
+                    static_cast<double>(split.outputs(engine)) * row_bytes;
             }
         }
-        if (var_.adaln) {
+        for (std::size_t step = 1; step < shares_.size(); ++step) {
+            auto& bytes = shares_[step].bytes;
+            for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] += block.blocks * linear[i];
+        }
+        if (design_.gpt) {
+            count_gpt_bytes(weights, state);
+        } else {
+            count_var_bytes(weights, state);
+        }
+    }
+
+    void count_var_bytes(std::size_t weights, std::size_t state) {
+        const auto& network = design_.var->network;
+        const auto c = network.width;
+        if (design_.var->adaln) {
             const auto matrices = network.shared_adaln ? 1 : network.depth;
             shares_[0].bytes[weights] += 2.0 * static_cast<double>(matrices * 6 * c * c);
         }
-        const auto format = kv_format(var_);
+        const auto batch = design_.var->step.batch();
         for (std::size_t scale = 0; scale < network.scales.size(); ++scale) {
             auto& bytes = shares_[scale + 1].bytes;
-            for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] += network.depth * block[i];
-            if (var_.ends) {
-                bytes[weights] += 2.0 * static_cast<double>(network.codebook * c);
+            if (transformer_.ends) bytes[weights] += 2.0 * static_cast<double>(network.codebook * c);
+            bytes[state] += cached(batch * network.tokens_until(scale));
+            if (scale + 1 < network.scales.size())
+                bytes[state] += cached(batch * network.scale_tokens(scale));
+        }
+    }
+
+    void count_gpt_bytes(std::size_t weights, std::size_t state) {
+        const auto& network = design_.gpt->network;
+        const auto steps = design_.gpt->work.steps();
+        for (std::size_t s = 0; s < steps.size(); ++s) {
+            auto& bytes = shares_[s + 1].bytes;
+            if (transformer_.ends && steps[s].head) {
+                bytes[weights] += 2.0 * static_cast<double>(network.vocabulary * network.width);
             }
-            const auto cached = [&](std::int64_t tokens) {
-                return 2.0 * static_cast<double>(network.depth * var_.step.batch() * network.heads * tokens) *
-                       static_cast<double>(models::value_bits(format, network.head_dim()) +
-                                           models::scale_bits(format, network.head_dim())) /
-                       8;
-            };
-            bytes[state] += cached(network.tokens_until(scale));
-            if (scale + 1 < network.scales.size()) bytes[state] += cached(network.scale_tokens(scale));
+            bytes[state] += cached(steps[s].shared_context + steps[s].sequences * steps[s].own_context);
+            bytes[state] += cached(steps[s].rows());
         }
     }
 
@@ -170,7 +205,7 @@ class VarBound {
     }
 
     const Design& design_;
-    const VarDesign& var_;
+    const TransformerDesign& transformer_;
     const models::OperatorGraph& graph_;
     const std::vector<LinearOperands> layers_;
     std::vector<Share> shares_;
@@ -179,8 +214,8 @@ class VarBound {
 
 }  // namespace
 
-Bound var_lower_bound(const Design& design, const models::OperatorGraph& graph) {
-    return VarBound(design, graph).bound();
+Bound transformer_lower_bound(const Design& design, const models::OperatorGraph& graph) {
+    return TransformerBound(design, graph).bound();
 }
 
 }  // namespace tilewright::accel

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "accel/cost/var_resources.hpp"
+#include "accel/cost/transformer_resources.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "accel/cost/lut_multiplier.hpp"
-#include "accel/engines/var_timing.hpp"
-#include "accel/schedule/var_layout.hpp"
+#include "accel/engines/transformer_timing.hpp"
+#include "accel/schedule/transformer_layout.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -50,7 +50,7 @@ Products products_of(const Design& design, const CostConstants& constants) {
 
 }  // namespace
 
-FabricResources var_matrix_resources(const Design& design, const CostConstants& constants) {
+FabricResources transformer_matrix_resources(const Design& design, const CostConstants& constants) {
     const auto& engine = design.matrix;
     const auto multipliers = engine.macs_per_cycle();
     const auto products = products_of(design, constants);
@@ -87,7 +87,7 @@ FabricResources var_matrix_resources(const Design& design, const CostConstants& 
     return use;
 }
 
-FabricResources var_quantizer_resources(const Design& design, const CostConstants& constants) {
+FabricResources transformer_quantizer_resources(const Design& design, const CostConstants& constants) {
     constexpr int compared_bits = 31;  // the magnitude of a binary32 number
     int bits = 0;
     bool dual = false;
@@ -101,14 +101,14 @@ FabricResources var_quantizer_resources(const Design& design, const CostConstant
     const double search = (bits - 1) * (comparator + compared_bits);
     const double lane = comparator + compared_bits + search;
     FabricResources use;
-    use.lut = round_up(design.var->quantizer.lanes * lane);
-    use.ff = round_up(design.var->quantizer.lanes * 2.0 * compared_bits * bits);
+    use.lut = round_up(design.transformer()->quantizer.lanes * lane);
+    use.ff = round_up(design.transformer()->quantizer.lanes * 2.0 * compared_bits * bits);
     // Thresholds times the scale, one after the other while the group before is rounded; the scale itself.
     use.dsp = round_up((dual ? 2 : 1) * 2 * multiply_add_dsp(design, constants));
     return use;
 }
 
-FabricResources var_hadamard_resources(const Design& design, const CostConstants& constants) {
+FabricResources transformer_hadamard_resources(const Design& design, const CostConstants& constants) {
     std::int64_t block = 0;
     for (const auto& layer : linear_operands_on(design, LinearEngine::pl))
         block = std::max(block, layer.rotation_block);
@@ -123,13 +123,13 @@ FabricResources var_hadamard_resources(const Design& design, const CostConstants
     return use;
 }
 
-FabricResources var_attention_resources(const Design& design, const CostConstants& constants) {
-    const auto& engine = design.var->attention;
+FabricResources transformer_attention_resources(const Design& design, const CostConstants& constants) {
+    const auto& engine = design.transformer()->attention;
     FabricResources use;
     use.dsp = round_up(static_cast<double>(engine.macs_per_cycle()) * multiply_add_dsp(design, constants));
     // Keys and values become binary32 numbers as they enter the registers.
-    const auto cache = kv_format(*design.var);
-    const auto word = var_buffer_specification(design, Buffer::state, 1).word_bits;
+    const auto cache = kv_format(*design.transformer());
+    const auto word = transformer_buffer_specification(design, Buffer::state, 1).word_bits;
     if (cache.group_size > 0) {
         use.lut =
             round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
@@ -138,8 +138,8 @@ FabricResources var_attention_resources(const Design& design, const CostConstant
     return use;
 }
 
-FabricResources var_softmax_resources(const Design& design, const CostConstants& constants) {
-    const auto lanes = static_cast<double>(design.var->softmax.lanes);
+FabricResources transformer_softmax_resources(const Design& design, const CostConstants& constants) {
+    const auto lanes = static_cast<double>(design.transformer()->softmax.lanes);
     FabricResources use;
     // Difference, two products of the exponential, sum, product with the reciprocal.
     use.dsp = round_up(5 * lanes * multiply_add_dsp(design, constants));
@@ -149,7 +149,7 @@ FabricResources var_softmax_resources(const Design& design, const CostConstants&
     return use;
 }
 
-FabricResources var_vector_resources(const Design& design, const CostConstants& constants) {
+FabricResources transformer_vector_resources(const Design& design, const CostConstants& constants) {
     const auto lanes = static_cast<double>(design.vector.lanes);
     FabricResources use;
     // Four multiply-adds: mean and variance, modulation, gamma and residual; GELU takes the same ones. Tables
@@ -161,9 +161,9 @@ FabricResources var_vector_resources(const Design& design, const CostConstants& 
     return use;
 }
 
-memory::ScratchpadSpecification var_buffer_specification(const Design& design, Buffer buffer,
-                                                         std::int64_t bytes) {
-    const auto& var = *design.var;
+memory::ScratchpadSpecification transformer_buffer_specification(const Design& design, Buffer buffer,
+                                                                 std::int64_t bytes) {
+    const auto& transformer = *design.transformer();
     memory::ScratchpadSpecification specification;
     specification.name = to_string(buffer);
     specification.kind = design.buffer(buffer).ram;
@@ -176,16 +176,18 @@ memory::ScratchpadSpecification var_buffer_specification(const Design& design, B
             if (design.multiplies_on(LinearEngine::pl)) specification.word_bits += weight_word_bits(design);
             break;
         case Buffer::activations:
-            specification.word_bits = 32 * std::max<std::int64_t>(design.vector.lanes, var.quantizer.lanes);
+            specification.word_bits =
+                32 * std::max<std::int64_t>(design.vector.lanes, transformer.quantizer.lanes);
             break;
         case Buffer::state:  // as for weights: a block of keys or values enters while rows pass
             specification.word_bits = std::max(
                 std::int64_t{port.width_bits} * port.channels,
-                divide_up(var.attention.macs_per_cycle() * kv_format(var).format.bits, var.tile_tokens));
+                divide_up(transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits,
+                          transformer.tile_tokens));
             break;
         case Buffer::intermediates:  // scores are written and read at once
             specification.banks = 2;
-            specification.word_bits = 32 * std::max(var.attention.outputs, var.softmax.lanes);
+            specification.word_bits = 32 * std::max(transformer.attention.outputs, transformer.softmax.lanes);
             break;
     }
     return specification;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/gpt_layout.hpp"
+
+#include <algorithm>
+
+#include "accel/schedule/weight_stream.hpp"
+
+namespace tilewright::accel {
+
+std::int64_t gpt_block_vector_elements(const TransformerBlock& block) {
+    return 4 * block.width + block.qkv_outputs() + block.width + block.hidden + block.width;
+}
+
+TransferSize gpt_cache_size(const GptDesign& gpt, std::int64_t tokens) {
+    return transfer_size(kv_format(gpt), tokens * gpt.block.kv_width());
+}
+
+GptLayout lay_out_gpt(const Design& design) {
+    const auto& gpt = *design.gpt;
+    const auto& block = gpt.block;
+    GptLayout layout;
+    Allocator weights(Allocator::region_alignment);
+    static_cast<LinearLayout&>(layout) = lay_out_linears(design, weights);
+    const auto& weights_port = design.memory_ports[design.port_of(Stream::weights)];
+    layout.lm_head = weights.place(
+        stream_bytes(weights_port, unquantized_weights(), gpt.network.vocabulary * block.width));
+    layout.weights_end = weights.end();
+
+    Allocator state(Allocator::region_alignment);
+    if (!state_lies_apart(design)) state.place(layout.weights_end);
+    const auto& port = design.memory_ports[design.port_of(Stream::state)];
+    Allocator in_cache(Allocator::piece_alignment);
+    const auto piece = [&](std::int64_t tokens) {
+        const auto bytes = padded_bytes(port, gpt_cache_size(gpt, tokens));
+        const auto keys = in_cache.place(bytes);
+        return GptLayout::Piece{keys, in_cache.place(bytes), tokens};
+    };
+    const auto& work = gpt.work;
+    for (std::int64_t begin = 0; begin < work.prompt; begin += work.slice) {
+        layout.prompt.push_back(piece(std::min(work.slice, work.prompt - begin)));
+    }
+    if (work.decode) {
+        layout.generated = piece(work.beams * work.generated);
+        layout.made = piece(work.beams);
+    }
+    layout.cache_stride = in_cache.end();
+    const auto cache = state.place(layout.cache_stride * block.blocks);
+    const auto move = [&](GptLayout::Piece& one) {
+        one.keys += cache;
+        one.values += cache;
+    };
+    for (auto& one : layout.prompt) move(one);
+    move(layout.generated);
+    move(layout.made);
+    Allocator in_block(Allocator::piece_alignment);
+    in_block.place(4 * gpt_block_vector_elements(block));
+    layout.vectors_stride = in_block.end();
+    layout.vectors = state.place(layout.vectors_stride * block.blocks);
+    layout.final_norm = state.place(4 * 2 * block.width);
+    std::int64_t rows = 0;
+    for (const auto& step : gpt.work.steps()) rows = std::max(rows, step.rows());
+    layout.embedding = state.place(4 * 2 * rows * block.width);
+    layout.outputs = state.place(4 * rows * std::max(block.width, gpt.network.vocabulary));
+    layout.state_end = state.end();
+    return layout;
+}
+
+}  // namespace tilewright::accel

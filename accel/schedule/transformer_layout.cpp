@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/transformer_layout.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "accel/schedule/schedule.hpp"
+#include "accel/schedule/weight_stream.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+
+models::Quantization unquantized_weights() {
+    return {models::number_format("fp16"), 0, models::ScaleKind::none, 0, 0};
+}
+
+models::Quantization unquantized_activations() {
+    return {models::number_format("fp32"), 0, models::ScaleKind::none, 0, 0};
+}
+
+models::Quantization kv_format(const TransformerDesign& design) {
+    if (!design.recipe.kv_cache) return unquantized_activations();
+    return models::row_quantization(*design.recipe.kv_cache, design.block.head_dim);
+}
+
+TransferSize transfer_size(const models::Quantization& format, std::int64_t elements) {
+    return {divide_up(models::value_bits(format, elements), 8),
+            divide_up(models::scale_bits(format, elements), 8)};
+}
+
+std::int64_t padded_bytes(const MemoryPort& port, const TransferSize& size) {
+    const auto beat = port.width_bits / 8 * static_cast<std::int64_t>(port.channels);
+    return divide_up(size.value_bytes, beat) * beat + divide_up(size.scale_bytes, beat) * beat;
+}
+
+std::int64_t Allocator::place(std::int64_t bytes) {
+    const auto at = next_;
+    next_ += divide_up(bytes, alignment_) * alignment_;
+    return at;
+}
+
+LinearLayout lay_out_linears(const Design& design, Allocator& weights) {
+    LinearLayout layout;
+    const auto operands = linear_operands(design);
+    const auto operators = transformer_linear_operators(design);
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        const auto kind = static_cast<LinearEngine>(engine);
+        const auto& port = design.memory_ports[design.weights_port(kind)];
+        Allocator in_block(Allocator::piece_alignment);
+        for (std::size_t i = 0; i < transformer_linear_count; ++i) {
+            const auto outputs = split_of(design, operators[i]).outputs(kind);
+            layout.linear[engine][i] =
+                in_block.place(stream_bytes(port, operands[i].weights, outputs * operands[i].inputs));
+        }
+        layout.linear_stride[engine] = in_block.end();
+        const auto first = weights.place(layout.linear_stride[engine] * design.blocks());
+        for (auto& address : layout.linear[engine]) address += first;
+    }
+    return layout;
+}
+
+bool state_lies_apart(const Design& design) {
+    const auto& state = design.memory_ports[design.port_of(Stream::state)];
+    const auto apart = [&](const MemoryPort& port) {
+        return port.memory != state.memory || port.first_channel + port.channels <= state.first_channel ||
+               state.first_channel + state.channels <= port.first_channel;
+    };
+    return apart(design.memory_ports[design.weights_port(LinearEngine::pl)]) &&
+           apart(design.memory_ports[design.weights_port(LinearEngine::aie)]);
+}
+
+void check_region(const Design& design, Stream stream, std::int64_t end) {
+    const auto index = design.port_of(stream);
+    const auto& port = design.memory_ports[index];
+    const auto available =
+        design.device.memories.at(port.memory).dram.organization.channel_bytes * port.channels;
+    if (end <= available) return;
+    throw MappingError("/memory_ports/" + std::to_string(index),
+                       "the network needs " + std::to_string(end) + " bytes of memory but the port reaches " +
+                           std::to_string(available),
+                       "a smaller network or format, or more channels");
+}
+
+std::vector<models::Operator> transformer_linear_operators(const Design& design) {
+    const auto& block = design.transformer()->block;
+    const std::array<std::int64_t, transformer_linear_count> outputs = {block.qkv_outputs(), block.width,
+                                                                        block.hidden, block.width};
+    const auto operands = linear_operands(design);
+    std::vector<models::Operator> operators;
+    for (std::size_t i = 0; i < transformer_linear_count; ++i) {
+        models::Operator op;
+        op.name = transformer_linear_names[i];
+        op.n = outputs[i];
+        op.k = operands[i].inputs;
+        operators.push_back(std::move(op));
+    }
+    return operators;
+}
+
+std::int64_t heads_per_tile(const Design& design) {
+    const auto& block = design.transformer()->block;
+    return std::min(block.heads, design.mapping.tile.outputs / block.head_dim);
+}
+
+std::int64_t head_groups(const Design& design) {
+    return divide_up(design.transformer()->block.heads, heads_per_tile(design));
+}
+
+std::vector<OutputTile> qkv_tiles(const Design& design) {
+    const auto& block = design.transformer()->block;
+    const auto queries = block.heads * block.head_dim;
+    const auto shared = block.kv_heads != block.heads;
+    std::vector<OutputTile> tiles;
+    if (shared) {
+        const auto outputs = design.mapping.tile.outputs;
+        for (auto n = queries; n < block.qkv_outputs(); n += outputs) {
+            tiles.push_back({n, std::min(outputs, block.qkv_outputs() - n)});
+        }
+    }
+    const auto heads = heads_per_tile(design);
+    for (std::int64_t first = 0; first < block.heads; first += heads) {
+        const auto size = std::min(heads, block.heads - first) * block.head_dim;
+        tiles.push_back({first * block.head_dim, size});
+        if (shared) continue;
+        for (const auto part : {1, 2}) tiles.push_back({part * queries + first * block.head_dim, size});
+    }
+    return tiles;
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the layouts of all transformers share: formats of what recipes leave unquantized, sizes of transfers,
+// the weights of the linear layers, groups of heads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "accel/design/design.hpp"
+#include "accel/schedule/linear_split.hpp"
+
+namespace tilewright::accel {
+
+// Indices into the arrays below and into linear_operands().
+enum TransformerLinear : std::size_t { qkv_linear, proj_linear, fc1_linear, fc2_linear };
+inline constexpr std::size_t transformer_linear_count = 4;
+
+// Formats of what recipes leave unquantized.
+models::Quantization unquantized_weights();
+models::Quantization unquantized_activations();
+
+// Format of the key/value cache: the recipe's, or binary32. Rows are a head's vectors.
+models::Quantization kv_format(const TransformerDesign& design);
+
+// Sizes of a transfer: its values and its scales.
+struct TransferSize {
+    std::int64_t value_bytes = 0;
+    std::int64_t scale_bytes = 0;
+    std::int64_t bytes() const { return value_bytes + scale_bytes; }
+};
+TransferSize transfer_size(const models::Quantization& format, std::int64_t elements);
+// Bytes that it takes in memory behind a port: both parts in whole beats of every channel.
+std::int64_t padded_bytes(const MemoryPort& port, const TransferSize& size);
+
+// Gives out memory one piece behind the other.
+class Allocator {
+  public:
+    static constexpr std::int64_t region_alignment = 64 * 1024;  // whole rows of every memory of the devices
+    static constexpr std::int64_t piece_alignment = 4096;        // AXI bursts do not cross it
+
+    explicit Allocator(std::int64_t alignment) : alignment_(alignment) {}
+    std::int64_t place(std::int64_t bytes);
+    std::int64_t end() const { return next_; }
+
+  private:
+    std::int64_t alignment_;
+    std::int64_t next_ = 0;
+};
+
+// The linear layers' weights, in bytes from the start of the port that carries them, by LinearEngine: of the
+// first block, and from block to block.
+struct LinearLayout {
+    std::array<std::array<std::int64_t, transformer_linear_count>, linear_engine_count> linear{};
+    std::array<std::int64_t, linear_engine_count> linear_stride{};
+};
+LinearLayout lay_out_linears(const Design& design, Allocator& weights);
+
+// Whether weights and everything else ("state") lie in different channels; otherwise they share addresses.
+bool state_lies_apart(const Design& design);
+
+// Throws MappingError when a port does not reach as far as its region ends.
+void check_region(const Design& design, Stream stream, std::int64_t end);
+
+// The classes of linear layers as operators of one row: what their weights are cut into.
+std::vector<models::Operator> transformer_linear_operators(const Design& design);
+
+// Heads whose queries a tile of qkv makes, and how many such groups there are.
+std::int64_t heads_per_tile(const Design& design);
+std::int64_t head_groups(const Design& design);
+
+// The tiles of qkv in the order in which they are made: of VAR queries, keys and values of one group of heads
+// behind the other; where all queries share keys and values, these first.
+std::vector<OutputTile> qkv_tiles(const Design& design);
+
+}  // namespace tilewright::accel

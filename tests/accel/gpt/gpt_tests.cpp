@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Designs for GPT-BigCode: schedules, bounds, traffic, what is refused.
+#include <catch2/catch.hpp>
+
+#include "accel/design/config_error.hpp"
+#include "accel/report/evaluate.hpp"
+#include "accel/schedule/linear_split.hpp"
+#include "small_gpt.hpp"
+
+using namespace tilewright;
+using namespace tilewright::accel;
+using nlohmann::json;
+using test::Settings;
+using test::small_gpt_document;
+
+namespace {
+
+const json array = {{"x", 2}, {"y", 2}, {"z", 2}, {"m", 16}, {"k", 32}, {"n", 32}, {"precision", "int8"}};
+const json prefill = {{"phase", "prefill"}, {"prompt", 100}};
+
+std::string refusal(const DesignDocument& document, Fidelity fidelity = Fidelity::timing) {
+    try {
+        evaluate(document, fidelity);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return {};
+}
+
+std::int64_t moved(const Evaluation& evaluation, Traffic traffic, bool read) {
+    std::int64_t bytes = 0;
+    for (const auto& port : evaluation.activity->ports) {
+        const auto& one = port.traffic[static_cast<std::size_t>(traffic)];
+        bytes += read ? one.read_bytes : one.write_bytes;
+    }
+    return bytes;
+}
+
+std::int64_t macs_of(const Evaluation& evaluation, EngineKind kind) {
+    std::int64_t macs = 0;
+    for (const auto& engine : evaluation.activity->engines) {
+        if (engine.kind == kind) macs += engine.macs;
+    }
+    return macs;
+}
+
+}  // namespace
+
+TEST_CASE("GPT-BigCode: every mapping ends, does all work once and stays at or above its bound") {
+    const Settings works[] = {{},
+                              {{"/workload", prefill}},
+                              {{"/workload", prefill}, {"/mapping/tile/prompt_slice", 100}},
+                              {{"/workload", {{"phase", "decode"}, {"prompt", 1}}}},
+                              {{"/workload", {{"phase", "decode"}, {"prompt", 50}, {"beams", 40}}}},
+                              {{"/workload", {{"phase", "prefill"}, {"prompt", 33}, {"ends", false}}}}};
+    const Settings mappings[] = {
+        {},
+        {{"/mapping/pipeline/operators", false}},
+        {{"/mapping/pipeline/matrix", false}},
+        {{"/mapping/double_buffer", false}},
+        {{"/mapping/tile/outputs", 64}},
+        {{"/mapping/tile/outputs", 192}, {"/mapping/tile/feed_forward_rows", 16}},
+        {{"/engines/aie", array}, {"/mapping/linear_engine", "aie"}},
+        {{"/engines/aie", array}, {"/mapping/linear_engine", 0.5}},
+        {{"/engines/aie", array}, {"/mapping/linear_engine", {{"qkv", "aie"}, {"fc2", 0.4}}}},
+        {{"/recipe", "gpt-w4a8-kv8"}},
+        {{"/recipe", "var-fp16"}, {"/engines/matrix/multiplier", "lut"}}};
+    for (const auto& work : works) {
+        for (const auto& mapping : mappings) {
+            auto settings = work;
+            settings.insert(settings.end(), mapping.begin(), mapping.end());
+            CAPTURE(test::text(settings));
+            const auto refused = refusal(small_gpt_document(settings));
+            if (refused.find("fp16 cannot be multiplied") != std::string::npos) continue;
+            REQUIRE(refused.empty());
+            const auto evaluation = evaluate(small_gpt_document(settings), Fidelity::timing);
+            REQUIRE(evaluation.activity);
+            CHECK(evaluation.latency_s() >= evaluation.bound.latency_s);
+            CHECK(evaluation.energy.total_j >= evaluation.bound_energy.total_j);
+            const auto totals = models::gpt_totals(evaluation.graph);
+            CHECK(macs_of(evaluation, EngineKind::matrix) + macs_of(evaluation, EngineKind::aie) ==
+                  totals.block_linear_macs);
+            const auto head = evaluation.design.gpt->ends ? totals.head_macs : 0;
+            CHECK(macs_of(evaluation, EngineKind::attention) == totals.attention_macs + head);
+        }
+    }
+}
+
+TEST_CASE("GPT-BigCode: the cache that is read and written is what the steps need") {
+    // A vector of 64 channels at 8 bits with a 16-bit scale: 66 bytes, keys and values, two blocks.
+    const std::int64_t vectors = 2 * 2 * 66;
+    const auto decode = evaluate(small_gpt_document(), Fidelity::timing);
+    CHECK(moved(decode, Traffic::kv_cache, true) == vectors * (100 + 3 * 7));
+    CHECK(moved(decode, Traffic::kv_cache, false) == vectors * 3);
+    // Slices of 40, 40 and 20 tokens: the second reads 40, the third 80.
+    const auto prompt = evaluate(small_gpt_document({{"/workload", prefill}}), Fidelity::timing);
+    CHECK(moved(prompt, Traffic::kv_cache, true) == vectors * (40 + 80));
+    CHECK(moved(prompt, Traffic::kv_cache, false) == vectors * 100);
+    // Without a format of its own the cache keeps binary32.
+    const auto wide = evaluate(small_gpt_document({{"/recipe", "var-int6-rtn"}}), Fidelity::timing);
+    CHECK(moved(wide, Traffic::kv_cache, true) == 2 * 2 * 4 * 64 * (100 + 3 * 7));
+}
+
+TEST_CASE("GPT-BigCode: weights come once a step, lm_head with the last") {
+    const auto linear_bytes = [](const Evaluation& evaluation) {
+        double bytes = 0;
+        for (const auto& tensor : evaluation.graph.tensors) {
+            // int8 with a 16-bit scale a row.
+            if (tensor.tensor_class != models::TensorClass::linear_weight) continue;
+            bytes += static_cast<double>(tensor.elements() + 2 * tensor.shape[0]);
+        }
+        return bytes;
+    };
+    const double head = 2.0 * 500 * 256;
+    const auto decode = evaluate(small_gpt_document(), Fidelity::timing);
+    CHECK(static_cast<double>(moved(decode, Traffic::weights, true)) ==
+          Approx(linear_bytes(decode) + head).epsilon(1e-3));
+    const auto prompt = evaluate(small_gpt_document({{"/workload", prefill}}), Fidelity::timing);
+    CHECK(static_cast<double>(moved(prompt, Traffic::weights, true)) ==
+          Approx(3 * linear_bytes(prompt) + head).epsilon(1e-3));
+    CHECK(moved(prompt, Traffic::weights_again, true) == 0);
+}
+
+TEST_CASE("GPT-BigCode: larger slices read less and take more memory") {
+    const auto with_slice = [](std::int64_t slice) {
+        return evaluate(small_gpt_document({{"/workload", prefill}, {"/mapping/tile/prompt_slice", slice}}),
+                        Fidelity::timing);
+    };
+    const auto small = with_slice(16);
+    const auto large = with_slice(100);
+    CHECK(moved(small, Traffic::weights, true) > 6 * moved(large, Traffic::weights, true) / 2);
+    CHECK(small.program->buffer_bytes[1] < large.program->buffer_bytes[1]);
+}
+
+TEST_CASE("GPT-BigCode: operators that run beside each other are faster") {
+    const auto seconds = [](bool pipelined) {
+        return evaluate(
+                   small_gpt_document({{"/workload", prefill}, {"/mapping/pipeline/operators", pipelined}}),
+                   Fidelity::timing)
+            .latency_s();
+    };
+    CHECK(seconds(true) < seconds(false));
+}
+
+TEST_CASE("GPT-BigCode: reports say what was run, and numerics how far from exact the block is") {
+    const auto document = small_gpt_document();
+    auto evaluation = evaluate(document, Fidelity::timing);
+    add_numerics(evaluation);
+    const auto report = make_report(document, evaluation);
+    CHECK(report["throughput"]["unit"] == "tokens_per_s");
+    CHECK(report["workload"]["prompt"] == 100);
+    CHECK(report["workload"]["beams"] == 3);
+    CHECK(report["workload"]["tokens"] == 1);
+    const auto sqnr = [&](const char* recipe) {
+        auto one = evaluate(small_gpt_document({{"/recipe", recipe}}), Fidelity::bound);
+        add_numerics(one);
+        return one.numerics->operators.back().error.sqnr_db;
+    };
+    CHECK(sqnr("gpt-int8-kv8") > sqnr("gpt-w4a8-kv8") + 6);
+}
+
+TEST_CASE("GPT-BigCode: what cannot be is refused with a pointer") {
+    using Catch::Matchers::Contains;
+    CHECK_THAT(refusal(small_gpt_document(), Fidelity::functional), Contains("/kind"));
+    CHECK_THAT(refusal(small_gpt_document({{"/workload/prompt", 600}})),
+               Contains("/workload/prompt") && Contains("at most 512"));
+    CHECK_THAT(refusal(small_gpt_document({{"/workload/prompt", 0}})), Contains("/workload/prompt"));
+    CHECK_THAT(
+        refusal(small_gpt_document({{"/workload", {{"phase", "prefill"}, {"prompt", 9}, {"beams", 2}}}})),
+        Contains("/workload/beams") && Contains("decode"));
+    CHECK_THAT(refusal(small_gpt_document({{"/network/heads", 7}})),
+               Contains("/network/heads") && Contains("divisor"));
+    CHECK_THAT(refusal(small_gpt_document({{"/network", "var-d16"}})),
+               Contains("/network/family") && Contains("gpt_bigcode"));
+    CHECK_THAT(refusal(small_gpt_document({{"/recipe", "lightmamba-w4a4"}})), Contains("/recipe"));
+    CHECK_THAT(refusal(small_gpt_document({{"/mapping/tile/outputs", 100}})),
+               Contains("/mapping/tile/outputs") && Contains("whole heads"));
+    CHECK_THAT(refusal(small_gpt_document({{"/mapping/tile/prompt_slice", 0}})),
+               Contains("/mapping/tile/prompt_slice"));
+    CHECK_THAT(refusal(small_gpt_document(
+                   {{"/mapping/linear_engine", "aie"},
+                    {"/recipe", "fpqvar-fp4"},
+                    {"/engines/hadamard", {{"points_per_cycle", 16}, {"pipeline_cycles", 4}}}})),
+               Contains("/engines/aie/precision"));
+    CHECK_THAT(refusal(small_gpt_document({{"/mapping/linear_engine", {{"in_proj", "aie"}}}})),
+               Contains("/mapping/linear_engine/in_proj"));
+}
