@@ -66,32 +66,35 @@ std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int
     return columns * std::min(streams * 64 / plio_bits, switch_streams);
 }
 
+AiePlacement aie_limits(const AieArray& array, std::int64_t plio_bits) {
+    return {array.tiles(),
+            aie_plio_limit(array.interface_columns, array.streams_in_per_column, array.switch_streams_north,
+                           plio_bits),
+            aie_plio_limit(array.interface_columns, array.streams_out_per_column, array.switch_streams_south,
+                           plio_bits),
+            array.noc_interfaces * array.gmio_per_noc_interface,
+            array.data_memory_bytes - array.reserved_memory_bytes};
+}
+
 AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMapping& mapping) {
     const auto placement = aie_placement(mapping);
-    const auto in = aie_plio_limit(array.interface_columns, array.streams_in_per_column,
-                                   array.switch_streams_north, mapping.plio_bits);
-    const auto out = aie_plio_limit(array.interface_columns, array.streams_out_per_column,
-                                    array.switch_streams_south, mapping.plio_bits);
-    const auto memory = array.data_memory_bytes - array.reserved_memory_bytes;
+    const auto [tiles, in, out, gmio, memory] = aie_limits(array, mapping.plio_bits);
     if (placement.tile_memory_bytes > memory) {
         return {"tile",
                 "the kernel's ping-pong buffers take " + of(placement.tile_memory_bytes, "bytes", memory) +
                     " in a tile's data memory",
                 "smaller m, k or n"};
     }
-    if (placement.tiles > array.tiles()) {
-        return {"replication", "the design takes " + of(placement.tiles, "AI Engine tiles", array.tiles()),
+    if (placement.tiles > tiles) {
+        return {"replication", "the design takes " + of(placement.tiles, "AI Engine tiles", tiles),
                 "smaller x, y or z"};
     }
     if (placement.plio_in > in) {
         return {"replication", "the operands take " + of(placement.plio_in, "PLIO into the array", in),
                 "smaller x, y or z"};
     }
-    if (placement.gmio_in > array.noc_interfaces * array.gmio_per_noc_interface) {
-        return {"gmio",
-                "the weights take " +
-                    of(placement.gmio_in, "GMIO", array.noc_interfaces * array.gmio_per_noc_interface),
-                "fewer of them"};
+    if (placement.gmio_in > gmio) {
+        return {"gmio", "the weights take " + of(placement.gmio_in, "GMIO", gmio), "fewer of them"};
     }
     if (placement.plio_out > out) {
         return {"replication", "the sums take " + of(placement.plio_out, "PLIO out of the array", out),

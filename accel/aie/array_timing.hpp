@@ -56,6 +56,9 @@ AiePlacement aie_placement(const AieMapping& mapping);
 std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,
                             std::int64_t plio_bits);
 
+// What the array has of each, for PLIO of a width.
+AiePlacement aie_limits(const AieArray& array, std::int64_t plio_bits);
+
 // Why a mapping cannot be placed, with the member of the mapping that is to blame; empty if it can.
 struct AiePlacementProblem {
     std::string member;  // "tile", "replication" or "gmio"

@@ -55,6 +55,7 @@ class TransformerBound {
         result.limits_s.emplace_back(design_.var ? "scales in sequence" : "steps in sequence", sequence);
         add_memory_limits(design_, bytes, result);
         result.energy.aie_vector_cycles = aie_vector_cycles_;
+        result.energy.aie_floating_cycles = aie_floating_cycles_;
         take_largest(result);
         return result;
     }
@@ -72,6 +73,19 @@ class TransformerBound {
             return design_.var->adaln && (!head || transformer_.ends);
         }
         return op.layer >= 0 || transformer_.ends;
+    }
+
+    double least_attention_cycles(const models::Operator& op) {
+        const auto elements = static_cast<double>(op.elements());
+        if (!transformer_.aie_attention) {
+            return elements / static_cast<double>(transformer_.attention.macs_per_cycle());
+        }
+        const auto& array = design_.device.aie;
+        const auto& mapping = *transformer_.aie_attention;
+        aie_floating_cycles_ += elements / array.macs(mapping.precision);
+        const auto least = static_cast<double>(op.count) *
+                           aie_least_cycles(array, mapping, {op.m, op.k, op.n}, design_.clock_hz);
+        return least / array.clock_hz * design_.clock_hz;
     }
 
     void count_work(const models::Operator& op) {
@@ -99,8 +113,7 @@ class TransformerBound {
         switch (op.kind) {
             case OperatorKind::linear:
             case OperatorKind::matrix_product:
-                cycles[EngineKind::attention] +=
-                    elements / static_cast<double>(transformer_.attention.macs_per_cycle());
+                cycles[EngineKind::attention] += least_attention_cycles(op);
                 break;
             case OperatorKind::softmax:
                 cycles[EngineKind::softmax] += elements / transformer_.softmax.lanes;
@@ -210,6 +223,7 @@ class TransformerBound {
     const std::vector<LinearOperands> layers_;
     std::vector<Share> shares_;
     double aie_vector_cycles_ = 0;
+    double aie_floating_cycles_ = 0;
 };
 
 }  // namespace

@@ -80,23 +80,26 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     return use;
 }
 
+FabricResources plio_resources(const AieMapping& mapping, const CostConstants& constants) {
+    const auto placement = aie_placement(mapping);
+    const auto movers = static_cast<double>(placement.plio_in + placement.plio_out);
+    return {round_up(movers * constants.plio_mover_lut), round_up(movers * constants.plio_mover_ff), 0,
+            round_up(movers * constants.plio_mover_bram), 0};
+}
+
 FabricResources aie_resources(const Design& design, const CostConstants& constants) {
     if (!design.uses_aie()) return {};
-    const auto placement = aie_placement(*design.aie);
-    const auto movers = static_cast<double>(placement.plio_in + placement.plio_out);
     // A PLIO brings so many sums a cycle of the fabric.
-    const auto lanes = placement.plio_out * design.aie->plio_bits / 32;
-    FabricResources use;
-    double lut = movers * constants.plio_mover_lut +
-                 static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
+    const auto lanes = aie_placement(*design.aie).plio_out * design.aie->plio_bits / 32;
+    auto use = plio_resources(*design.aie, constants);
+    double lut = static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
     const auto scales = linear_operands(design).front().weights.scale_kind;
     if (scales == models::ScaleKind::floating_point) use.dsp = lanes;
     if (scales == models::ScaleKind::sum_of_two_powers) {
         lut += static_cast<double>(lanes) * constants.shift_scale_lut;
     }
-    use.lut = round_up(lut);
-    use.ff = round_up(movers * constants.plio_mover_ff) + lanes * design.matrix.accumulator_bits;
-    use.bram = round_up(movers * constants.plio_mover_bram);
+    use.lut += round_up(lut);
+    use.ff += lanes * design.matrix.accumulator_bits;
     return use;
 }
 
@@ -176,10 +179,13 @@ FabricResources port_resources(const MemoryPort& port, const CostConstants& cons
             round_up(units * constants.axi_port_bram), 0};
 }
 
+std::int64_t right_word_bits(const AieMapping& mapping) {
+    return mapping.replication.y * mapping.replication.z * mapping.plio_bits;
+}
+
 std::int64_t aie_weight_word_bits(const Design& design) {
     if (!design.uses_aie()) return 0;
-    const auto& [x, y, z] = design.aie->replication;
-    return design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio : y * z * design.aie->plio_bits;
+    return design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio : right_word_bits(*design.aie);
 }
 
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
@@ -260,8 +266,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     }
     if (design.uses_aie()) {
         add("aie", aie_resources(design, constants), 1);
-        use.aie = aie_placement(*design.aie);
     }
+    use.aie = design.aie_placement();
     if (design.transformer() != nullptr) {
         add("quantizer", transformer_quantizer_resources(design, constants), 1);
         add("hadamard", transformer_hadamard_resources(design, constants), 1);

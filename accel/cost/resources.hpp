@@ -24,10 +24,15 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
 // What feeds the AI Engines: a mover for every PLIO, and behind each that brings sums, lanes that scale them
 // by group and add them up. Nothing without an array.
 FabricResources aie_resources(const Design& design, const CostConstants& constants);
+// Movers of all PLIO of an array.
+FabricResources plio_resources(const AieMapping& mapping, const CostConstants& constants);
 FabricResources ssm_resources(const Design& design, const CostConstants& constants);
 FabricResources hadamard_resources(const Design& design, const CostConstants& constants);
 FabricResources vector_resources(const Design& design, const CostConstants& constants);
 FabricResources port_resources(const MemoryPort& port, const CostConstants& constants);
+
+// Bits of right operands that all PLIO of an array bring at once.
+std::int64_t right_word_bits(const AieMapping& mapping);
 
 // Bits of weights that the AI Engines take at once: a word for every PLIO or GMIO; 0 without an array.
 std::int64_t aie_weight_word_bits(const Design& design);

@@ -125,16 +125,29 @@ FabricResources transformer_hadamard_resources(const Design& design, const CostC
 
 FabricResources transformer_attention_resources(const Design& design, const CostConstants& constants) {
     const auto& engine = design.transformer()->attention;
+    const auto& on_aie = design.transformer()->aie_attention;
     FabricResources use;
-    use.dsp = round_up(static_cast<double>(engine.macs_per_cycle()) * multiply_add_dsp(design, constants));
+    std::int64_t multipliers = 0;
+    if (on_aie) {
+        // What is summed over several native products is added up here, a sum a word of every PLIO.
+        const auto lanes = aie_placement(*on_aie).plio_out * on_aie->plio_bits / 32;
+        use = plio_resources(*on_aie, constants);
+        use.lut += round_up(static_cast<double>(lanes) * constants.fp32_adder_lut);
+        use.ff += round_up(static_cast<double>(lanes) * constants.fp32_adder_ff);
+    } else {
+        multipliers = engine.macs_per_cycle();
+        use.dsp = round_up(static_cast<double>(multipliers) * multiply_add_dsp(design, constants));
+    }
     // Keys and values become binary32 numbers as they enter the registers.
     const auto cache = kv_format(*design.transformer());
     const auto word = transformer_buffer_specification(design, Buffer::state, 1).word_bits;
     if (cache.group_size > 0) {
-        use.lut =
+        const auto lut =
             round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
+        use.lut += lut;
+        use.ff += lut;
     }
-    use.ff = engine.macs_per_cycle() * 2 * 32 + use.lut;
+    use.ff += multipliers * 2 * 32;
     return use;
 }
 
@@ -182,12 +195,21 @@ memory::ScratchpadSpecification transformer_buffer_specification(const Design& d
         case Buffer::state:  // as for weights: a block of keys or values enters while rows pass
             specification.word_bits = std::max(
                 std::int64_t{port.width_bits} * port.channels,
-                divide_up(transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits,
-                          transformer.tile_tokens));
+                transformer.aie_attention
+                    ? right_word_bits(*transformer.aie_attention) / 32 * kv_format(transformer).format.bits
+                    : divide_up(transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits,
+                                transformer.tile_tokens));
             break;
         case Buffer::intermediates:  // scores are written and read at once
             specification.banks = 2;
-            specification.word_bits = 32 * std::max(transformer.attention.outputs, transformer.softmax.lanes);
+            specification.word_bits =
+                32 * std::max(transformer.aie_attention ? 0 : transformer.attention.outputs,
+                              transformer.softmax.lanes);
+            if (transformer.aie_attention) {
+                const auto words =
+                    aie_placement(*transformer.aie_attention).plio_out * transformer.aie_attention->plio_bits;
+                specification.word_bits = std::max(specification.word_bits, words);
+            }
             break;
     }
     return specification;

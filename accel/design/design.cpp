@@ -62,6 +62,21 @@ std::vector<std::string> Design::linear_layers() const {
     return layers;
 }
 
+AiePlacement Design::aie_placement() const {
+    AiePlacement all;
+    const auto add = [&](const AieMapping& engine) {
+        const auto one = accel::aie_placement(engine);
+        all.tiles += one.tiles;
+        all.plio_in += one.plio_in;
+        all.plio_out += one.plio_out;
+        all.gmio_in += one.gmio_in;
+        all.tile_memory_bytes = std::max(all.tile_memory_bytes, one.tile_memory_bytes);
+    };
+    if (uses_aie()) add(aie.value());
+    if (transformer() != nullptr && transformer()->aie_attention) add(*transformer()->aie_attention);
+    return all;
+}
+
 bool Design::multiplies_on(LinearEngine engine) const {
     const auto layers = linear_layers();
     return std::any_of(layers.begin(), layers.end(), [&](const auto& layer) {

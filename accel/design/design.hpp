@@ -156,6 +156,8 @@ struct Design {
     // Whether any linear layer runs on it, in part or whole.
     bool multiplies_on(LinearEngine engine) const;
     bool uses_aie() const { return multiplies_on(LinearEngine::aie); }
+    // Tiles and interfaces of all that runs on AI Engines.
+    AiePlacement aie_placement() const;
     // The fabric's matrix unit: for linear layers, and for rotations when there is one array for everything.
     bool has_matrix_unit() const {
         return multiplies_on(LinearEngine::pl) || (mapping.unroll == Unroll::none && recipe.online_hadamard);

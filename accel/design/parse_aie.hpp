@@ -13,7 +13,8 @@ namespace tilewright::accel {
 // `from`: the member "aie" of a device that has passed its schema.
 AieArray parse_aie_array(const nlohmann::json& from);
 
-// `from`: the member "aie" of a design's engines that has passed its schema.
+// `from`: the member "aie" or "aie_attention" of a design's engines that has passed its schema; fp32 where it
+// names no precision.
 AieMapping parse_aie_engine(const nlohmann::json& from);
 
 // What multiplies the linear layers, from the member "linear_engine" of a mapping that has passed its schema:

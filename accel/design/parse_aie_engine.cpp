@@ -13,13 +13,30 @@ namespace {
 
 constexpr const char* engine_pointer = "/engines/aie";
 
-void check_placement(const Design& design, const std::string& file) {
-    const auto problem = aie_placement_problem(design.device.aie, *design.aie);
+void check_placement(const Design& design, const AieMapping& mapping, const std::string& engine,
+                     const std::string& file) {
+    const auto problem = aie_placement_problem(design.device.aie, mapping);
     if (problem.what.empty()) return;
-    const auto pointer = problem.member == "gmio"
-                             ? std::string("/memory_ports")
-                             : engine_pointer + std::string(problem.member == "tile" ? "/m" : "/x");
+    const auto pointer = problem.member == "gmio" ? std::string("/memory_ports")
+                                                  : engine + (problem.member == "tile" ? "/m" : "/x");
     throw ConfigError(file, pointer, problem.what, "allowed: " + problem.allowed);
+}
+
+// Linear layers and attention must find room side by side.
+void check_both(const Design& design, const std::string& file) {
+    const auto& array = design.device.aie;
+    const auto placement = design.aie_placement();
+    const auto limits = aie_limits(array, design.aie->plio_bits);
+    const auto check = [&](const char* what, std::int64_t used, std::int64_t limit) {
+        if (used <= limit) return;
+        throw ConfigError(file, "/engines/aie_attention/x",
+                          "linear layers and attention take " + std::to_string(used) + " " + what + " of " +
+                              std::to_string(limit),
+                          "allowed: smaller arrays");
+    };
+    check("AI Engine tiles", placement.tiles, limits.tiles);
+    check("PLIO into the array", placement.plio_in, limits.plio_in);
+    check("PLIO out of the array", placement.plio_out, limits.plio_out);
 }
 
 // " of fc1", where a design has several classes of linear layers.
@@ -92,9 +109,11 @@ AieMapping parse_aie_engine(const json& from) {
     const auto count = [&](const char* name) { return from.at(name).get<std::int64_t>(); };
     mapping.replication = {count("x"), count("y"), count("z")};
     mapping.tile = {count("m"), count("k"), count("n")};
-    mapping.precision = choice<AiePrecision>(from.at("precision"), {{"int8", AiePrecision::int8},
-                                                                    {"int8_int4", AiePrecision::int8_int4},
-                                                                    {"int16", AiePrecision::int16}});
+    mapping.precision =
+        choice<AiePrecision>(from.value("precision", json("fp32")), {{"int8", AiePrecision::int8},
+                                                                     {"int8_int4", AiePrecision::int8_int4},
+                                                                     {"int16", AiePrecision::int16},
+                                                                     {"fp32", AiePrecision::fp32}});
     mapping.kernel = choice<AieKernelKind>(from.value("kernel", json("intrinsics")),
                                            {{"intrinsics", AieKernelKind::intrinsics},
                                             {"library_pipelined", AieKernelKind::library_pipelined},
@@ -121,7 +140,20 @@ void connect_gmio(Design& design, const std::string& file) {
     }
 }
 
+void check_aie_attention(const Design& design, const std::string& file) {
+    const auto* const transformer = design.transformer();
+    if (transformer == nullptr || !transformer->aie_attention) return;
+    if (!design.device.aie.present()) {
+        throw ConfigError(file, "/engines/aie_attention",
+                          "the device " + design.device.name + " has no AI Engines",
+                          "allowed: a device with an \"aie\" array, or attention_engine \"pl\"");
+    }
+    check_placement(design, *transformer->aie_attention, "/engines/aie_attention", file);
+    if (design.uses_aie() && design.aie) check_both(design, file);
+}
+
 void check_aie_engine(const Design& design, const std::string& file) {
+    check_aie_attention(design, file);
     if (!design.aie) {
         if (!design.uses_aie()) return;
         throw ConfigError(file, "/mapping/linear_engine", "the design has no AI Engine array",
@@ -131,7 +163,7 @@ void check_aie_engine(const Design& design, const std::string& file) {
         throw ConfigError(file, engine_pointer, "the device " + design.device.name + " has no AI Engines",
                           "allowed: a device with an \"aie\" array, or none in the design");
     }
-    check_placement(design, file);
+    check_placement(design, *design.aie, engine_pointer, file);
     if (!design.uses_aie()) return;
     check_formats(design, file);
     check_groups(design, file);

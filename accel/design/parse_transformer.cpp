@@ -36,6 +36,16 @@ void parse_engines(const json& from, Design& design, TransformerDesign& transfor
     if (from.contains("aie")) design.aie = parse_aie_engine(from.at("aie"));
 }
 
+void parse_attention(const json& document, TransformerDesign& transformer, const std::string& file) {
+    if (document.at("mapping").value("attention_engine", json("pl")) == "pl") return;
+    const auto& engines = document.at("engines");
+    if (!engines.contains("aie_attention")) {
+        throw ConfigError(file, "/mapping/attention_engine", "the design has no AI Engines for attention",
+                          "allowed: \"pl\", or an engine \"aie_attention\" in /engines");
+    }
+    transformer.aie_attention = parse_aie_engine(engines.at("aie_attention"));
+}
+
 void parse_mapping(const json& from, Design& design, TransformerDesign& transformer) {
     design.mapping.tile.outputs = from.at("tile").at("outputs").get<std::int64_t>();
     transformer.tile_tokens = from.at("tile").at("tokens").get<std::int64_t>();
@@ -117,6 +127,7 @@ void parse_transformer(const json& document, Design& design, TransformerDesign& 
     transformer.ends = document.at("workload").value("ends", true);
     parse_engines(document.at("engines"), design, transformer);
     parse_mapping(document.at("mapping"), design, transformer);
+    parse_attention(document, transformer, file);
     check_tile(design, file);
     check_multipliers(design, file);
     check_hadamard(design, file);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "accel/aie/array_timing.hpp"
 #include "models/networks/gpt_bigcode.hpp"
 #include "models/networks/var.hpp"
 #include "models/recipes/transformer_recipe.hpp"
@@ -78,6 +79,8 @@ struct TransformerDesign {
     models::TransformerRecipe recipe;
     QuantizerEngine quantizer;
     AttentionEngine attention;
+    // In the attention unit's place, in fp32, if it is there.
+    std::optional<AieMapping> aie_attention;
     SoftmaxEngine softmax;
     PipelineLevels pipeline;
     std::int64_t tile_tokens = 64;  // rows that go through an engine in one instruction

@@ -52,9 +52,10 @@ std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int6
     return matmul_steps(engine, m, n, k) + engine.tile_drain_cycles;
 }
 
-std::int64_t aie_matmul_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
-    return accelerator_cycles(
-        design, aie_product_cycles(design.device.aie, design.aie.value(), {m, k, n}, design.clock_hz));
+std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
+                               std::int64_t n, std::int64_t k) {
+    return accelerator_cycles(design,
+                              aie_product_cycles(design.device.aie, mapping, {m, k, n}, design.clock_hz));
 }
 
 std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
@@ -63,8 +64,8 @@ std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::i
     return accelerator_cycles(design, aie_iterations(mapping, {m, k, n}) * iteration.cycles());
 }
 
-std::int64_t aie_vector_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
-    const auto& mapping = design.aie.value();
+std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
+                               std::int64_t n, std::int64_t k) {
     return aie_iterations(mapping, {m, k, n}) * mapping.replication.kernels() *
            aie_kernel_cycles(design.device.aie, mapping.tile_kernel()).mac;
 }
@@ -142,8 +143,9 @@ std::int64_t instruction_cycles(const Design& design, EngineKind engine, const S
     const auto state_ports = design.buffer(Buffer::state).ports;
     switch (work.opcode) {
         case Opcode::matmul:
-            return engine == EngineKind::aie ? aie_matmul_cycles(design, work.m, work.n, work.k)
-                                             : matmul_cycles(design.matrix, work.m, work.n, work.k);
+            return engine == EngineKind::aie
+                       ? aie_matmul_cycles(design, design.aie.value(), work.m, work.n, work.k)
+                       : matmul_cycles(design.matrix, work.m, work.n, work.k);
         case Opcode::ssm_fused:
             return ssm_fused_cycles(ssm, work.m, work.n, work.k, design.mapping.tile.channels,
                                     design.mapping.tile.state, state_ports);

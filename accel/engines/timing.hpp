@@ -19,13 +19,15 @@ std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int6
 
 // The same product on the AI Engines, in cycles of the accelerator clock: fill, iterations and drain of
 // accel/aie/array_timing.hpp, rounded up. The design must have an array.
-std::int64_t aie_matmul_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
+std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
+                               std::int64_t n, std::int64_t k);
 
 // Of these, the cycles of its iterations.
 std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
 
 // Vector MACs that all tiles issue for it, padding included.
-std::int64_t aie_vector_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
+std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
+                               std::int64_t n, std::int64_t k);
 
 // Steps of an element-wise pass over `channels` x `state` elements of one token.
 std::int64_t ssm_steps(const SsmEngine& engine, std::int64_t channels, std::int64_t state);

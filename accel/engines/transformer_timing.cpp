@@ -68,6 +68,12 @@ std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std
     return m * divide_up(n, engine.outputs) * divide_up(k, engine.inputs) + engine.pipeline_cycles;
 }
 
+AttentionProducts attention_products(const models::Operator& op, const Instruction& work) {
+    if (op.count == 1) return {1, work.m};
+    const auto count = divide_up(std::int64_t{work.m}, op.m);
+    return {count, divide_up(std::int64_t{work.m}, count)};
+}
+
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n) {
     return (m + 1) * divide_up(n, engine.lanes) + engine.pipeline_cycles;
 }
@@ -89,9 +95,15 @@ std::int64_t transformer_instruction_cycles(const Design& design, EngineKind eng
     const auto& name = section.operators[work.operator_first].name;
     switch (work.opcode) {
         case Opcode::matmul: {
+            if (engine == EngineKind::attention && transformer.aie_attention) {
+                const auto [count, rows] = attention_products(section.operators[work.operator_first], work);
+                return count * aie_matmul_cycles(design, *transformer.aie_attention, rows, work.n, work.k);
+            }
             if (engine == EngineKind::attention)
                 return attention_cycles(transformer.attention, work.m, work.n, work.k);
-            if (engine == EngineKind::aie) return aie_matmul_cycles(design, work.m, work.n, work.k);
+            if (engine == EngineKind::aie) {
+                return aie_matmul_cycles(design, design.aie.value(), work.m, work.n, work.k);
+            }
             const auto layers = linear_operands(design);
             return transformer_matrix_time(design, *linear_layer(layers, name), work.m, work.n).cycles();
         }

@@ -48,6 +48,14 @@ std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std:
 std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
 
 // m rows of n scores: the first row's largest score has to be found before anything is exponentiated.
+// Products of attention on AI Engines: one for every head that has keys of its own. How many those are, and
+// their rows.
+struct AttentionProducts {
+    std::int64_t count = 1;
+    std::int64_t rows = 0;
+};
+AttentionProducts attention_products(const models::Operator& op, const Instruction& work);
+
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n);
 
 // Cycles of an instruction of a program for VAR on the engine that runs it (not for DMA).

@@ -116,9 +116,11 @@ std::array<double, buffer_count> transformer_buffer_words(const Design& design, 
                 if (work.opcode == Opcode::matmul && op.kind == models::OperatorKind::linear) {
                     const double bits = layer != nullptr ? layer->weights.format.bits : 16;
                     const double inputs = layer != nullptr ? layer->activations.format.bits : element;
-                    const auto at_once = on_aie             ? design.aie->native().n
-                                         : layer != nullptr ? design.matrix.outputs
-                                                            : design.transformer()->attention.outputs;
+                    const auto& attention = *design.transformer();
+                    const auto at_once = on_aie                    ? design.aie->native().n
+                                         : layer != nullptr        ? design.matrix.outputs
+                                         : attention.aie_attention ? attention.aie_attention->native().n
+                                                                   : attention.attention.outputs;
                     const auto outputs = static_cast<double>(at_once);
                     add(Buffer::weights, repeat * n * k * bits);
                     add(Buffer::activations,
@@ -144,8 +146,25 @@ double aie_vector_cycles(const Design& design, const TileProgram& program) {
         for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
             if (program.engines[engine].kind != EngineKind::aie) continue;
             for (const auto& work : section.streams[engine]) {
-                cycles +=
-                    static_cast<double>(section.repeat * aie_vector_cycles(design, work.m, work.n, work.k));
+                cycles += static_cast<double>(section.repeat *
+                                              aie_vector_cycles(design, *design.aie, work.m, work.n, work.k));
+            }
+        }
+    }
+    return cycles;
+}
+
+double aie_floating_cycles(const Design& design, const TileProgram& program) {
+    double cycles = 0;
+    if (design.transformer() == nullptr || !design.transformer()->aie_attention) return cycles;
+    for (const auto& section : program.sections) {
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            if (program.engines[engine].kind != EngineKind::attention) continue;
+            for (const auto& work : section.streams[engine]) {
+                const auto [count, rows] = attention_products(section.operators[work.operator_first], work);
+                cycles += static_cast<double>(
+                    section.repeat * count *
+                    aie_vector_cycles(design, *design.transformer()->aie_attention, rows, work.n, work.k));
             }
         }
     }
@@ -168,6 +187,7 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
     }
     input.busy_s["infrastructure"] = input.duration_s;  // streams move whenever anything does
     input.aie_vector_cycles = aie_vector_cycles(design, program);
+    input.aie_floating_cycles = aie_floating_cycles(design, program);
     input.buffer_words = design.transformer() != nullptr ? transformer_buffer_words(design, program, activity)
                                                          : buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {

@@ -27,17 +27,14 @@ ordered_json resources_json(const Evaluation& evaluation) {
         {"fits", evaluation.overflow.empty()},       {"lut", entry(total.lut, available.lut)},
         {"ff", entry(total.ff, available.ff)},       {"dsp", entry(total.dsp, available.dsp)},
         {"bram", entry(total.bram, available.bram)}, {"uram", entry(total.uram, available.uram)}};
-    if (evaluation.design.uses_aie()) {
-        const auto& array = evaluation.design.device.aie;
+    if (evaluation.resources.aie.tiles > 0) {
         const auto& placement = evaluation.resources.aie;
-        const auto bits = evaluation.design.aie->plio_bits;
-        result["aie_tiles"] = entry(placement.tiles, array.tiles());
-        result["plio_in"] =
-            entry(placement.plio_in, aie_plio_limit(array.interface_columns, array.streams_in_per_column,
-                                                    array.switch_streams_north, bits));
-        result["plio_out"] =
-            entry(placement.plio_out, aie_plio_limit(array.interface_columns, array.streams_out_per_column,
-                                                     array.switch_streams_south, bits));
+        const auto& design = evaluation.design;
+        const auto& mapping = design.uses_aie() ? *design.aie : *design.transformer()->aie_attention;
+        const auto limits = aie_limits(design.device.aie, mapping.plio_bits);
+        result["aie_tiles"] = entry(placement.tiles, limits.tiles);
+        result["plio_in"] = entry(placement.plio_in, limits.plio_in);
+        result["plio_out"] = entry(placement.plio_out, limits.plio_out);
     }
     auto& components = result["by_component"];
     for (const auto& [name, one] : evaluation.resources.components) {

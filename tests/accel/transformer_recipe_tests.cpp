@@ -72,7 +72,8 @@ TEST_CASE("FPQVAR's recipes are the published ones") {
 TEST_CASE("recipes of transformers suit every published VAR") {
     for (const auto* name : {"fpqvar-fp4", "fpqvar-fp6", "var-int4-rtn", "var-int6-rtn", "var-fp16"}) {
         for (const int depth : {16, 20, 24, 30, 36})
-            CHECK_NOTHROW(check_transformer_recipe(shipped(name), block_of(models::var_config(depth)), name, ""));
+            CHECK_NOTHROW(
+                check_transformer_recipe(shipped(name), block_of(models::var_config(depth)), name, ""));
     }
     auto narrow = models::var_config(16);
     narrow.width = 192;

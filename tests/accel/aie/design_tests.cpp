@@ -53,7 +53,7 @@ TEST_CASE("an instruction on the array takes its iterations in cycles of the acc
     work.k = 130;
     CHECK(instruction_cycles(design, EngineKind::aie, Section{}, work) ==
           static_cast<std::int64_t>(std::ceil(cycles * 400e6 / 1.25e9)));
-    CHECK(aie_vector_cycles(design, 17, 50, 130) == 12 * 12 * 4 * 8);
+    CHECK(aie_vector_cycles(design, *design.aie, 17, 50, 130) == 12 * 12 * 4 * 8);
 }
 
 TEST_CASE("simulations on AI Engines stay at or above their bounds") {
