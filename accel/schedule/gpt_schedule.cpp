@@ -73,12 +73,14 @@ InstructionRef GptSchedule::attended_before(std::size_t group) const {
 
 void GptSchedule::keys_and_values() {
     const auto queries = block_.heads * dim_;
-    for (const auto& [begin, size] : qkv_tiles(design_)) {
-        if (begin < queries) continue;
-        tile(qkv_linear, begin, size, 0, chunks_.size(), {attended_before(0)},
-             [&](std::size_t, InstructionRef ref) {
-                 if (begin == queries) key_products_.push_back(ref);
-                 if (begin + size == queries + 2 * dim_) value_products_.push_back(ref);
+    for (const auto& part : qkv_tiles(design_)) {
+        if (part.begin < queries) continue;
+        const bool has_keys = part.begin == queries;
+        const bool has_values = part.begin + part.size == queries + 2 * dim_;
+        tile(qkv_linear, part.begin, part.size, 0, chunks_.size(), {attended_before(0)},
+             [this, has_keys, has_values](std::size_t, InstructionRef ref) {
+                 if (has_keys) key_products_.push_back(ref);
+                 if (has_values) value_products_.push_back(ref);
              });
     }
 }

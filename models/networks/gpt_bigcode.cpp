@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/graph/graph_writer.hpp"
+
 namespace tilewright::models {
 
 std::vector<GptStep> GptWork::steps() const {
@@ -29,8 +31,6 @@ std::vector<AttentionBlock> attention_blocks(const GptStep& step, std::int64_t a
 }
 
 namespace {
-
-using Shape = std::vector<std::int64_t>;
 
 void check(const GptConfig& config, const GptWork& work) {
     const auto refuse = [&](const std::string& why) {
@@ -58,45 +58,20 @@ struct BlockTensors {
     TensorIndex keys, values;
 };
 
-class GraphWriter {
+class GraphWriter : private OperatorGraphWriter {
   public:
     GraphWriter(const GptConfig& config, const GptWork& work, OperatorGraph& graph)
-        : config_(config), work_(work), graph_(graph) {}
+        : OperatorGraphWriter(graph), config_(config), work_(work) {}
 
     void write();
 
   private:
-    TensorIndex weight(const std::string& name, TensorClass tensor_class, Shape shape) {
-        return graph_.add_tensor({name, TensorRole::weight, tensor_class, std::move(shape)});
-    }
-    TensorIndex vector(const std::string& name, std::int64_t size) {
-        return weight(name, TensorClass::vector_weight, {size});
-    }
-    TensorIndex apply(const std::string& name, OperatorKind kind, std::int64_t m, std::int64_t n,
-                      std::int64_t k, std::vector<TensorIndex> inputs) {
-        Operator op;
-        op.name = prefix_ + name;
-        op.kind = kind;
-        op.layer = layer_;
-        op.m = m;
-        op.n = n;
-        op.k = k;
-        op.inputs = std::move(inputs);
-        op.outputs = {
-            graph_.add_tensor({op.name + ".out", TensorRole::activation, TensorClass::activation, {m, n}})};
-        const auto output = op.outputs[0];
-        graph_.add_operator(std::move(op));
-        return output;
-    }
     BlockTensors block_tensors(int layer);
     TensorIndex attention(const BlockTensors& tensors, const GptStep& step, TensorIndex qkv);
     TensorIndex block(const BlockTensors& tensors, const GptStep& step, TensorIndex residual);
 
     const GptConfig& config_;
     const GptWork& work_;
-    OperatorGraph& graph_;
-    std::string prefix_;
-    int layer_ = -1;
 };
 
 BlockTensors GraphWriter::block_tensors(int layer) {

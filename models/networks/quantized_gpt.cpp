@@ -15,29 +15,7 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-std::vector<float> layer_norm(std::span<const float> x, std::span<const float> weight,
-                              std::span<const float> bias) {
-    const auto count = static_cast<float>(x.size());
-    float sum = 0;
-    for (const auto value : x) sum += value;
-    const auto mean = sum / count;
-    std::vector<float> y;
-    y.reserve(x.size());
-    float squares = 0;
-    for (const auto value : x) {
-        y.push_back(value - mean);
-        squares += y.back() * y.back();
-    }
-    const auto variance = squares / count;
-    const auto shifted = variance + static_cast<float>(gpt_norm_epsilon);
-    const auto factor = 1.0F / std::sqrt(shifted);
-    for (std::size_t c = 0; c < y.size(); ++c) {
-        const auto normed = y[c] * factor;
-        const auto scaled = normed * weight[c];
-        y[c] = scaled + bias[c];
-    }
-    return y;
-}
+constexpr auto epsilon = static_cast<float>(gpt_norm_epsilon);
 
 }  // namespace
 
@@ -66,15 +44,8 @@ QuantizedGpt::QuantizedGpt(const GptConfig& config, const TransformerRecipe& rec
       qkv_(transformer_kernel(recipe.qkv, config.width, recipe.ties)),
       proj_(transformer_kernel(recipe.proj, config.width, recipe.ties)),
       fc1_(transformer_kernel(recipe.fc1, config.width, recipe.ties)),
-      fc2_(transformer_kernel(recipe.fc2, config.hidden, recipe.ties)) {
-    if (!recipe.kv_cache) return;
-    cache_quantizer_.emplace(row_quantization(*recipe.kv_cache, config.head_dim()), recipe.ties);
-    const auto group = static_cast<std::int64_t>(cache_quantizer_->group());
-    if (config.head_dim() % group != 0) {
-        throw std::invalid_argument("groups of " + std::to_string(group) + " in a head's vector of " +
-                                    std::to_string(config.head_dim()) + "; allowed: whole groups");
-    }
-}
+      fc2_(transformer_kernel(recipe.fc2, config.hidden, recipe.ties)),
+      cache_quantizer_(make_cache_quantizer(recipe, config.head_dim())) {}
 
 std::vector<float> QuantizedGpt::block(const QuantizedGptBlock& block,
                                        std::span<const float> residual) const {
@@ -97,8 +68,8 @@ std::vector<float> QuantizedGpt::block(const QuantizedGptBlock& block,
     const auto factor = 1.0F / std::sqrt(static_cast<float>(dim));
     for (std::size_t start = 0; start < result.size(); start += width) {
         const auto token = std::span(result).subspan(start, width);
-        auto qkv =
-            apply_transformer_linear(qkv_, block.qkv, layer_norm(token, block.norm1, block.norm1_bias));
+        auto qkv = apply_transformer_linear(qkv_, block.qkv,
+                                            layer_norm(token, block.norm1, block.norm1_bias, epsilon));
         const std::span<float> row(qkv);
         for (auto& value : row.first(width)) value *= factor;
         remember(row.subspan(width, dim), keys);
@@ -110,7 +81,8 @@ std::vector<float> QuantizedGpt::block(const QuantizedGptBlock& block,
                          std::span(attended).subspan(h * dim, dim));
         }
         add(token, apply_transformer_linear(proj_, block.proj, std::move(attended)));
-        auto x = apply_transformer_linear(fc1_, block.fc1, layer_norm(token, block.norm2, block.norm2_bias));
+        auto x = apply_transformer_linear(fc1_, block.fc1,
+                                          layer_norm(token, block.norm2, block.norm2_bias, epsilon));
         for (auto& value : x) value = gelu_float(value);
         add(token, apply_transformer_linear(fc2_, block.fc2, std::move(x)));
     }

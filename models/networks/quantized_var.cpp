@@ -28,16 +28,8 @@ QuantizedVar::QuantizedVar(const VarConfig& config, const TransformerRecipe& rec
       qkv_(transformer_kernel(recipe.qkv, config.width, recipe.ties)),
       proj_(transformer_kernel(recipe.proj, config.width, recipe.ties)),
       fc1_(transformer_kernel(recipe.fc1, config.width, recipe.ties)),
-      fc2_(transformer_kernel(recipe.fc2, config.hidden(), recipe.ties)) {
-    if (recipe.kv_cache) {
-        cache_quantizer_.emplace(row_quantization(*recipe.kv_cache, config.head_dim()), recipe.ties);
-        const auto group = static_cast<std::int64_t>(cache_quantizer_->group());
-        if (config.head_dim() % group != 0) {
-            throw std::invalid_argument("groups of " + std::to_string(group) + " in a head's vector of " +
-                                        std::to_string(config.head_dim()) + "; allowed: whole groups");
-        }
-    }
-}
+      fc2_(transformer_kernel(recipe.fc2, config.hidden(), recipe.ties)),
+      cache_quantizer_(make_cache_quantizer(recipe, config.head_dim())) {}
 
 std::vector<float> QuantizedVar::modulation(const QuantizedVarBlock& block,
                                             std::span<const float> condition) const {

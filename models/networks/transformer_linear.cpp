@@ -79,4 +79,16 @@ std::vector<float> apply_transformer_linear(const TransformerKernel& linear,
     return y;
 }
 
+std::optional<GroupQuantizer> make_cache_quantizer(const TransformerRecipe& recipe, std::int64_t head_dim) {
+    if (!recipe.kv_cache) return {};
+    std::optional<GroupQuantizer> quantizer;
+    quantizer.emplace(row_quantization(*recipe.kv_cache, head_dim), recipe.ties);
+    const auto group = static_cast<std::int64_t>(quantizer->group());
+    if (head_dim % group != 0) {
+        throw std::invalid_argument("groups of " + std::to_string(group) + " in a head's vector of " +
+                                    std::to_string(head_dim) + "; allowed: whole groups");
+    }
+    return quantizer;
+}
+
 }  // namespace tilewright::models

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "models/calibration/learned_scales.hpp"
 #include "models/kernels/dual_linear.hpp"
+#include "models/kernels/group_quantizer.hpp"
 #include "models/kernels/quantized_linear.hpp"
 #include "models/kernels/quantized_matrix.hpp"
 #include "models/recipes/transformer_recipe.hpp"
@@ -38,6 +40,10 @@ using TransformerKernel = std::variant<QuantizedLinear, DualLinear>;
 
 // Throws std::invalid_argument for groups that do not divide the inputs.
 TransformerKernel transformer_kernel(const LinearRecipe& recipe, std::int64_t inputs, TieRule ties);
+
+// Of a head's vectors in the cache; nothing when it keeps binary32 numbers. Throws std::invalid_argument for
+// groups that do not divide a vector.
+std::optional<GroupQuantizer> make_cache_quantizer(const TransformerRecipe& recipe, std::int64_t head_dim);
 
 // y = W' (R (x / s)) + b for one token; the bias is added to the finished sum, in binary32.
 std::vector<float> apply_transformer_linear(const TransformerKernel& kernel,

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/graph/graph_writer.hpp"
+
 namespace tilewright::models {
 
 std::int64_t VarConfig::tokens_until(std::size_t scale) const {
@@ -32,8 +34,6 @@ VarConfig var_config(int depth) {
 
 namespace {
 
-using Shape = std::vector<std::int64_t>;
-
 void check(const VarConfig& config, const VarStep& step) {
     const auto refuse = [&](const std::string& why) {
         throw std::invalid_argument("VAR \"" + config.name + "\": " + why);
@@ -59,39 +59,14 @@ struct BlockTensors {
     TensorIndex modulation;  // [batch, 6, width], made once an image
 };
 
-class GraphWriter {
+class GraphWriter : private OperatorGraphWriter {
   public:
     GraphWriter(const VarConfig& config, const VarStep& step, OperatorGraph& graph)
-        : config_(config), batch_(step.batch()), graph_(graph) {}
+        : OperatorGraphWriter(graph), config_(config), batch_(step.batch()) {}
 
     void write();
 
   private:
-    TensorIndex weight(const std::string& name, TensorClass tensor_class, Shape shape) {
-        return graph_.add_tensor({name, TensorRole::weight, tensor_class, std::move(shape)});
-    }
-    TensorIndex vector(const std::string& name, std::int64_t size) {
-        return weight(name, TensorClass::vector_weight, {size});
-    }
-    // Adds an operator over m x n x k with one output [m, n].
-    TensorIndex apply(const std::string& name, OperatorKind kind, std::int64_t m, std::int64_t n,
-                      std::int64_t k, std::vector<TensorIndex> inputs, std::int64_t count = 1) {
-        const Shape shape = count == 1 ? Shape{m, n} : Shape{count, m, n};
-        Operator op;
-        op.name = prefix_ + name;
-        op.kind = kind;
-        op.layer = layer_;
-        op.m = m;
-        op.n = n;
-        op.k = k;
-        op.count = count;
-        op.inputs = std::move(inputs);
-        op.outputs = {
-            graph_.add_tensor({op.name + ".out", TensorRole::activation, TensorClass::activation, shape})};
-        const auto output = op.outputs[0];
-        graph_.add_operator(std::move(op));
-        return output;
-    }
     TensorIndex element_wise(const std::string& name, OperatorKind kind, std::int64_t m, std::int64_t n,
                              std::vector<TensorIndex> inputs) {
         return apply(name, kind, m, n, 1, std::move(inputs));
@@ -108,9 +83,6 @@ class GraphWriter {
 
     const VarConfig& config_;
     std::int64_t batch_;
-    OperatorGraph& graph_;
-    std::string prefix_;
-    int layer_ = -1;
 };
 
 BlockTensors GraphWriter::block_tensors(int layer, TensorIndex condition, TensorIndex shared) {

@@ -25,8 +25,7 @@ float exp_float(float x) {
 
 }  // namespace
 
-std::vector<float> modulated_layer_norm(std::span<const float> x, std::span<const float> scale,
-                                        std::span<const float> shift) {
+std::vector<float> standardised(std::span<const float> x, float epsilon) {
     const auto channels = static_cast<float>(x.size());
     float sum = 0;
     for (const auto value : x) sum += value;
@@ -34,8 +33,22 @@ std::vector<float> modulated_layer_norm(std::span<const float> x, std::span<cons
     std::vector<float> y(x.size());
     for (std::size_t c = 0; c < x.size(); ++c) y[c] = x[c] - mean;
     const auto variance = sum_of_squares(y) / channels;
-    const auto reciprocal = 1.0F / std::sqrt(variance + static_cast<float>(layer_norm_epsilon));
-    for (std::size_t c = 0; c < x.size(); ++c) y[c] = y[c] * reciprocal * (1.0F + scale[c]) + shift[c];
+    const auto reciprocal = 1.0F / std::sqrt(variance + epsilon);
+    for (auto& value : y) value *= reciprocal;
+    return y;
+}
+
+std::vector<float> modulated_layer_norm(std::span<const float> x, std::span<const float> scale,
+                                        std::span<const float> shift) {
+    auto y = standardised(x, static_cast<float>(layer_norm_epsilon));
+    for (std::size_t c = 0; c < x.size(); ++c) y[c] = y[c] * (1.0F + scale[c]) + shift[c];
+    return y;
+}
+
+std::vector<float> layer_norm(std::span<const float> x, std::span<const float> weight,
+                              std::span<const float> bias, float epsilon) {
+    auto y = standardised(x, epsilon);
+    for (std::size_t c = 0; c < x.size(); ++c) y[c] = y[c] * weight[c] + bias[c];
     return y;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a VAR block computes between its quantized linear layers, in binary32. Every addition, multiplication,
-// division and square root is rounded to binary32 where it is written, sums run in increasing order from 0,
-// and exp and tanh are those of binary64, rounded once. So results do not depend on how work is cut into
-// tiles of tokens, heads or outputs; a hardware that sums in another order differs by rounding of binary32.
+// What a transformer's block computes between its quantized linear layers, in binary32. Every addition,
+// multiplication, division and square root is rounded to binary32 where it is written, sums run in increasing
+// order from 0, and exp and tanh are those of binary64, rounded once. So results do not depend on how work is
+// cut into tiles of tokens, heads or outputs; a hardware that sums in another order differs by rounding of
+// binary32.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +13,15 @@
 
 namespace tilewright::models {
 
-// norm(x) (1 + scale) + shift over one token's channels: mean = sum x / n; d = x - mean; variance = sum d^2 /
-// n; r = 1 / sqrt(variance + 1e-6); ((d r) (1 + scale)) + shift.
+// d r over one token's channels: mean = sum x / n; d = x - mean; variance = sum d^2 / n;
+// r = 1 / sqrt(variance + epsilon).
+std::vector<float> standardised(std::span<const float> x, float epsilon);
+
+// (standardised(x, 1e-6) (1 + scale)) + shift, and (standardised(x, epsilon) weight) + bias.
 std::vector<float> modulated_layer_norm(std::span<const float> x, std::span<const float> scale,
                                         std::span<const float> shift);
+std::vector<float> layer_norm(std::span<const float> x, std::span<const float> weight,
+                              std::span<const float> bias, float epsilon);
 
 // x (factor / max(sqrt(sum x^2), 1e-12)), in place.
 void l2_normalise(std::span<float> x, float factor);

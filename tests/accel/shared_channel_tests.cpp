@@ -8,6 +8,7 @@
 
 using namespace tilewright::accel;
 using nlohmann::json;
+using tilewright::test::refusal;
 using tilewright::test::Settings;
 using tilewright::test::small_document;
 
@@ -29,15 +30,6 @@ const Settings on_aie = {
 DesignDocument with_ports(const json& ports, Settings more = {}) {
     more.emplace_back("/memory_ports", ports);
     return small_document(more);
-}
-
-std::string refusal(const DesignDocument& document) {
-    try {
-        document.parse();
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return {};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "accel/design/config_error.hpp"
 #include "accel/design/config_files.hpp"
 
 namespace tilewright::test {
@@ -41,6 +42,16 @@ inline accel::DesignDocument small_document(const Settings& settings = {}) {
                                                                {"/buffers/state", {{"ram", "uram"}}}});
     for (const auto& [pointer, value] : settings) document.set(pointer, value);
     return document;
+}
+
+// What a design is refused with; empty if it is not.
+inline std::string refusal(const accel::DesignDocument& document) {
+    try {
+        document.parse();
+    } catch (const accel::ConfigError& error) {
+        return error.what();
+    }
+    return {};
 }
 
 }  // namespace tilewright::test

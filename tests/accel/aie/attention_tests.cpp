@@ -14,6 +14,7 @@
 using namespace tilewright;
 using namespace tilewright::accel;
 using nlohmann::json;
+using test::refusal;
 using test::Settings;
 using test::small_gpt_document;
 using test::small_var_document;
@@ -22,15 +23,6 @@ namespace {
 
 const json floating = {{"x", 2}, {"y", 2}, {"z", 2}, {"m", 16}, {"k", 32}, {"n", 16}};
 const Settings on_aie = {{"/engines/aie_attention", floating}, {"/mapping/attention_engine", "aie"}};
-
-std::string refusal(const DesignDocument& document) {
-    try {
-        document.parse();
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return {};
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 using namespace tilewright;
 using namespace tilewright::accel;
 using test::design_document;
+using test::refusal;
 using test::Settings;
 using test::small_document;
 
@@ -25,15 +26,6 @@ DesignDocument small_on_aie(const Settings& more = {}) {
     Settings settings = {{"/engines/aie", small_array}, {"/mapping/linear_engine", "aie"}};
     settings.insert(settings.end(), more.begin(), more.end());
     return small_document(settings);
-}
-
-std::string refusal(const DesignDocument& document) {
-    try {
-        document.parse();
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return {};
 }
 
 }  // namespace

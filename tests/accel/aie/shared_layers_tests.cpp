@@ -186,27 +186,21 @@ TEST_CASE("the array's weights through GMIO and the fabric's through AXI") {
     CHECK(moved(1, Traffic::weights) == 0);
     check_functional(document, timing);
 
-    const auto refused = [](const DesignDocument& design) {
-        try {
-            design.parse();
-        } catch (const ConfigError& error) {
-            return std::string(error.what());
-        }
-        return std::string();
-    };
     using Catch::Matchers::Contains;
     const Settings no_axi = {{"/engines/aie/precision", "int8_int4"},
                              {"/memory_ports", json::array({port("axi", {"state", "convolution"}), gmio})}};
-    CHECK_THAT(refused(shared_document(0.5, no_axi)),
+    CHECK_THAT(test::refusal(shared_document(0.5, no_axi)),
                Contains("/memory_ports") && Contains("matrix unit's weights"));
-    CHECK(refused(shared_document("aie", no_axi)).empty());
+    CHECK(test::refusal(shared_document("aie", no_axi)).empty());
     const Settings two_axi = {{"/memory_ports", json::array({port("axi", {"weights", "state", "convolution"}),
                                                              port("other", {"weights"})})}};
-    CHECK_THAT(refused(shared_document(0.5, two_axi)), Contains("carried by 2 ports"));
-    CHECK_THAT(refused(shared_document(0.5, {{"/mapping/unroll", "full"}})), Contains("/mapping/unroll"));
-    CHECK_THAT(refused(shared_document(1.5)), Contains("/mapping/linear_engine") && Contains("less than 1"));
-    CHECK_THAT(refused(shared_document({{"in_prj", "aie"}})), Contains("did you mean \"in_proj\""));
-    CHECK_THAT(refused(shared_document(true)), Contains("number, object"));
+    CHECK_THAT(test::refusal(shared_document(0.5, two_axi)), Contains("carried by 2 ports"));
+    CHECK_THAT(test::refusal(shared_document(0.5, {{"/mapping/unroll", "full"}})),
+               Contains("/mapping/unroll"));
+    CHECK_THAT(test::refusal(shared_document(1.5)),
+               Contains("/mapping/linear_engine") && Contains("less than 1"));
+    CHECK_THAT(test::refusal(shared_document({{"in_prj", "aie"}})), Contains("did you mean \"in_proj\""));
+    CHECK_THAT(test::refusal(shared_document(true)), Contains("number, object"));
 }
 
 TEST_CASE("a shared design has both units, and an account of either") {
