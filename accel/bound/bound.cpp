@@ -7,6 +7,7 @@
 #include "accel/bound/transformer_bound.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/mamba2_order.hpp"
 
 namespace tilewright::accel {
 
@@ -165,6 +166,9 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;
+    // Tokens that are handed on early overlap with those behind them.
+    const auto handed_on =
+        static_cast<double>(tokens_handed_on(design)) / static_cast<double>(design.workload.tokens);
     for (const auto& op : graph.operators) {
         if (!runs_here(design, op)) continue;
         if (op.kind == OperatorKind::linear) {
@@ -172,12 +176,12 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
             if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;
             if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
             bound.energy.aie_vector_cycles += work.aie_vector_cycles;
-            chain += std::max(work.fabric_cycles, work.aie_cycles);
+            chain += handed_on * std::max(work.fabric_cycles, work.aie_cycles);
             continue;
         }
         const auto work = ideal_work(design, op);
         cycles[work.engine] += work.cycles;
-        if (on_the_chain(op.kind)) chain += work.cycles;
+        if (on_the_chain(op.kind)) chain += handed_on * work.cycles;
     }
     for (const auto& [engine, count] : cycles) {
         const auto seconds = count / design.clock_hz;

@@ -49,11 +49,22 @@ std::vector<OutputRun> out_proj_order(const Design& design) {
     // the tiles that are still to come.
     constexpr std::int64_t residual_piece = 128;
     const auto outputs = design.network.d_model;
+    // An array pads what is less than a tile.
+    const bool whole_tiles = design.aie_share("out_proj") > 0;
+    const auto piece = whole_tiles ? std::max(residual_piece, design.mapping.tile.outputs) : residual_piece;
     std::vector<OutputRun> runs;
-    for (std::int64_t n = 0; n < outputs; n += residual_piece) {
-        runs.push_back({"", n, std::min(residual_piece, outputs - n)});
+    for (std::int64_t n = 0; n < outputs; n += piece) {
+        runs.push_back({"", n, std::min(piece, outputs - n)});
     }
     return runs;
+}
+
+std::int64_t tokens_handed_on(const Design& design) {
+    // Enough to fill the pipeline of a vector unit, few enough to be handed on early.
+    constexpr std::int64_t piece = 64;
+    const bool in_sequence =
+        design.mapping.operator_order == OperatorOrder::naive || design.mapping.unroll == Unroll::none;
+    return in_sequence ? design.workload.tokens : std::min(piece, design.workload.tokens);
 }
 
 std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment) {

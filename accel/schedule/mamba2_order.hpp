@@ -26,6 +26,9 @@ std::vector<OutputRun> in_proj_order(const Design& design);
 // out_proj's, in pieces behind each of which its part of the residual addition follows.
 std::vector<OutputRun> out_proj_order(const Design& design);
 
+// Tokens that norms and rotations hand on together, at most; all of them where operators follow each other.
+std::int64_t tokens_handed_on(const Design& design);
+
 // The first output of a segment of in_proj.
 std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment);
 

@@ -89,10 +89,10 @@ std::uint32_t Mamba2Schedule::operator_index(const std::string& name) const {
 
 InstructionRef Mamba2Schedule::vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
                                            std::int64_t n, const std::vector<InstructionRef>& data,
-                                           const char* label) {
+                                           const char* label, const ReadyTokens* tokens) {
     auto instruction = work(opcode, operator_index(op), ops, builder_.label(label));
-    instruction.m0 = static_cast<std::uint32_t>(m0_);
-    instruction.m = static_cast<std::uint32_t>(tokens_);
+    instruction.m0 = static_cast<std::uint32_t>(m0_ + (tokens == nullptr ? 0 : tokens->begin));
+    instruction.m = static_cast<std::uint32_t>(tokens == nullptr ? tokens_ : tokens->size);
     instruction.n0 = static_cast<std::uint32_t>(n0);
     instruction.n = static_cast<std::uint32_t>(n);
     instruction.k = 1;
@@ -116,7 +116,7 @@ InstructionRef Mamba2Schedule::transfer(Opcode opcode, Traffic traffic, Stream s
 
 template <typename Done>
 void Mamba2Schedule::matmul(const char* name, const LinearSplit& split, const std::vector<OutputRun>& runs,
-                            InstructionRef input, Done done) {
+                            const std::vector<ReadyTokens>& inputs, Done done) {
     const auto& op = find_operator(operators_, name);
     const auto& tile = design_.mapping.tile;
     const auto rows = std::min(tile.outputs, op.n);
@@ -133,18 +133,22 @@ void Mamba2Schedule::matmul(const char* name, const LinearSplit& split, const st
     const auto weight_tile = [&](std::int64_t n, std::int64_t n_size, std::int64_t k) {
         const auto k_size = std::min(columns, op.k - k);
         const auto engine = split.engine_of(n);
-        std::vector<InstructionRef> data;
+        std::vector<InstructionRef> data = {weights_[engine].require(n_size * k_size, instruction.label)};
         // Later tiles come after this one on the same engine.
-        if (!std::exchange(begun[static_cast<std::size_t>(engine)], true)) data.push_back(input);
-        data.push_back(weights_[engine].require(n_size * k_size, instruction.label));
+        const bool first = !std::exchange(begun[static_cast<std::size_t>(engine)], true);
+        const auto step = first ? std::min(m_tile, inputs.front().size) : m_tile;
+        auto input = inputs.begin();
         instruction.n0 = static_cast<std::uint32_t>(n);
         instruction.n = static_cast<std::uint32_t>(n_size);
         instruction.k0 = static_cast<std::uint32_t>(k);
         instruction.k = static_cast<std::uint32_t>(k_size);
         InstructionRef ref;
-        for (std::int64_t m = 0; m < tokens_; m += m_tile) {
+        for (std::int64_t m = 0; m < tokens_; m += step) {
+            const auto end = std::min(m + step, tokens_);
             instruction.m0 = static_cast<std::uint32_t>(m0_ + m);
-            instruction.m = static_cast<std::uint32_t>(std::min(m_tile, tokens_ - m));
+            instruction.m = static_cast<std::uint32_t>(end - m);
+            for (; first && input != inputs.end() && input->begin < end; ++input)
+                data.push_back(input->ready);
             ref = builder_.emit(engines_.linear[engine], instruction, data);
             data.clear();
         }
@@ -233,9 +237,22 @@ void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first,
     }
 }
 
+std::vector<Mamba2Schedule::ReadyTokens> Mamba2Schedule::token_pieces() const {
+    const auto size = std::min(tokens_handed_on(design_), tokens_);
+    std::vector<ReadyTokens> pieces;
+    for (std::int64_t begin = 0; begin < tokens_; begin += size) {
+        pieces.push_back({begin, std::min(size, tokens_ - begin), {}});
+    }
+    return pieces;
+}
+
 void Mamba2Schedule::norm_and_in_proj() {
     const auto d_model = design_.network.d_model;
-    const auto norm = vector_work(Opcode::norm, "0.norm", 1, 0, d_model, {}, "norm");
+    auto pieces = token_pieces();
+    for (auto& piece : pieces) {
+        piece.ready = vector_work(Opcode::norm, "0.norm", 1, 0, d_model, {}, "norm", &piece);
+    }
+    const auto norm = pieces.front().ready;
     block_input_ = norm;
     const auto runs = in_proj_order(design_);
     runs_left_ = static_cast<std::int64_t>(runs.size());
@@ -245,7 +262,7 @@ void Mamba2Schedule::norm_and_in_proj() {
         const auto first = end_of(in_proj_split_);
         first_in_proj_ = {first.engine, first.index + 1};
     }
-    matmul("mixer.in_proj", in_proj_split_, runs, norm,
+    matmul("mixer.in_proj", in_proj_split_, runs, pieces,
            [&](const OutputRun& run, const auto& products) { on_outputs(run, products); });
     builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, tokens_ * d_model),
                   norm, end_of(in_proj_split_));
@@ -310,18 +327,22 @@ void Mamba2Schedule::gated_norm_and_out_proj() {
         Buffer::activations,
         models::stored_bytes(design_.recipe.convolution, tokens_ * design_.network.in_proj_outputs()),
         first_in_proj_, last_gate);
-    auto ready = vector_work(Opcode::norm, "mixer.norm", 1, 0, inner, {}, "gated norm");
-    const auto normed = ready;
-    if (design_.recipe.online_hadamard) {
+    auto pieces = token_pieces();
+    for (auto& piece : pieces) {
+        piece.ready = vector_work(Opcode::norm, "mixer.norm", 1, 0, inner, {}, "gated norm", &piece);
+    }
+    const auto normed = pieces.front().ready;
+    for (auto& piece : pieces) {
+        if (!design_.recipe.online_hadamard) break;
         auto instruction =
             work(Opcode::hadamard, operator_index("mixer.hadamard"), 1, builder_.label("hadamard"));
-        instruction.m0 = static_cast<std::uint32_t>(m0_);
-        instruction.m = static_cast<std::uint32_t>(tokens_);
+        instruction.m0 = static_cast<std::uint32_t>(m0_ + piece.begin);
+        instruction.m = static_cast<std::uint32_t>(piece.size);
         instruction.n = static_cast<std::uint32_t>(inner);
         instruction.k = 1;
-        ready = builder_.emit(engines_.hadamard, instruction, {ready});
+        piece.ready = builder_.emit(engines_.hadamard, instruction, {piece.ready});
     }
-    matmul("mixer.out_proj", out_proj_split_, out_proj_order(design_), ready,
+    matmul("mixer.out_proj", out_proj_split_, out_proj_order(design_), pieces,
            [&](const OutputRun& run, const auto& products) {
                vector_work(Opcode::residual_add, "residual", 1, run.begin, run.size, products, "residual");
            });

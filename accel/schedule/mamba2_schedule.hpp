@@ -61,6 +61,13 @@ class Mamba2Schedule {
     static std::int64_t convolution_bytes(const Design& design);
 
   private:
+    // Tokens of the pass whose input of a linear layer is there when an instruction has completed.
+    struct ReadyTokens {
+        std::int64_t begin = 0;
+        std::int64_t size = 0;
+        InstructionRef ready;
+    };
+
     void emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last);
     void norm_and_in_proj();
     void on_outputs(const OutputRun& run, const std::vector<InstructionRef>& products);
@@ -72,12 +79,15 @@ class Mamba2Schedule {
     // the run's last product on each engine.
     template <typename Done>
     void matmul(const char* name, const LinearSplit& split, const std::vector<OutputRun>& runs,
-                InstructionRef input, Done done);
+                const std::vector<ReadyTokens>& inputs, Done done);
+    // The tokens of the pass, cut into the pieces in which norms hand them on.
+    std::vector<ReadyTokens> token_pieces() const;
     // Whose completion says that all products of a layer are made; whoever took them up has been emitted.
     InstructionRef end_of(const LinearSplit& split) const;
 
     InstructionRef vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
-                               std::int64_t n, const std::vector<InstructionRef>& data, const char* label);
+                               std::int64_t n, const std::vector<InstructionRef>& data, const char* label,
+                               const ReadyTokens* tokens = nullptr);
     InstructionRef transfer(Opcode opcode, Traffic traffic, Stream stream, std::int64_t address,
                             std::int64_t stride, std::int64_t elements,
                             const models::Quantization& quantization, const std::vector<InstructionRef>& data,
