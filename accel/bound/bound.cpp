@@ -166,11 +166,12 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;
-    // Tokens that are handed on early overlap with those behind them.
-    const auto handed_on =
+    // Tokens that are handed on early overlap with those behind them; the head has one.
+    const auto early =
         static_cast<double>(tokens_handed_on(design)) / static_cast<double>(design.workload.tokens);
     for (const auto& op : graph.operators) {
         if (!runs_here(design, op)) continue;
+        const auto handed_on = op.layer < 0 ? 1.0 : early;
         if (op.kind == OperatorKind::linear) {
             const auto work = least_linear_work(design, op);
             if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;

@@ -83,8 +83,15 @@ class TransformerBound {
         const auto& array = design_.device.aie;
         const auto& mapping = *transformer_.aie_attention;
         aie_floating_cycles_ += elements / array.macs(mapping.precision);
-        const auto least = static_cast<double>(op.count) *
-                           aie_least_cycles(array, mapping, {op.m, op.k, op.n}, design_.clock_hz);
+        Instruction whole;
+        whole.m = static_cast<std::uint32_t>(op.count * op.m);
+        whole.n = static_cast<std::uint32_t>(op.n);
+        whole.k = static_cast<std::uint32_t>(op.k);
+        double least = 0;
+        for (const auto& [count, m, n, k] : attention_products(design_, op, whole)) {
+            least +=
+                static_cast<double>(count) * aie_least_cycles(array, mapping, {m, k, n}, design_.clock_hz);
+        }
         return least / array.clock_hz * design_.clock_hz;
     }
 

@@ -17,8 +17,8 @@ namespace tilewright::accel {
 struct EnergyInput {
     double duration_s = 0;
     std::map<std::string, double> busy_s;  // by engine component: matrix, ssm, hadamard, vector, ports
-    double aie_vector_cycles =
-        0;  // cycles in which a tile issues a vector MAC of a linear layer, over all tiles
+    // Cycles in which a tile issues a vector MAC of a linear layer, over all tiles.
+    double aie_vector_cycles = 0;
     double aie_floating_cycles = 0;  // likewise, of attention in fp32
     // Words (as wide as the buffer's word) written to and read from each buffer.
     std::array<double, buffer_count> buffer_words{};

@@ -93,7 +93,7 @@ FabricResources aie_resources(const Design& design, const CostConstants& constan
     const auto lanes = aie_placement(*design.aie).plio_out * design.aie->plio_bits / 32;
     auto use = plio_resources(*design.aie, constants);
     double lut = static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
-    const auto scales = linear_operands(design).front().weights.scale_kind;
+    const auto scales = linear_operands_on(design, LinearEngine::aie).front().weights.scale_kind;
     if (scales == models::ScaleKind::floating_point) use.dsp = lanes;
     if (scales == models::ScaleKind::sum_of_two_powers) {
         lut += static_cast<double>(lanes) * constants.shift_scale_lut;

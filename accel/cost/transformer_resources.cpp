@@ -91,7 +91,7 @@ FabricResources transformer_quantizer_resources(const Design& design, const Cost
     constexpr int compared_bits = 31;  // the magnitude of a binary32 number
     int bits = 0;
     bool dual = false;
-    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
+    for (const auto& layer : linear_operands(design)) {
         bits = std::max(bits, layer.activations.format.bits);
         dual = dual || layer.dual.has_value();
     }
@@ -110,8 +110,7 @@ FabricResources transformer_quantizer_resources(const Design& design, const Cost
 
 FabricResources transformer_hadamard_resources(const Design& design, const CostConstants& constants) {
     std::int64_t block = 0;
-    for (const auto& layer : linear_operands_on(design, LinearEngine::pl))
-        block = std::max(block, layer.rotation_block);
+    for (const auto& layer : linear_operands(design)) block = std::max(block, layer.rotation_block);
     if (block == 0 || design.hadamard.points_per_cycle == 0) return {};
     const auto stages = std::bit_width(static_cast<std::uint64_t>(block)) - 1;
     const auto points = static_cast<double>(design.hadamard.points_per_cycle);

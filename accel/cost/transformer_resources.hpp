@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fabric primitives of the engines of a design for VAR, from the structure of each engine.
+// Fabric primitives of the engines of a design for a transformer, from the structure of each engine.
 #pragma once
 
 #include "accel/cost/resources.hpp"

@@ -159,6 +159,13 @@ void check_port_names(const Design& design, const std::string& file) {
     }
 }
 
+// Beside linear layers that it multiplies: rows of an embedding, and what recipes leave unquantized.
+bool fabric_reads_weights(const Design& design) {
+    if (design.multiplies_on(LinearEngine::pl)) return true;
+    if (design.transformer() == nullptr) return design.workload.lm_head;
+    return design.transformer()->ends || (design.var && design.var->adaln);
+}
+
 void check_streams(const Design& design, const std::string& file) {
     std::vector<Stream> streams = {Stream::weights, Stream::state};
     if (design.transformer() == nullptr) streams.push_back(Stream::convolution);
@@ -184,10 +191,9 @@ void check_streams(const Design& design, const std::string& file) {
                                   std::to_string(through_axi + through_gmio) + " ports",
                               "allowed: exactly one port carries it");
         }
-        if (stream == Stream::weights && through_axi == 0 && design.multiplies_on(LinearEngine::pl)) {
-            throw ConfigError(file, "/memory_ports", "the matrix unit's weights come through no port",
-                              "allowed: one AXI port with \"weights\" beside that with gmio, or all linear "
-                              "layers on AI Engines");
+        if (stream == Stream::weights && through_axi == 0 && fabric_reads_weights(design)) {
+            throw ConfigError(file, "/memory_ports", "weights that the fabric reads come through no port",
+                              "allowed: one AXI port with \"weights\" beside that with gmio");
         }
     }
 }

@@ -25,6 +25,13 @@ void check_placement(const Design& design, const AieMapping& mapping, const std:
 // Linear layers and attention must find room side by side.
 void check_both(const Design& design, const std::string& file) {
     const auto& array = design.device.aie;
+    const auto bits = design.transformer()->aie_attention->plio_bits;
+    if (bits != design.aie->plio_bits) {
+        throw ConfigError(
+            file, "/engines/aie_attention/plio_bits",
+            std::to_string(bits) + " bits beside the linear layers' " + std::to_string(design.aie->plio_bits),
+            "allowed: the same width for both arrays");
+    }
     const auto placement = design.aie_placement();
     const auto limits = aie_limits(array, design.aie->plio_bits);
     const auto check = [&](const char* what, std::int64_t used, std::int64_t limit) {

@@ -227,7 +227,6 @@ json read_schema(const std::filesystem::path& file) {
 // Puts what references to other schema files ("name.schema.json#/pointer") name in their place.
 void include_references(json& schema, const std::filesystem::path& folder) {
     while (schema.is_object() && schema.contains("$ref")) {  // one may name another
-
         const auto reference = schema.at("$ref").get<std::string>();
         const auto hash = reference.find('#');
         if (hash == 0 || hash == std::string::npos) return;

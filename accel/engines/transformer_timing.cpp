@@ -68,10 +68,24 @@ std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std
     return m * divide_up(n, engine.outputs) * divide_up(k, engine.inputs) + engine.pipeline_cycles;
 }
 
-AttentionProducts attention_products(const models::Operator& op, const Instruction& work) {
-    if (op.count == 1) return {1, work.m};
-    const auto count = divide_up(std::int64_t{work.m}, op.m);
-    return {count, divide_up(std::int64_t{work.m}, count)};
+std::vector<EqualProducts> attention_products(const Design& design, const models::Operator& op,
+                                              const Instruction& work) {
+    const std::int64_t m = work.m;
+    const std::int64_t n = work.n;
+    const std::int64_t k = work.k;
+    if (op.kind != models::OperatorKind::matrix_product) return {{1, m, n, k}};
+    if (!design.gpt) {
+        const auto heads = divide_up(m, op.m);
+        return {{heads, divide_up(m, heads), n, k}};
+    }
+    const auto& work_of = design.gpt->work;
+    if (!work_of.decode || work_of.beams == 1) return {{1, m, n, k}};
+    // Rows lie head by head, of all beams of the block.
+    const auto beams = op.m / design.gpt->block.heads;
+    const auto own = work_of.generated + 1;
+    const bool scores = op.name.find("attn.scores") != std::string::npos;
+    if (scores) return {{1, m, work_of.prompt, k}, {beams, divide_up(m, beams), own, k}};
+    return {{1, m, n, work_of.prompt}, {beams, divide_up(m, beams), n, own}};
 }
 
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n) {
@@ -96,8 +110,13 @@ std::int64_t transformer_instruction_cycles(const Design& design, EngineKind eng
     switch (work.opcode) {
         case Opcode::matmul: {
             if (engine == EngineKind::attention && transformer.aie_attention) {
-                const auto [count, rows] = attention_products(section.operators[work.operator_first], work);
-                return count * aie_matmul_cycles(design, *transformer.aie_attention, rows, work.n, work.k);
+                std::int64_t cycles = 0;
+                const auto& op = section.operators[work.operator_first];
+                for (const auto& product : attention_products(design, op, work)) {
+                    cycles += product.count * aie_matmul_cycles(design, *transformer.aie_attention, product.m,
+                                                                product.n, product.k);
+                }
+                return cycles;
             }
             if (engine == EngineKind::attention)
                 return attention_cycles(transformer.attention, work.m, work.n, work.k);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cycles of the engines that a design for VAR has beside those of timing.hpp: pure functions of the engine's
-// size and the work's shape. docs/modelling.md says what each stands for.
+// Cycles of the engines that a design for a transformer has beside those of timing.hpp: pure functions of the
+// engine's size and the work's shape. docs/modelling.md says what each stands for.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "accel/design/design.hpp"
 #include "accel/schedule/tile_program.hpp"
@@ -47,18 +48,22 @@ std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std:
 // [m, k] x [k, n] in binary32.
 std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// m rows of n scores: the first row's largest score has to be found before anything is exponentiated.
-// Products of attention on AI Engines: one for every head that has keys of its own. How many those are, and
-// their rows.
-struct AttentionProducts {
+// `count` equal products [m, k] x [k, n], each with a right operand of its own.
+struct EqualProducts {
     std::int64_t count = 1;
-    std::int64_t rows = 0;
+    std::int64_t m = 0;
+    std::int64_t n = 0;
+    std::int64_t k = 0;
 };
-AttentionProducts attention_products(const models::Operator& op, const Instruction& work);
+// What the attention unit multiplies in an instruction. Of VAR every head has keys of its own. Of GPT-BigCode
+// all heads share them, but the beams of a decode step share those of the prompt only.
+std::vector<EqualProducts> attention_products(const Design& design, const models::Operator& op,
+                                              const Instruction& work);
 
+// m rows of n scores: the first row's largest score has to be found before anything is exponentiated.
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n);
 
-// Cycles of an instruction of a program for VAR on the engine that runs it (not for DMA).
+// Cycles of an instruction of a program for a transformer on the engine that runs it (not for DMA).
 std::int64_t transformer_instruction_cycles(const Design& design, EngineKind engine, const Section& section,
                                             const Instruction& work);
 

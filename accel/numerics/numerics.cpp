@@ -2,6 +2,7 @@
 #include "accel/numerics/numerics.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -92,15 +93,27 @@ std::string var_numerics_key(const VarDesign& var) {
     return nlohmann::json{"var", config.width, config.heads, config.mlp_ratio, describe(var.recipe)}.dump();
 }
 
-// Two heads of a design's block.
+// Two heads of a design's block, or as many as the recipe's groups and rotations divide.
 models::GptConfig measured_block(const GptDesign& gpt) {
+    const auto& recipe = gpt.recipe;
+    const auto fits = [&](std::int64_t width, std::int64_t hidden) {
+        const auto divides = [](const models::LinearRecipe& layer, std::int64_t inputs) {
+            const std::int64_t runs[] = {layer.weights.group_size, layer.activations.group_size,
+                                         layer.rotation_block};
+            return std::all_of(std::begin(runs), std::end(runs),
+                               [&](std::int64_t run) { return run == 0 || inputs % run == 0; });
+        };
+        return divides(recipe.qkv, width) && divides(recipe.proj, width) && divides(recipe.fc1, width) &&
+               divides(recipe.fc2, hidden);
+    };
     models::GptConfig config;
     config.name = "gpt_bigcode block";
     config.layers = 1;
-    config.heads = std::min<std::int64_t>(2, gpt.block.heads);
-    config.width = config.heads * gpt.block.head_dim;
-    config.hidden = config.width * (gpt.block.hidden / gpt.block.width);
-    return config;
+    for (config.heads = std::min<std::int64_t>(2, gpt.block.heads);; ++config.heads) {
+        config.width = config.heads * gpt.block.head_dim;
+        config.hidden = std::max<std::int64_t>(1, gpt.block.hidden * config.width / gpt.block.width);
+        if (config.heads == gpt.block.heads || fits(config.width, config.hidden)) return config;
+    }
 }
 
 Numerics measure_gpt_numerics(const GptDesign& gpt, std::uint64_t seed) {

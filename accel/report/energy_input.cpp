@@ -82,7 +82,7 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
     return words.words();
 }
 
-// Words of VAR: every block of weights, keys or values enters the registers of its engine once an
+// Words of transformers: every block of weights, keys or values enters the registers of its engine once an
 // instruction; rows are read once for each block of outputs, and results are written.
 std::array<double, buffer_count> transformer_buffer_words(const Design& design, const TileProgram& program,
                                                           const Activity& activity) {
@@ -126,7 +126,10 @@ std::array<double, buffer_count> transformer_buffer_words(const Design& design, 
                     add(Buffer::activations,
                         repeat * (m * k * std::ceil(n / outputs) * inputs + m * n * element));
                 } else if (work.opcode == Opcode::matmul) {
-                    add(Buffer::state, repeat * n * k * cache_bits);
+                    for (const auto& one : attention_products(design, op, work)) {
+                        add(Buffer::state,
+                            repeat * static_cast<double>(one.count * one.n * one.k) * cache_bits);
+                    }
                     add(Buffer::intermediates, repeat * m * std::max(n, k) * element);
                     add(Buffer::activations, repeat * m * std::min(n, k) * element);
                 } else if (work.opcode == Opcode::softmax) {
@@ -161,10 +164,12 @@ double aie_floating_cycles(const Design& design, const TileProgram& program) {
         for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
             if (program.engines[engine].kind != EngineKind::attention) continue;
             for (const auto& work : section.streams[engine]) {
-                const auto [count, rows] = attention_products(section.operators[work.operator_first], work);
-                cycles += static_cast<double>(
-                    section.repeat * count *
-                    aie_vector_cycles(design, *design.transformer()->aie_attention, rows, work.n, work.k));
+                const auto& op = section.operators[work.operator_first];
+                for (const auto& [count, m, n, k] : attention_products(design, op, work)) {
+                    cycles += static_cast<double>(
+                        section.repeat * count *
+                        aie_vector_cycles(design, *design.transformer()->aie_attention, m, n, k));
+                }
             }
         }
     }

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "accel/schedule/mamba2_order.hpp"
+#include "accel/schedule/schedule.hpp"
 #include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
@@ -62,6 +65,20 @@ std::vector<OutputTile> output_tiles(const Design& design, const models::Operato
 
 LinearSplit split_of(const Design& design, const models::Operator& op) {
     return {output_tiles(design, op), design.aie_share(linear_layer_name(design, op.name))};
+}
+
+void check_shares(const Design& design, const models::OperatorGraph& graph) {
+    for (const auto& op : graph.operators) {
+        const auto layer = linear_layer_name(design, op.name);
+        const auto share = design.aie_share(layer);
+        if (op.layer > 0 || layer.empty() || share == 0 || share == 1 || split_of(design, op).shared())
+            continue;
+        const auto tiles = output_tiles(design, op).size();
+        throw MappingError("/mapping/linear_engine",
+                           "a share of " + nlohmann::json(share).dump() + " of the " + std::to_string(tiles) +
+                               " tiles of " + layer + " leaves one of the engines without any",
+                           "shares that come to whole tiles, smaller tiles, or \"pl\" or \"aie\"");
+    }
 }
 
 }  // namespace tilewright::accel

@@ -46,4 +46,7 @@ std::vector<OutputTile> output_tiles(const Design& design, const models::Operato
 // As the design wants it.
 LinearSplit split_of(const Design& design, const models::Operator& op);
 
+// Throws MappingError for a layer that two engines are to share and one of them gets no tile of.
+void check_shares(const Design& design, const models::OperatorGraph& graph);
+
 }  // namespace tilewright::accel

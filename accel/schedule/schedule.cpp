@@ -293,6 +293,7 @@ std::vector<EngineDescription> engines_of(const Design& design) {
 }
 
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph) {
+    check_shares(design, graph);
     if (design.transformer() != nullptr) {
         auto program = design.var ? build_var_program(design, graph) : build_gpt_program(design, graph);
         size_buffers(design, program);

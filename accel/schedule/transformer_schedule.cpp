@@ -219,12 +219,6 @@ void TransformerSchedule::linear_into_residual(TransformerLinear linear, const c
                                                std::size_t first, std::size_t end) {
     residual_ready_.resize(chunks_.size());
     std::deque<InstructionRef> additions;
-    struct Product {
-        std::size_t chunk;
-        std::int64_t n0;
-        std::int64_t n;
-        InstructionRef ref;
-    };
     const auto add = [&](const Product& product) {
         const auto& rows = chunks_[product.chunk];
         residual_ready_[product.chunk] = emit(engines_.vector,
@@ -263,12 +257,6 @@ void TransformerSchedule::feed_forward_part(std::size_t first, std::size_t end, 
     const auto tile_outputs = design_.mapping.tile.outputs;
     const bool streams =
         streams_columns(fc2_linear, tile_outputs) && streams_columns(fc2_linear, hidden % tile_outputs);
-    struct Product {
-        std::size_t chunk;
-        std::int64_t n0;
-        std::int64_t n;
-        InstructionRef ref;
-    };
     std::vector<Product> products;
     std::vector<InstructionRef> activated(chunks_.size());
     const auto activate = [&](const Product& product) {

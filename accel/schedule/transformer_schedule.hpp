@@ -73,6 +73,13 @@ class TransformerSchedule {
         std::int64_t k = 1;
         const char* label = nullptr;
     };
+    // Of a chunk of rows and a tile of outputs.
+    struct Product {
+        std::size_t chunk = 0;
+        std::int64_t n0 = 0;
+        std::int64_t n = 0;
+        InstructionRef ref;
+    };
     // Called for every chunk of a tile with its product.
     using EachProduct = std::function<void(std::size_t chunk, InstructionRef product)>;
 

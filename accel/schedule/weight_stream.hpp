@@ -81,7 +81,6 @@ class WeightStream {
         std::int64_t bytes = 0;
         std::int64_t end = 0;  // position in the stream, in weights, after its last weight
         InstructionRef last_user{};
-        bool consumed = false;
     };
 
     void load_next(std::uint16_t label);

@@ -5,9 +5,8 @@
 //   x = x + fc2(gelu(fc1(norm2(x))))
 //
 //   norm       (x - mean) / sqrt(variance + 1e-5) weight + bias over the channels
-//   attention  every head of queries attends to the one head of keys and values: softmax(q k^T / sqrt(dim))
-//   v, over the
-//              token itself and those before it
+//   attention  every head of queries attends to the one head of keys and values:
+//              softmax(q k^T / sqrt(dim)) v over the token itself and those before it
 //   gelu       x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 //
 // After the authors' configuration (gelu_pytorch_tanh, layer_norm_epsilon 1e-5, scale_attn_weights).

@@ -3,11 +3,10 @@
 // everything else in binary32, every operation rounded where it is written, sums in increasing order from 0.
 // For each token, fl a rounding to binary32:
 //
-//   x = fl(fl(fl(x - mean) r) weight) + bias           mean, variance and r = 1 / sqrt(variance + 1e-5) as in
-//                                                      modulated_layer_norm() (var_operators.hpp)
-//   q, k, v = fl(linear(x) + bias)                     q times fl(1 / sqrt(D)); k and v rounded to the
-//   cache's format residual = fl(residual + fl(proj(attend_float(q, k, v)) + bias)) residual = fl(residual +
-//   fl(fc2(gelu_float(fl(fc1 + bias))) + bias))
+//   x = fl(fl(fl(x - mean) r) weight) + bias   layer_norm() with epsilon 1e-5 (var_operators.hpp)
+//   q, k, v = fl(linear(x) + bias)             q times fl(1 / sqrt(D)); k, v as the cache has them
+//   residual = fl(residual + fl(proj(a) + bias))   with a = attend_float(q, k, v)
+//   residual = fl(residual + fl(fc2(g) + bias))    with g = gelu_float(fl(fc1(x) + bias))
 #pragma once
 
 #include <optional>

@@ -31,7 +31,7 @@ VarConfig alike(const GptConfig& config, std::int64_t tokens) {
     var.depth = 1;
     var.width = config.width;
     var.heads = config.heads;
-    var.mlp_ratio = config.hidden / config.width;
+    var.mlp_ratio = (config.hidden + config.width - 1) / config.width;
     std::int64_t side = 1;
     while (side * side < tokens) ++side;
     var.scales = {side};
@@ -52,9 +52,17 @@ GptBlockWeights synthetic_gpt_block(const GptConfig& config, std::uint64_t seed)
     weights.qkv_bias = normal_vector(seed, "c_attn.bias", config.qkv_outputs(), 0, norm_bias_deviation);
     weights.proj = std::move(var.proj);
     weights.proj_bias = std::move(var.proj_bias);
+    // The first of fc1's outputs, which are fc2's inputs.
+    const auto hidden = static_cast<std::size_t>(config.hidden);
+    const auto drawn = var.fc1_bias.size();
     weights.fc1 = std::move(var.fc1);
+    weights.fc1.resize(hidden * static_cast<std::size_t>(config.width));
     weights.fc1_bias = std::move(var.fc1_bias);
-    weights.fc2 = std::move(var.fc2);
+    weights.fc1_bias.resize(hidden);
+    for (std::size_t row = 0; row < static_cast<std::size_t>(config.width); ++row) {
+        const auto first = var.fc2.begin() + static_cast<std::ptrdiff_t>(row * drawn);
+        weights.fc2.insert(weights.fc2.end(), first, first + static_cast<std::ptrdiff_t>(hidden));
+    }
     weights.fc2_bias = std::move(var.fc2_bias);
     return weights;
 }

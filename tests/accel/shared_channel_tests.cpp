@@ -68,7 +68,8 @@ TEST_CASE("one burst on its way slows a port down, and the account says so") {
 }
 
 TEST_CASE("weights through GMIO: same bits, another port, waiting has the array's name") {
-    const json ports = {port("rest", {"state", "convolution"}), port("gmio", {"weights"}, {{"gmio", 2}})};
+    const json ports = {port("rest", {"weights", "state", "convolution"}),
+                        port("gmio", {"weights"}, {{"gmio", 2}})};
     const auto document = with_ports(ports, on_aie);
     const auto timing = evaluate(document, Fidelity::timing);
     CHECK(timing.latency_s() >= timing.bound.latency_s);
@@ -89,7 +90,7 @@ TEST_CASE("weights through GMIO: same bits, another port, waiting has the array'
 
 TEST_CASE("two GMIO share a network interface: eight use four links, in the bound too") {
     const auto with_gmio = [](int count) {
-        const auto rest = port("rest", {"state", "convolution"});
+        const auto rest = port("rest", {"weights", "state", "convolution"});
         return evaluate(with_ports(json::array({rest, port("gmio", {"weights"}, {{"gmio", count}})}), on_aie),
                         Fidelity::timing);
     };
@@ -108,7 +109,7 @@ TEST_CASE("two GMIO share a network interface: eight use four links, in the boun
 
 TEST_CASE("GMIO that cannot be are refused with a pointer") {
     using Catch::Matchers::Contains;
-    const auto rest = port("rest", {"state", "convolution"});
+    const auto rest = port("rest", {"weights", "state", "convolution"});
     CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 2}})})),
                Contains("/memory_ports/1/gmio") && Contains("no linear layer runs on AI Engines"));
     CHECK_THAT(

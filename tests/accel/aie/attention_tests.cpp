@@ -48,12 +48,20 @@ TEST_CASE("attention on AI Engines: a product for every head that has keys of it
     work.m = 8;  // half of one
     CHECK(instruction_cycles(design, EngineKind::attention, section, work) ==
           aie_matmul_cycles(design, mapping, 8, 30, 64));
-    // Of GPT-BigCode all rows share their keys.
+    // Of GPT-BigCode all rows share the keys of the prompt, and every beam has its own.
+    const auto gpt = small_gpt_document(on_aie).parse();  // 100 tokens, three beams of 8 with the present one
+    section.operators[0].name = "step.0.blocks.0.attn.scores.0";
     section.operators[0].count = 1;
-    section.operators[0].m = 48;
-    work.m = 48;
-    CHECK(instruction_cycles(design, EngineKind::attention, section, work) ==
-          aie_matmul_cycles(design, mapping, 48, 30, 64));
+    section.operators[0].m = 12;  // four heads of three beams
+    work.m = 6;                   // two of the heads
+    work.n = 108;
+    CHECK(instruction_cycles(gpt, EngineKind::attention, section, work) ==
+          aie_matmul_cycles(gpt, mapping, 6, 100, 64) + 3 * aie_matmul_cycles(gpt, mapping, 2, 8, 64));
+    section.operators[0].name = "step.0.blocks.0.attn.values.0";
+    work.n = 64;
+    work.k = 108;
+    CHECK(instruction_cycles(gpt, EngineKind::attention, section, work) ==
+          aie_matmul_cycles(gpt, mapping, 6, 64, 100) + 3 * aie_matmul_cycles(gpt, mapping, 2, 64, 8));
 }
 
 TEST_CASE("attention on AI Engines stays at or above its bound, carries the same bits and is paid for") {
@@ -117,6 +125,14 @@ TEST_CASE("attention on AI Engines that cannot be is refused with a pointer") {
                                            {"/engines/aie_attention", large},
                                            {"/mapping/attention_engine", "aie"}})),
                Contains("/engines/aie_attention/x") && Contains("456 AI Engine tiles of 400"));
+    large = floating;
+    large["plio_bits"] = 64;
+    CHECK_THAT(refusal(small_var_document({{"/recipe", "var-int6-rtn"},
+                                           {"/engines/aie", linear},
+                                           {"/mapping/linear_engine", "aie"},
+                                           {"/engines/aie_attention", large},
+                                           {"/mapping/attention_engine", "aie"}})),
+               Contains("/engines/aie_attention/plio_bits") && Contains("the same width"));
     const Settings on_u280 = {
         {"/device", "u280"}, {"/memory_ports/0/memory", "hbm"}, {"/memory_ports/1/memory", "hbm"}};
     CHECK_THAT(refusal(small_var_document(test::joined(on_u280, on_aie))),

@@ -190,8 +190,19 @@ TEST_CASE("the array's weights through GMIO and the fabric's through AXI") {
     const Settings no_axi = {{"/engines/aie/precision", "int8_int4"},
                              {"/memory_ports", json::array({port("axi", {"state", "convolution"}), gmio})}};
     CHECK_THAT(test::refusal(shared_document(0.5, no_axi)),
-               Contains("/memory_ports") && Contains("matrix unit's weights"));
-    CHECK(test::refusal(shared_document("aie", no_axi)).empty());
+               Contains("/memory_ports") && Contains("the fabric reads"));
+    // The embedding's rows are the fabric's, whoever multiplies.
+    CHECK_THAT(test::refusal(shared_document("aie", no_axi)), Contains("the fabric reads"));
+    auto blocks_alone = no_axi;
+    blocks_alone.emplace_back("/workload/lm_head", false);
+    CHECK(test::refusal(shared_document("aie", blocks_alone)).empty());
+    // A layer of which an engine would get no tile.
+    try {
+        evaluate(shared_document(0.001), Fidelity::timing);
+        FAIL("a share of nothing was accepted");
+    } catch (const ConfigError& error) {
+        CHECK_THAT(error.what(), Contains("/mapping/linear_engine") && Contains("without any"));
+    }
     const Settings two_axi = {{"/memory_ports", json::array({port("axi", {"weights", "state", "convolution"}),
                                                              port("other", {"weights"})})}};
     CHECK_THAT(test::refusal(shared_document(0.5, two_axi)), Contains("carried by 2 ports"));
