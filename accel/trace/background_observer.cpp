@@ -13,7 +13,7 @@ BackgroundObserver::BackgroundObserver(std::unique_ptr<Observer> observer, std::
 }
 
 BackgroundObserver::~BackgroundObserver() {
-    stop(true);
+    stop();
 }
 
 void BackgroundObserver::change_block() {
@@ -22,7 +22,7 @@ void BackgroundObserver::change_block() {
     std::unique_lock lock(mutex_);
     ++filled_;
     changed_.notify_all();
-    changed_.wait(lock, [this] { return filled_ - told_ < block_count; });
+    while (filled_ - told_ == block_count) tell_next(lock);
     block_ = &blocks_[filled_ % block_count];
     block_->clear();
 }
@@ -30,24 +30,35 @@ void BackgroundObserver::change_block() {
 void BackgroundObserver::run() {
     std::unique_lock lock(mutex_);
     while (true) {
-        changed_.wait(lock, [this] { return stopping_ || told_ < filled_; });
-        if (told_ == filled_ || dropping_) return;
-        // After an error the rest is dropped; finish() tells of it.
-        if (error_ == nullptr) {
-            const auto& block = blocks_[told_ % block_count];
-            lock.unlock();
-            std::exception_ptr error;
-            try {
-                tell(block);
-            } catch (...) {
-                error = std::current_exception();
-            }
-            lock.lock();
-            error_ = error;
-        }
-        ++told_;
-        changed_.notify_all();
+        changed_.wait(lock, [this] { return stopping_ || (told_ < filled_ && !telling_); });
+        if (stopping_) return;
+        tell_next(lock);
     }
+}
+
+// Blocks are told one after the other, by whoever comes first.
+void BackgroundObserver::tell_next(std::unique_lock<std::mutex>& lock) {
+    if (telling_) {
+        changed_.wait(lock, [this] { return !telling_; });
+        return;
+    }
+    telling_ = true;
+    // After an error the rest is dropped; finish() tells of it.
+    if (error_ == nullptr) {
+        const auto& block = blocks_[told_ % block_count];
+        lock.unlock();
+        std::exception_ptr error;
+        try {
+            tell(block);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        lock.lock();
+        error_ = error;
+    }
+    ++told_;
+    telling_ = false;
+    changed_.notify_all();
 }
 
 void BackgroundObserver::tell(const Block& block) {
@@ -72,19 +83,22 @@ void BackgroundObserver::tell(const Block& block) {
     }
 }
 
-void BackgroundObserver::stop(bool drop) {
+void BackgroundObserver::stop() {
     if (!thread_.joinable()) return;
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        dropping_ = drop;
         changed_.notify_all();
     }
     thread_.join();
 }
 
 void BackgroundObserver::finish(TimeFs time) {
-    stop(false);
+    {
+        std::unique_lock lock(mutex_);
+        while (told_ < filled_) tell_next(lock);
+    }
+    stop();
     if (error_ != nullptr) std::rethrow_exception(error_);
     tell(*block_);
     observer_->finish(time);

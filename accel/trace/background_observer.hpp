@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // An observer that watches from a thread of its own: the simulation only notes what happened.
 //
-// Making the text of a trace takes about as long as the simulation itself. Here the simulation fills blocks
+// Making the text of a trace takes nearly as long as the simulation itself. Here the simulation fills blocks
 // of records, 32 bytes a call, and the thread tells them to the observer in the same order. At most
-// `block_count` blocks are under way; the simulation waits when the observer falls further behind, so the
-// memory is bounded.
+// `block_count` blocks are under way, so the memory is bounded. Where the thread falls behind, because other
+// programs want its core, the simulation tells the oldest block itself: with all blocks full, and at the end.
 //
 // Start no second process by fork() while one of these lives: its thread would be missing in the child.
 #pragma once
@@ -75,7 +75,8 @@ class BackgroundObserver : public Observer {
     void change_block();
     void run();
     void tell(const Block& block);
-    void stop(bool drop);
+    void tell_next(std::unique_lock<std::mutex>& lock);
+    void stop();
 
     std::unique_ptr<Observer> observer_;
     std::size_t block_records_;
@@ -88,7 +89,7 @@ class BackgroundObserver : public Observer {
     std::uint64_t filled_ = 0;
     std::uint64_t told_ = 0;
     bool stopping_ = false;
-    bool dropping_ = false;
+    bool telling_ = false;  // a block, outside the lock
     std::exception_ptr error_;
     std::thread thread_;
 };
