@@ -133,7 +133,8 @@ void Mamba2Schedule::matmul(const char* name, const LinearSplit& split, const st
     const auto weight_tile = [&](std::int64_t n, std::int64_t n_size, std::int64_t k) {
         const auto k_size = std::min(columns, op.k - k);
         const auto engine = split.engine_of(n);
-        std::vector<InstructionRef> data = {weights_[engine].require(n_size * k_size, instruction.label)};
+        const auto loaded = weights_[engine].require(n_size * k_size, instruction.label);
+        std::vector<InstructionRef> data;
         // Later tiles come after this one on the same engine.
         const bool first = !std::exchange(begun[static_cast<std::size_t>(engine)], true);
         const auto step = first ? std::min(m_tile, inputs.front().size) : m_tile;
@@ -149,6 +150,7 @@ void Mamba2Schedule::matmul(const char* name, const LinearSplit& split, const st
             instruction.m = static_cast<std::uint32_t>(end - m);
             for (; first && input != inputs.end() && input->begin < end; ++input)
                 data.push_back(input->ready);
+            if (m == 0) data.push_back(loaded);
             ref = builder_.emit(engines_.linear[engine], instruction, data);
             data.clear();
         }
