@@ -5,7 +5,7 @@
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/var_executor.hpp"
 #include "accel/schedule/var_schedule.hpp"
-#include "models/networks/var_operators.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::accel {
 

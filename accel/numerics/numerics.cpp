@@ -6,11 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/networks/gpt_error.hpp"
 #include "models/networks/mamba_preparation.hpp"
-#include "models/networks/quantized_gpt.hpp"
 #include "models/networks/quantized_mamba.hpp"
 #include "models/networks/var_ablation.hpp"
-#include "models/weights/synthetic_gpt.hpp"
 
 namespace tilewright::accel {
 
@@ -119,24 +118,11 @@ models::GptConfig measured_block(const GptDesign& gpt) {
 Numerics measure_gpt_numerics(const GptDesign& gpt, std::uint64_t seed) {
     constexpr std::int64_t tokens = 32;
     const auto config = measured_block(gpt);
-    const auto weights = models::synthetic_gpt_block(config, seed);
-    models::GptLinearInputs calibration;
-    models::gpt_block(config, weights, models::synthetic_gpt_residual(config, tokens, seed, 1), &calibration);
-    const auto residual = models::synthetic_gpt_residual(config, tokens, seed, 2);
-    const auto wanted = models::gpt_block(config, weights, residual);
-    const auto block = models::prepare_gpt_block(config, weights, gpt.recipe, &calibration);
-    const std::vector<float> input(residual.begin(), residual.end());
-    const auto made = models::QuantizedGpt(config, gpt.recipe).block(block, input);
-    std::vector<double> expected;
-    std::vector<double> update;
-    for (std::size_t i = 0; i < made.size(); ++i) {
-        expected.push_back(wanted[i] - residual[i]);
-        update.push_back(static_cast<double>(made[i]) - residual[i]);
-    }
+    const auto error = models::gpt_update_error(config, gpt.recipe, tokens, seed);
     Numerics result;
     result.data = "a block of " + std::to_string(config.width) + " channels over a text of " +
                   std::to_string(tokens) + " tokens, seeded synthetic weights and activations";
-    result.operators = {{"block", models::measure_error(expected, update)}};
+    result.operators = {{"block", error}};
     result.tokens = tokens;
     result.seed = seed;
     // Sums of the linear layers are exact whatever their formats.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <vector>
 
 namespace tilewright::models {
 
@@ -27,6 +28,17 @@ ErrorMeasures measure_error(std::span<const double> reference, std::span<const d
     const auto norms = std::sqrt(signal) * std::sqrt(other);
     result.cosine = norms > 0 ? product / norms : (signal == other ? 1 : 0);
     return result;
+}
+
+ErrorMeasures measure_update_error(std::span<const double> residual, std::span<const double> reference,
+                                   std::span<const float> made) {
+    std::vector<double> expected(made.size());
+    std::vector<double> update(made.size());
+    for (std::size_t i = 0; i < made.size(); ++i) {
+        expected[i] = reference[i] - residual[i];
+        update[i] = static_cast<double>(made[i]) - residual[i];
+    }
+    return measure_error(expected, update);
 }
 
 }  // namespace tilewright::models

@@ -15,4 +15,8 @@ struct ErrorMeasures {
 // `approximate` against `reference`, of equal length. Throws std::invalid_argument for different lengths.
 ErrorMeasures measure_error(std::span<const double> reference, std::span<const double> approximate);
 
+// Of what a block adds to the residual stream: `made` - `residual` against `reference` - `residual`.
+ErrorMeasures measure_update_error(std::span<const double> residual, std::span<const double> reference,
+                                   std::span<const float> made);
+
 }  // namespace tilewright::models

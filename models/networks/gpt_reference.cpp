@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/networks/var_reference.hpp"
+#include "models/networks/float64_operators.hpp"
 
 namespace tilewright::models {
 
@@ -18,21 +18,10 @@ std::size_t index(std::int64_t i) {
 
 std::vector<double> norm_rows(std::span<const double> x, const std::vector<float>& weight,
                               const std::vector<float>& bias) {
-    const auto width = weight.size();
-    std::vector<double> y(x.size());
-    for (std::size_t start = 0; start < x.size(); start += width) {
-        const auto row = x.subspan(start, width);
-        double mean = 0;
-        for (const auto value : row) mean += value;
-        mean /= static_cast<double>(width);
-        double variance = 0;
-        for (const auto value : row) variance += (value - mean) * (value - mean);
-        variance /= static_cast<double>(width);
-        const auto factor = 1 / std::sqrt(variance + gpt_norm_epsilon);
-        for (std::size_t c = 0; c < width; ++c) {
-            y[start + c] =
-                (row[c] - mean) * factor * static_cast<double>(weight[c]) + static_cast<double>(bias[c]);
-        }
+    auto y = standardised_rows(x, weight.size(), gpt_norm_epsilon);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        const auto c = i % weight.size();
+        y[i] = y[i] * static_cast<double>(weight[c]) + static_cast<double>(bias[c]);
     }
     return y;
 }

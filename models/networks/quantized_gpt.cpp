@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "models/networks/var_operators.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
 

@@ -3,7 +3,7 @@
 // everything else in binary32, every operation rounded where it is written, sums in increasing order from 0.
 // For each token, fl a rounding to binary32:
 //
-//   x = fl(fl(fl(x - mean) r) weight) + bias   layer_norm() with epsilon 1e-5 (var_operators.hpp)
+//   x = fl(fl(fl(x - mean) r) weight) + bias   layer_norm() with epsilon 1e-5 (transformer_operators.hpp)
 //   q, k, v = fl(linear(x) + bias)             q times fl(1 / sqrt(D)); k, v as the cache has them
 //   residual = fl(residual + fl(proj(a) + bias))   with a = attend_float(q, k, v)
 //   residual = fl(residual + fl(fc2(g) + bias))    with g = gelu_float(fl(fc1(x) + bias))

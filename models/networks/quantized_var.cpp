@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/networks/var_operators.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
 

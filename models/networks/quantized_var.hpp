@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A VAR block under a transformer recipe, bit for bit: linear layers on quantized operands (QuantizedLinear,
-// DualLinear), everything else in binary32 in the order that var_operators.hpp states. For each token of a
-// scale, fl a rounding to binary32:
+// DualLinear), everything else in binary32 in the order that transformer_operators.hpp states. For each token
+// of a scale, fl a rounding to binary32:
 //
 //   x  = modulated_layer_norm(residual)                  AdaLN by linear_float(silu_float(condition)), once
 //   x  = rotate_float(fl(x * reciprocal scale))          qkv and fc1 where the recipe says so

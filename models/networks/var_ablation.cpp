@@ -26,13 +26,7 @@ ErrorMeasures update_error(const VarSample& sample, const QuantizedVarBlock& blo
     const std::vector<float> condition(sample.condition.begin(), sample.condition.end());
     const std::vector<float> residual(sample.residual.begin(), sample.residual.end());
     const auto made = QuantizedVar(sample.config, recipe).block_image(block, condition, residual);
-    std::vector<double> expected(made.size());
-    std::vector<double> update(made.size());
-    for (std::size_t i = 0; i < made.size(); ++i) {
-        expected[i] = sample.output[i] - sample.residual[i];
-        update[i] = static_cast<double>(made[i]) - sample.residual[i];
-    }
-    return measure_error(expected, update);
+    return measure_update_error(sample.residual, sample.output, made);
 }
 
 QuantizedVarBlock prepare(const VarSample& sample, const TransformerRecipe& recipe,

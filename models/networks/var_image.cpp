@@ -6,8 +6,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/networks/float64_operators.hpp"
 #include "models/networks/quantized_var.hpp"
-#include "models/networks/var_operators.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
 

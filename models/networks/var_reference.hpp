@@ -44,12 +44,6 @@ struct VarLinearInputs {
     std::vector<double> fc2;   // [tokens, hidden], behind GELU
 };
 
-double gelu_tanh(double x);
-
-// W x + b for every row of x; W is [outputs, inputs]; an empty b is 0.
-std::vector<double> linear_rows(const std::vector<float>& weights, const std::vector<float>& bias,
-                                std::span<const double> x, std::size_t inputs);
-
 // norm(x) (1 + scale) + shift for every row of x.
 std::vector<double> modulated_norm_rows(std::span<const double> x, std::span<const double> scale,
                                         std::span<const double> shift);

@@ -67,4 +67,13 @@ double portable_log(double x) {
     return 2 * ratio * sum + exponent * std::numbers::ln2;
 }
 
+std::vector<float> normal_vector(std::uint64_t seed, std::string_view name, std::size_t size, double mean,
+                                 double deviation) {
+    const CounterRandom random(seed, name);
+    std::vector<float> result(size);
+    for (std::size_t i = 0; i < size; ++i)
+        result[i] = static_cast<float>(mean + deviation * random.normal(i));
+    return result;
+}
+
 }  // namespace tilewright::models

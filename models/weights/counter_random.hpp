@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace tilewright::models {
 
@@ -55,6 +56,10 @@ class StudentTable {
     StudentTable();
     std::array<float, 1U << 15> magnitudes_{};
 };
+
+// Numbers of mean and deviation as given, from the stream of a seed and a name.
+std::vector<float> normal_vector(std::uint64_t seed, std::string_view name, std::size_t size, double mean,
+                                 double deviation);
 
 // e^x and ln x, the latter for x > 0, to about 1e-15, by basic operations alone.
 double portable_exp(double x);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/weights/synthetic_gpt.hpp"
 
-#include <string>
 #include <utility>
 
 #include "models/weights/counter_random.hpp"
@@ -13,16 +12,6 @@ namespace {
 
 constexpr double norm_weight_deviation = 0.3;
 constexpr double norm_bias_deviation = 0.1;
-
-std::vector<float> normal_vector(std::uint64_t seed, const std::string& name, std::int64_t size, double mean,
-                                 double deviation) {
-    const CounterRandom random(seed, name);
-    std::vector<float> result;
-    for (std::int64_t i = 0; i < size; ++i) {
-        result.push_back(static_cast<float>(mean + deviation * random.normal(static_cast<std::uint64_t>(i))));
-    }
-    return result;
-}
 
 // A VAR block of the same sizes, whose only scale has at least so many tokens.
 VarConfig alike(const GptConfig& config, std::int64_t tokens) {
@@ -43,13 +32,18 @@ VarConfig alike(const GptConfig& config, std::int64_t tokens) {
 GptBlockWeights synthetic_gpt_block(const GptConfig& config, std::uint64_t seed) {
     auto var = synthetic_var_block(alike(config, 1), seed);
     GptBlockWeights weights;
-    weights.norm1 = normal_vector(seed, "ln_1", config.width, 1, norm_weight_deviation);
-    weights.norm1_bias = normal_vector(seed, "ln_1.bias", config.width, 0, norm_bias_deviation);
-    weights.norm2 = normal_vector(seed, "ln_2", config.width, 1, norm_weight_deviation);
-    weights.norm2_bias = normal_vector(seed, "ln_2.bias", config.width, 0, norm_bias_deviation);
+    weights.norm1 =
+        normal_vector(seed, "ln_1", static_cast<std::size_t>(config.width), 1, norm_weight_deviation);
+    weights.norm1_bias =
+        normal_vector(seed, "ln_1.bias", static_cast<std::size_t>(config.width), 0, norm_bias_deviation);
+    weights.norm2 =
+        normal_vector(seed, "ln_2", static_cast<std::size_t>(config.width), 1, norm_weight_deviation);
+    weights.norm2_bias =
+        normal_vector(seed, "ln_2.bias", static_cast<std::size_t>(config.width), 0, norm_bias_deviation);
     weights.qkv = std::move(var.qkv);  // the first of its rows
     weights.qkv.resize(static_cast<std::size_t>(config.qkv_outputs() * config.width));
-    weights.qkv_bias = normal_vector(seed, "c_attn.bias", config.qkv_outputs(), 0, norm_bias_deviation);
+    weights.qkv_bias = normal_vector(seed, "c_attn.bias", static_cast<std::size_t>(config.qkv_outputs()), 0,
+                                     norm_bias_deviation);
     weights.proj = std::move(var.proj);
     weights.proj_bias = std::move(var.proj_bias);
     // The first of fc1's outputs, which are fc2's inputs.

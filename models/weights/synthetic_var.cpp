@@ -46,15 +46,6 @@ std::vector<float> matrix(std::uint64_t seed, const std::string& name, std::size
     return result;
 }
 
-std::vector<float> normal_vector(std::uint64_t seed, const std::string& name, std::size_t size, double mean,
-                                 double deviation) {
-    const CounterRandom random(seed, name);
-    std::vector<float> result(size);
-    for (std::size_t i = 0; i < size; ++i)
-        result[i] = static_cast<float>(mean + deviation * random.normal(i));
-    return result;
-}
-
 void check(const VarConfig& config) {
     if (config.width >= 1 && config.heads >= 1 && config.width % config.heads == 0) return;
     throw std::invalid_argument("a VAR block of " + std::to_string(config.width) + " channels and " +

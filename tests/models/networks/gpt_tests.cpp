@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "models/kernels/error_measures.hpp"
+#include "models/networks/gpt_error.hpp"
 #include "models/networks/quantized_gpt.hpp"
 #include "models/weights/synthetic_gpt.hpp"
 
@@ -44,18 +44,7 @@ TransformerRecipe recipe_of(const char* format) {
 }
 
 double update_sqnr(const TransformerRecipe& recipe) {
-    const auto config = small();
-    const auto weights = synthetic_gpt_block(config);
-    const auto residual = synthetic_gpt_residual(config, 12);
-    const auto wanted = gpt_block(config, weights, residual);
-    const std::vector<float> input(residual.begin(), residual.end());
-    const auto made = QuantizedGpt(config, recipe).block(prepare_gpt_block(config, weights, recipe), input);
-    std::vector<double> expected, update;
-    for (std::size_t i = 0; i < made.size(); ++i) {
-        expected.push_back(wanted[i] - residual[i]);
-        update.push_back(static_cast<double>(made[i]) - residual[i]);
-    }
-    return measure_error(expected, update).sqnr_db;
+    return gpt_update_error(small(), recipe, 12, 1).sqnr_db;
 }
 
 }  // namespace

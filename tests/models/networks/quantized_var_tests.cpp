@@ -7,8 +7,8 @@
 
 #include "models/kernels/hadamard.hpp"
 #include "models/networks/quantized_var.hpp"
+#include "models/networks/transformer_operators.hpp"
 #include "models/networks/var_ablation.hpp"
-#include "models/networks/var_operators.hpp"
 #include "models/weights/synthetic_var.hpp"
 
 using namespace tilewright::models;

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "models/networks/float64_operators.hpp"
 #include "models/networks/var_reference.hpp"
 #include "models/weights/synthetic_var.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/networks/var_operators.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/networks/float64_operators.hpp"
 #include "models/networks/var_reference.hpp"
 
 namespace tilewright::models {
