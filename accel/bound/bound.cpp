@@ -6,7 +6,6 @@
 
 #include "accel/bound/transformer_bound.hpp"
 #include "accel/engines/timing.hpp"
-#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/mamba2_order.hpp"
 
 namespace tilewright::accel {
@@ -71,11 +70,12 @@ bool runs_here(const Design& design, const models::Operator& op) {
 }
 
 // Bytes of weights that must cross a port at least once.
-double least_weight_bytes(const Design& design, const models::OperatorGraph& graph, std::size_t port) {
+double least_weight_bytes(const Design& design, const models::OperatorGraph& graph, LinearSplits& splits,
+                          std::size_t port) {
     double bytes = 0;
     for (const auto& op : graph.operators) {
         if (op.kind != OperatorKind::linear || !runs_here(design, op)) continue;
-        const auto split = split_of(design, op);
+        const auto& split = splits.of(op);
         for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
             if (design.weights_port(engine) != port) continue;
             bytes += static_cast<double>(
@@ -114,8 +114,7 @@ double least_bytes(const Design& design, const models::OperatorGraph& graph, Str
 
 }  // namespace
 
-LinearWork least_linear_work(const Design& design, const models::Operator& op) {
-    const auto split = split_of(design, op);
+LinearWork least_linear_work(const Design& design, const models::Operator& op, const LinearSplit& split) {
     const auto rows = static_cast<double>(op.count * op.m * op.k);
     LinearWork work;
     work.fabric_cycles = rows * static_cast<double>(split.outputs(LinearEngine::pl)) /
@@ -166,6 +165,7 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;
+    LinearSplits splits(design);
     // Tokens that are handed on early overlap with those behind them; the head has one.
     const auto early =
         static_cast<double>(tokens_handed_on(design)) / static_cast<double>(design.workload.tokens);
@@ -173,7 +173,7 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
         if (!runs_here(design, op)) continue;
         const auto handed_on = op.layer < 0 ? 1.0 : early;
         if (op.kind == OperatorKind::linear) {
-            const auto work = least_linear_work(design, op);
+            const auto work = least_linear_work(design, op, splits.of(op));
             if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;
             if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
             bound.energy.aie_vector_cycles += work.aie_vector_cycles;
@@ -192,7 +192,7 @@ Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     bound.limits_s.emplace_back("dependency chain", chain / design.clock_hz);
     std::vector<double> bytes;
     for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
-        bytes.push_back(least_weight_bytes(design, graph, i));
+        bytes.push_back(least_weight_bytes(design, graph, splits, i));
         for (const auto stream : design.memory_ports[i].carries) {
             bytes.back() += least_bytes(design, graph, stream);
         }

@@ -10,6 +10,7 @@
 
 #include "accel/cost/energy.hpp"
 #include "accel/design/design.hpp"
+#include "accel/schedule/linear_split.hpp"
 #include "models/graph/operator_graph.hpp"
 
 namespace tilewright::accel {
@@ -30,7 +31,7 @@ struct LinearWork {
     double aie_cycles = 0;
     double aie_vector_cycles = 0;
 };
-LinearWork least_linear_work(const Design& design, const models::Operator& op);
+LinearWork least_linear_work(const Design& design, const models::Operator& op, const LinearSplit& split);
 
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph);
 

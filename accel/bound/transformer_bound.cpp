@@ -8,7 +8,6 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
-#include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/transformer_layout.hpp"
 
 namespace tilewright::accel {
@@ -29,7 +28,8 @@ class TransformerBound {
         : design_(design),
           transformer_(*design.transformer()),
           graph_(graph),
-          layers_(linear_operands(design)) {
+          layers_(linear_operands(design)),
+          splits_(design) {
         shares_.resize((design.var ? design.var->network.scales.size() : design.gpt->work.steps().size()) +
                        1);
         for (auto& share : shares_) share.bytes.assign(design.memory_ports.size(), 0);
@@ -101,7 +101,7 @@ class TransformerBound {
         const auto elements = static_cast<double>(op.elements());
         const auto* layer = linear_layer(layers_, op.name);
         if (layer != nullptr && op.kind == OperatorKind::linear) {
-            const auto work = least_linear_work(design_, op);
+            const auto work = least_linear_work(design_, op, splits_.of(op));
             if (work.fabric_cycles > 0) cycles[EngineKind::matrix] += work.fabric_cycles;
             if (work.aie_cycles > 0) cycles[EngineKind::aie] += work.aie_cycles;
             aie_vector_cycles_ += work.aie_vector_cycles;
@@ -157,7 +157,7 @@ class TransformerBound {
         const auto operators = transformer_linear_operators(design_);
         std::vector<double> linear(design_.memory_ports.size(), 0);  // of a block
         for (std::size_t i = 0; i < layers_.size(); ++i) {
-            const auto split = split_of(design_, operators[i]);
+            const auto& split = splits_.of(operators[i]);
             const auto row_bytes =
                 static_cast<double>(models::stored_bytes(layers_[i].weights, layers_[i].inputs));
             for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
@@ -228,6 +228,7 @@ class TransformerBound {
     const TransformerDesign& transformer_;
     const models::OperatorGraph& graph_;
     const std::vector<LinearOperands> layers_;
+    LinearSplits splits_;
     std::vector<Share> shares_;
     double aie_vector_cycles_ = 0;
     double aie_floating_cycles_ = 0;

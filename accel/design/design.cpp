@@ -2,6 +2,7 @@
 #include "accel/design/design.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace tilewright::accel {
@@ -56,7 +57,9 @@ std::size_t Design::weights_port(LinearEngine engine) const {
 }
 
 std::vector<std::string> Design::linear_layers() const {
-    if (transformer() != nullptr) return {"qkv", "proj", "fc1", "fc2"};
+    if (transformer() != nullptr) {
+        return {std::begin(transformer_layer_names), std::end(transformer_layer_names)};
+    }
     std::vector<std::string> layers = {"in_proj", "out_proj"};
     if (workload.lm_head) layers.emplace_back("lm_head");
     return layers;

@@ -49,7 +49,9 @@ struct PipelineLevels {
     bool matrix = true;
 };
 
-// The operators of the graph that the classes of linear layers are, in the order of linear_operands().
+// The classes of linear layers, in the order of linear_operands(), and the operators of the graph that they
+// are.
+inline constexpr const char* transformer_layer_names[] = {"qkv", "proj", "fc1", "fc2"};
 inline constexpr const char* transformer_linear_names[] = {"attn.mat_qkv", "attn.proj", "ffn.fc1", "ffn.fc2"};
 
 // Sizes of a block: queries of `heads` heads, keys and values of `kv_heads`, which all queries share or have

@@ -38,6 +38,7 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
                                               const Activity& activity) {
     BufferWords words(design);
     const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
+    LinearSplits splits(design);
     for (const auto& port : activity.ports) {
         for (int i = 0; i < traffic_count; ++i) {
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
@@ -53,7 +54,7 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
         const auto elements = static_cast<double>(op.elements());
         switch (op.kind) {
             case models::OperatorKind::linear: {  // a word of activations a step
-                const auto split = split_of(design, op);
+                const auto& split = splits.of(op);
                 const auto rows = static_cast<double>(op.count * op.m * op.k);
                 const auto read = [&](LinearEngine engine, std::int64_t outputs_at_once) {
                     add(Buffer::activations, rows * static_cast<double>(split.outputs(engine)) /

@@ -2,6 +2,7 @@
 #include "accel/schedule/linear_split.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -29,9 +30,8 @@ LinearEngine LinearSplit::engine_of(std::int64_t begin) const {
 
 std::string linear_layer_name(const Design& design, const std::string& operator_name) {
     if (design.transformer() != nullptr) {
-        const auto layers = linear_operands(design);
-        for (std::size_t i = 0; i < layers.size(); ++i) {
-            if (operator_name.ends_with(transformer_linear_names[i])) return layers[i].name;
+        for (std::size_t i = 0; i < std::size(transformer_layer_names); ++i) {
+            if (operator_name.ends_with(transformer_linear_names[i])) return transformer_layer_names[i];
         }
         return {};
     }
@@ -67,12 +67,19 @@ LinearSplit split_of(const Design& design, const models::Operator& op) {
     return {output_tiles(design, op), design.aie_share(linear_layer_name(design, op.name))};
 }
 
+const LinearSplit& LinearSplits::of(const models::Operator& op) {
+    const auto layer = linear_layer_name(design_, op.name);
+    const auto found = splits_.find(layer);
+    return found != splits_.end() ? found->second
+                                  : splits_.emplace(layer, split_of(design_, op)).first->second;
+}
+
 void check_shares(const Design& design, const models::OperatorGraph& graph) {
     for (const auto& op : graph.operators) {
+        if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;  // blocks are alike
         const auto layer = linear_layer_name(design, op.name);
         const auto share = design.aie_share(layer);
-        if (op.layer > 0 || layer.empty() || share == 0 || share == 1 || split_of(design, op).shared())
-            continue;
+        if (share == 0 || share == 1 || split_of(design, op).shared()) continue;
         const auto tiles = output_tiles(design, op).size();
         throw MappingError("/mapping/linear_engine",
                            "a share of " + nlohmann::json(share).dump() + " of the " + std::to_string(tiles) +

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,17 @@ std::vector<OutputTile> output_tiles(const Design& design, const models::Operato
 
 // As the design wants it.
 LinearSplit split_of(const Design& design, const models::Operator& op);
+
+// The same for all operators of a graph: the layers of all blocks and steps are divided alike, so each once.
+class LinearSplits {
+  public:
+    explicit LinearSplits(const Design& design) : design_(design) {}
+    const LinearSplit& of(const models::Operator& op);
+
+  private:
+    const Design& design_;
+    std::map<std::string, LinearSplit> splits_;  // by name of the layer
+};
 
 // Throws MappingError for a layer that two engines are to share and one of them gets no tile of.
 void check_shares(const Design& design, const models::OperatorGraph& graph);

@@ -17,8 +17,6 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-constexpr const char* linear_labels[] = {"qkv", "proj", "fc1", "fc2"};
-
 }  // namespace
 
 TransformerSchedule::TransformerSchedule(const Design& design, ProgramBuilder& builder,
@@ -187,7 +185,7 @@ void TransformerSchedule::tile(TransformerLinear linear, std::int64_t n0, std::i
                                std::size_t end, const std::vector<InstructionRef>& space,
                                const EachProduct& each) {
     const auto inputs = operands_[linear].inputs;
-    const auto* label = linear_labels[linear];
+    const auto* label = transformer_layer_names[linear];
     const auto kind = splits_[linear].engine_of(n0);
     const auto engine = engines_.linear[kind];
     const auto loaded = weights_[kind].require(n * inputs, builder_.label(label));
