@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "accel/functional/mamba2_executor.hpp"
-#include "accel/schedule/mamba2_schedule.hpp"
+#include "accel/schedule/mamba2_layout.hpp"
+#include "accel/schedule/mamba2_order.hpp"
 
 namespace tilewright::accel {
 
@@ -110,8 +111,7 @@ void Mamba2Executor::write_block_image(std::int64_t layer) {
 }
 
 std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instruction& work) const {
-    const auto first = (work.address - state_base_) / Mamba2Schedule::state_group_stride(design_) *
-                       Mamba2Schedule::group_channels(design_);
+    const auto first = (work.address - state_base_) / state_group_stride(design_) * group_channels(design_);
     const auto elements = work.value_bytes * 8 / design_.recipe.state.format.bits;
     return {first, elements / design_.network.d_state};
 }

@@ -3,15 +3,23 @@
 
 #include <algorithm>
 
-#include "accel/schedule/mamba2_schedule.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
+
+std::int64_t group_channels(const Design& design) {
+    return std::min(design.mapping.tile.channels, design.network.d_inner());
+}
+
+std::int64_t channel_groups(const Design& design) {
+    return memory::divide_up(design.network.d_inner(), group_channels(design));
+}
 
 std::vector<OutputRun> in_proj_order(const Design& design) {
     const auto inner = design.network.d_inner();
     const auto heads = design.network.heads();
     const auto shared = design.network.groups * design.network.d_state;
-    const auto group = Mamba2Schedule::group_channels(design);
+    const auto group = group_channels(design);
     std::vector<OutputRun> runs;
     const auto x_and_z = [&](std::int64_t begin, std::int64_t end) {
         for (auto channel = begin; channel < end; channel += group) {

@@ -11,6 +11,10 @@
 
 namespace tilewright::accel {
 
+// Channels of d_inner that one SSM instruction takes, and how many such groups there are.
+std::int64_t group_channels(const Design& design);
+std::int64_t channel_groups(const Design& design);
+
 // A run of outputs that are made one after the other; offsets count inside the segment, or, where the segment
 // has no name, inside the layer.
 struct OutputRun {

@@ -25,39 +25,8 @@ const models::Operator& find_operator(const std::vector<models::Operator>& opera
 
 }  // namespace
 
-std::int64_t Mamba2Schedule::group_channels(const Design& design) {
-    return std::min(design.mapping.tile.channels, design.network.d_inner());
-}
-
-std::int64_t Mamba2Schedule::group_count(const Design& design) {
-    return divide_up(design.network.d_inner(), group_channels(design));
-}
-
-std::int64_t Mamba2Schedule::state_group_bytes(const Design& design) {
-    return models::stored_bytes(design.recipe.state, group_channels(design) * design.network.d_state);
-}
-
-std::int64_t Mamba2Schedule::padded_bytes(const Design& design, Stream stream,
-                                          const models::Quantization& quantization, std::int64_t elements) {
-    const auto& port = design.memory_ports[design.port_of(stream)];
-    const auto beats = port.width_bits / 8 * static_cast<std::int64_t>(port.channels);
-    const auto padded = [&](std::int64_t bits) { return divide_up(divide_up(bits, 8), beats) * beats; };
-    return padded(models::value_bits(quantization, elements)) +
-           padded(models::scale_bits(quantization, elements));
-}
-
-std::int64_t Mamba2Schedule::state_group_stride(const Design& design) {
-    return padded_bytes(design, Stream::state, design.recipe.state,
-                        group_channels(design) * design.network.d_state);
-}
-
-std::int64_t Mamba2Schedule::convolution_bytes(const Design& design) {
-    const auto elements = design.network.convolution_channels() * design.network.convolution_width;
-    return models::stored_bytes(design.recipe.convolution, elements);
-}
-
 Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
-                               const MemoryLayout& layout,
+                               const Mamba2BlockLayout& layout,
                                const std::array<std::int64_t, linear_engine_count>& weight_slots,
                                std::int64_t state_slots)
     : design_(design),
@@ -69,9 +38,9 @@ Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, co
       in_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.in_proj"))),
       out_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.out_proj"))),
       state_slots_(state_slots),
-      state_loads_(static_cast<std::size_t>(group_count(design))),
-      state_users_(static_cast<std::size_t>(group_count(design))),
-      state_stores_(static_cast<std::size_t>(group_count(design))) {}
+      state_loads_(static_cast<std::size_t>(channel_groups(design))),
+      state_users_(static_cast<std::size_t>(channel_groups(design))),
+      state_stores_(static_cast<std::size_t>(channel_groups(design))) {}
 
 Instruction Mamba2Schedule::work(Opcode opcode, std::uint32_t first, std::uint8_t count,
                                  std::uint16_t label) {
@@ -221,12 +190,13 @@ void Mamba2Schedule::emit_pass(std::int64_t m0, std::int64_t tokens, bool first,
     const bool early = design_.mapping.operator_order != OperatorOrder::naive;
     if (first && early) {
         load_convolution();
-        if (design_.mapping.state_transfer == StateTransfer::per_layer) load_state(0, group_count(design_));
+        if (design_.mapping.state_transfer == StateTransfer::per_layer)
+            load_state(0, channel_groups(design_));
     }
     norm_and_in_proj();
     gated_norm_and_out_proj();
     if (last) {
-        const auto elements = design_.network.convolution_channels() * design_.network.convolution_width;
+        const auto elements = convolution_elements(design_);
         const auto store = transfer(Opcode::store, Traffic::convolution_state, Stream::convolution,
                                     layout_.convolution_state, layout_.convolution_state_stride, elements,
                                     design_.recipe.convolution, {convolved_}, "conv state out");

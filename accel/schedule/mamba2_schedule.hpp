@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/mamba2_order.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/weight_stream.hpp"
@@ -25,40 +26,15 @@ struct EngineIndices {
     std::vector<std::uint16_t> dma;  // by memory port
 };
 
-// Where things lie in memory, in bytes from the start of the port's first channel.
-struct MemoryLayout {
-    // By LinearEngine: of the first block, and from block to block.
-    std::array<std::int64_t, linear_engine_count> weights{};
-    std::array<std::int64_t, linear_engine_count> weights_stride{};
-    std::int64_t convolution_weights = 0;
-    std::int64_t convolution_weights_stride = 0;
-    std::int64_t convolution_state = 0;
-    std::int64_t convolution_state_stride = 0;
-    std::int64_t ssm_state = 0;
-    std::int64_t ssm_state_stride = 0;
-};
-
 class Mamba2Schedule {
   public:
     Mamba2Schedule(const Design& design, ProgramBuilder& builder, const EngineIndices& engines,
-                   const MemoryLayout& layout,
+                   const Mamba2BlockLayout& layout,
                    const std::array<std::int64_t, linear_engine_count>& weight_slots,
                    std::int64_t state_slots);
 
     // Emits the block into the section that the builder has open.
     void emit();
-
-    // Channels of d_inner that one SSM instruction takes, and how many such groups there are.
-    static std::int64_t group_channels(const Design& design);
-    static std::int64_t group_count(const Design& design);
-    static std::int64_t state_group_bytes(const Design& design);
-    // Bytes that a transfer takes in memory: values and scales, each in whole beats of every channel of the
-    // port.
-    static std::int64_t padded_bytes(const Design& design, Stream stream,
-                                     const models::Quantization& quantization, std::int64_t elements);
-    // Bytes from one group's state to the next in memory.
-    static std::int64_t state_group_stride(const Design& design);
-    static std::int64_t convolution_bytes(const Design& design);
 
   private:
     // Tokens of the pass whose input of a linear layer is there when an instruction has completed.
@@ -104,7 +80,7 @@ class Mamba2Schedule {
     const Design& design_;
     ProgramBuilder& builder_;
     const EngineIndices engines_;
-    const MemoryLayout layout_;
+    const Mamba2BlockLayout layout_;
     const std::vector<models::Operator>& operators_;
     LinearStreams weights_;
     const LinearSplit in_proj_split_;

@@ -11,7 +11,7 @@ namespace tilewright::accel {
 using memory::divide_up;
 
 void Mamba2Schedule::load_convolution() {
-    const auto elements = design_.network.convolution_channels() * design_.network.convolution_width;
+    const auto elements = convolution_elements(design_);
     const auto& format = design_.recipe.convolution;
     convolution_loads_ = {
         transfer(Opcode::load, Traffic::convolution_state, Stream::convolution, layout_.convolution_state,
@@ -52,7 +52,7 @@ void Mamba2Schedule::store_state(std::int64_t group, std::int64_t groups) {
 void Mamba2Schedule::flush_stores(std::size_t keep) {
     if (design_.mapping.state_transfer == StateTransfer::per_layer) {
         if (keep == 0 && !pending_stores_.empty()) {
-            store_state(0, group_count(design_));
+            store_state(0, channel_groups(design_));
             pending_stores_.clear();
         }
         return;
@@ -66,7 +66,7 @@ void Mamba2Schedule::flush_stores(std::size_t keep) {
 // A load may overwrite its slot once the group that used it has been written back: in this repetition, or for
 // the first loads in an earlier one.
 void Mamba2Schedule::reuse_state_slots() {
-    const auto groups = group_count(design_);
+    const auto groups = channel_groups(design_);
     const auto length = builder_.size(engines_.dma[design_.port_of(Stream::state)]);
     for (std::int64_t group = 0; group < groups; ++group) {
         auto before = group - state_slots_;
@@ -102,7 +102,7 @@ void Mamba2Schedule::run_ssm_for_all() {
     if (first_pass_) {
         // In the pieces in which it is written back: that is how it lies in memory.
         const bool whole = design_.mapping.state_transfer == StateTransfer::per_layer;
-        const auto groups = group_count(design_);
+        const auto groups = channel_groups(design_);
         for (std::int64_t group = 0; group < groups; group += whole ? groups : 1) {
             load_state(group, whole ? groups : 1);
         }

@@ -9,6 +9,7 @@
 
 #include "accel/design/design.hpp"
 #include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/memory_layout.hpp"
 
 namespace tilewright::accel {
 
@@ -22,31 +23,6 @@ models::Quantization unquantized_activations();
 
 // Format of the key/value cache: the recipe's, or binary32. Rows are a head's vectors.
 models::Quantization kv_format(const TransformerDesign& design);
-
-// Sizes of a transfer: its values and its scales.
-struct TransferSize {
-    std::int64_t value_bytes = 0;
-    std::int64_t scale_bytes = 0;
-    std::int64_t bytes() const { return value_bytes + scale_bytes; }
-};
-TransferSize transfer_size(const models::Quantization& format, std::int64_t elements);
-// Bytes that it takes in memory behind a port: both parts in whole beats of every channel.
-std::int64_t padded_bytes(const MemoryPort& port, const TransferSize& size);
-
-// Gives out memory one piece behind the other.
-class Allocator {
-  public:
-    static constexpr std::int64_t region_alignment = 64 * 1024;  // whole rows of every memory of the devices
-    static constexpr std::int64_t piece_alignment = 4096;        // AXI bursts do not cross it
-
-    explicit Allocator(std::int64_t alignment) : alignment_(alignment) {}
-    std::int64_t place(std::int64_t bytes);
-    std::int64_t end() const { return next_; }
-
-  private:
-    std::int64_t alignment_;
-    std::int64_t next_ = 0;
-};
 
 // The linear layers' weights, in bytes from the start of the port that carries them, by LinearEngine: of the
 // first block, and from block to block.

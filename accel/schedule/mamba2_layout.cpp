@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/schedule/mamba2_layout.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/mamba2_order.hpp"
+#include "accel/schedule/memory_layout.hpp"
+#include "accel/schedule/schedule.hpp"
+#include "accel/schedule/weight_stream.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+
+namespace {
+
+// Bytes that one transfer takes in memory.
+std::int64_t stored_piece(const Design& design, Stream stream, const models::Quantization& quantization,
+                          std::int64_t elements) {
+    return padded_bytes(design.memory_ports[design.port_of(stream)], transfer_size(quantization, elements));
+}
+
+void check_memory(const Design& design, const Mamba2Layout& layout) {
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        const auto& organization = design.device.memories.at(port.memory).dram.organization;
+        const auto available = organization.channel_bytes * port.channels;
+        if (layout.end > available) {
+            throw MappingError("/memory_ports/" + std::to_string(i),
+                               "the network needs " + std::to_string(layout.end) +
+                                   " bytes of memory but the port reaches " + std::to_string(available),
+                               "a smaller network or format, or more channels");
+        }
+    }
+}
+
+}  // namespace
+
+std::array<LinearWeights, linear_engine_count> linear_weights(const Design& design,
+                                                              const models::OperatorGraph& graph) {
+    std::array<LinearWeights, linear_engine_count> result{};
+    for (const auto& op : graph.operators) {
+        if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;
+        const auto split = split_of(design, op);
+        for (std::size_t i = 0; i < result.size(); ++i) {
+            const auto engine = static_cast<LinearEngine>(i);
+            (op.layer < 0 ? result[i].head : result[i].block) += split.outputs(engine) * op.k;
+            if (split.outputs(engine) == 0 || (op.layer < 0 && !design.workload.lm_head)) continue;
+            result[i].largest_tile =
+                std::max(result[i].largest_tile, tile_weights(design.mapping.tile, op.n, op.k));
+        }
+    }
+    return result;
+}
+
+// Everything on a port lies behind each other: block weights, embedding, lm_head, convolution weights and
+// state, SSM state. Each starts on a new row of the DRAM.
+Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& graph) {
+    const auto& network = design.network;
+    Mamba2Layout layout;
+    Allocator memory(Allocator::region_alignment);
+    auto& block = layout.block;
+    const auto weights = linear_weights(design, graph);
+    const auto weight_bytes = [&](std::size_t engine, std::int64_t count) {
+        const auto port = design.weights_port(static_cast<LinearEngine>(engine));
+        return stream_bytes(design.memory_ports[port], design.recipe.weights, count);
+    };
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        block.weights_stride[engine] = weight_bytes(engine, weights[engine].block);
+        block.weights[engine] = memory.place(block.weights_stride[engine] * network.layers);
+    }
+    layout.embedding =
+        memory.place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
+    for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
+        layout.lm_head[engine] = memory.place(weight_bytes(engine, weights[engine].head));
+    }
+    const auto whole_pieces = [](std::int64_t bytes) {
+        return divide_up(bytes, Allocator::piece_alignment) * Allocator::piece_alignment;
+    };
+    const auto convolution = whole_pieces(
+        stored_piece(design, Stream::convolution, design.recipe.convolution, convolution_elements(design)));
+    block.convolution_weights_stride = block.convolution_state_stride = convolution;
+    block.convolution_weights = memory.place(convolution * network.layers);
+    block.convolution_state = memory.place(convolution * network.layers);
+    block.ssm_state_stride = whole_pieces(state_group_stride(design) * channel_groups(design));
+    block.ssm_state = memory.place(block.ssm_state_stride * network.layers);
+    layout.end = memory.end();
+    check_memory(design, layout);
+    return layout;
+}
+
+std::int64_t state_group_bytes(const Design& design) {
+    return models::stored_bytes(design.recipe.state, group_channels(design) * design.network.d_state);
+}
+
+std::int64_t state_group_stride(const Design& design) {
+    return stored_piece(design, Stream::state, design.recipe.state,
+                        group_channels(design) * design.network.d_state);
+}
+
+std::int64_t convolution_elements(const Design& design) {
+    return design.network.convolution_channels() * design.network.convolution_width;
+}
+
+std::int64_t convolution_bytes(const Design& design) {
+    return models::stored_bytes(design.recipe.convolution, convolution_elements(design));
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the data of a Mamba2 step lie in memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "accel/design/design.hpp"
+#include "models/graph/operator_graph.hpp"
+
+namespace tilewright::accel {
+
+// Where things lie in memory, in bytes from the start of the port's first channel.
+struct Mamba2BlockLayout {
+    // By LinearEngine: of the first block, and from block to block.
+    std::array<std::int64_t, linear_engine_count> weights{};
+    std::array<std::int64_t, linear_engine_count> weights_stride{};
+    std::int64_t convolution_weights = 0;
+    std::int64_t convolution_weights_stride = 0;
+    std::int64_t convolution_state = 0;
+    std::int64_t convolution_state_stride = 0;
+    std::int64_t ssm_state = 0;
+    std::int64_t ssm_state_stride = 0;
+};
+
+struct Mamba2Layout {
+    Mamba2BlockLayout block;
+    std::int64_t embedding = 0;  // row after row, for look-ups
+    // By LinearEngine: the same matrix, in the order of the weight tiles.
+    std::array<std::int64_t, linear_engine_count> lm_head{};
+    std::int64_t end = 0;
+};
+
+// Throws MappingError where a port does not reach all of it.
+Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& graph);
+
+// What an engine multiplies by.
+struct LinearWeights {
+    std::int64_t block = 0;
+    std::int64_t head = 0;
+    std::int64_t largest_tile = 0;
+};
+
+std::array<LinearWeights, linear_engine_count> linear_weights(const Design& design,
+                                                              const models::OperatorGraph& graph);
+
+// State of the channels that one SSM instruction takes: as stored, and from one such group to the next in
+// memory.
+std::int64_t state_group_bytes(const Design& design);
+std::int64_t state_group_stride(const Design& design);
+// Weights, or state, of the convolution.
+std::int64_t convolution_elements(const Design& design);
+std::int64_t convolution_bytes(const Design& design);
+
+}  // namespace tilewright::accel
