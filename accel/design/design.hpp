@@ -117,6 +117,10 @@ struct Mapping {
     Fusion fusion = Fusion::none;
     StateTransfer state_transfer = StateTransfer::per_layer;
     bool double_buffer = true;
+    // Groups of channels whose x in_proj and the convolution make before the gates of the group that many
+    // behind. With several passes over tokens, a pass begins as many groups before the one before it has
+    // ended.
+    std::int64_t groups_ahead = 0;
     // By linear layer: which part of its outputs AI Engines make. Absent: none.
     std::map<std::string, double> aie_share;
 };

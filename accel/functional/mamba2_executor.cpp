@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "accel/functional/functional_error.hpp"
-#include "accel/schedule/mamba2_schedule.hpp"
+#include "accel/schedule/mamba2_layout.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -59,8 +59,11 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
             const bool multiplies = std::any_of(
                 stream.begin(), stream.end(), [](const auto& work) { return work.opcode == Opcode::matmul; });
             if (!multiplies) continue;
+            const auto weights = linear_weights(design, section.operators)[static_cast<std::size_t>(kind)];
+            std::vector<std::int64_t> pieces(weights.block.begin(), weights.block.end());
+            pieces.push_back(weights.head);
             orders_[s][static_cast<std::size_t>(kind)] = std::make_unique<WeightStreamOrder>(
-                program, section, kind, *matrix, weight_dma(kind), design.recipe.weights);
+                section, kind, *matrix, weight_dma(kind), design.recipe.weights, pieces);
         }
     }
     collect_releases();

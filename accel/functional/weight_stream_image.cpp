@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 
 #include "accel/functional/functional_error.hpp"
 #include "models/kernels/bit_stream.hpp"
@@ -15,10 +16,6 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-bool same_tile(const StreamTile& tile, const Instruction& work) {
-    return tile.operator_index == work.operator_first && tile.n0 == work.n0 && tile.k0 == work.k0;
-}
-
 }  // namespace
 
 std::optional<std::int32_t> awaited_load(const Section& section, const Instruction& work, std::size_t dma) {
@@ -29,83 +26,92 @@ std::optional<std::int32_t> awaited_load(const Section& section, const Instructi
     return {};
 }
 
-WeightStreamOrder::WeightStreamOrder(const TileProgram& program, const Section& section, LinearEngine kind,
-                                     std::size_t matrix, std::size_t dma,
-                                     const models::Quantization& weights) {
-    std::size_t pass = 0;
-    std::size_t next = 0;  // tile of the current pass
+WeightStreamOrder::WeightStreamOrder(const Section& section, LinearEngine kind, std::size_t matrix,
+                                     std::size_t dma, const models::Quantization& weights,
+                                     std::span<const std::int64_t> pieces) {
+    collect_tiles(section, matrix, dma);
+    collect_loads(section, kind, dma, weights, pieces);
+}
+
+void WeightStreamOrder::collect_tiles(const Section& section, std::size_t matrix, std::size_t dma) {
+    struct Seen {
+        std::size_t tile = 0;
+        std::size_t passes = 0;
+    };
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, Seen> seen;  // operator, n0, k0
+    std::optional<std::size_t> previous;
     std::int32_t load = -1;
     for (std::size_t position = 0; position < section.streams[matrix].size(); ++position) {
         const auto& work = section.streams[matrix][position];
         if (work.opcode != Opcode::matmul) continue;
+        auto& tile = seen[{work.operator_first, work.n0, work.k0}];
         // Several instructions may use one tile, for different tokens; they wait for no other load.
         const auto awaited = awaited_load(section, work, dma).value_or(load);
-        const bool again = next > 0 && same_tile(tiles_[next - 1], work) && awaited == load;
+        const bool again = tile.passes > 0 && previous == tile.tile && awaited == load;
         load = awaited;
         if (!again) {
-            if (!tiles_.empty() && same_tile(tiles_.front(), work)) {
-                ++pass;
-                next = 0;
-            }
-            if (pass == 0) {
+            if (tile.passes++ == 0) {
+                tile.tile = tiles_.size();
                 tiles_.push_back({work.operator_first, work.n0, work.n, work.k0, work.k, elements_});
                 elements_ += std::int64_t{work.n} * work.k;
-            } else if (next == tiles_.size() || !same_tile(tiles_[next], work)) {
-                throw FunctionalError(program.labels[work.label] +
-                                      ": a second pass takes the weights in another "
-                                      "order than the first");
             }
-            ++next;
         }
-        tile_of_[position] = next - 1;
-        pass_of_[position] = pass;
+        previous = tile.tile;
+        uses_[position] = {tile.tile, tile.passes - 1};
     }
+}
+
+void WeightStreamOrder::collect_loads(const Section& section, LinearEngine kind, std::size_t dma,
+                                      const models::Quantization& weights,
+                                      std::span<const std::int64_t> pieces) {
+    std::map<std::int64_t, std::size_t> at;  // by address: a later pass reads from the same one
     std::int64_t loaded = 0;
-    positions_.emplace_back();
+    std::int64_t piece_end = 0;
+    auto piece = pieces.begin();
     for (std::size_t position = 0; position < section.streams[dma].size(); ++position) {
         const auto& work = section.streams[dma][position];
         if (work.opcode != Opcode::load || !is_weights_of(work.traffic, kind)) continue;
-        if (loaded == elements_) {
-            positions_.emplace_back();
-            loaded = 0;
+        const auto [found, first] = at.emplace(work.address, loads_.size());
+        number_of_[position] = found->second;
+        if (!first) {
+            positions_[found->second].push_back(position);
+            continue;
         }
-        const auto count = std::min(work.value_bytes * 8 / weights.format.bits, elements_ - loaded);
-        if (positions_.size() == 1) first_pass_.push_back({position, loaded, loaded + count});
-        positions_.back().push_back(position);
+        while (loaded == piece_end && piece != pieces.end()) piece_end += *piece++;
+        const auto count = std::min(work.value_bytes * 8 / weights.format.bits, piece_end - loaded);
+        loads_.push_back({position, loaded, loaded + count});
+        positions_.push_back({position});
         loaded += count;
     }
 }
 
 const StreamTile& WeightStreamOrder::tile(std::size_t position) const {
-    const auto found = tile_of_.find(position);
-    if (found == tile_of_.end()) throw FunctionalError("the instruction multiplies by no weights");
-    return tiles_[found->second];
+    const auto found = uses_.find(position);
+    if (found == uses_.end()) throw FunctionalError("the instruction multiplies by no weights");
+    return tiles_[found->second.tile];
 }
 
 WeightStreamOrder::Source WeightStreamOrder::source(std::size_t position, std::int64_t element) const {
-    const auto found = std::upper_bound(first_pass_.begin(), first_pass_.end(), element,
+    const auto found = std::upper_bound(loads_.begin(), loads_.end(), element,
                                         [](std::int64_t at, const Source& load) { return at < load.end; });
-    const auto pass = pass_of_.at(position);
-    const auto number = static_cast<std::size_t>(found - first_pass_.begin());
-    if (found == first_pass_.end() || pass >= positions_.size() || number >= positions_[pass].size()) {
+    const auto pass = uses_.at(position).pass;
+    const auto number = static_cast<std::size_t>(found - loads_.begin());
+    if (found == loads_.end() || pass >= positions_[number].size()) {
         throw FunctionalError("element " + std::to_string(element) +
                               " of the weights is never loaded in pass " + std::to_string(pass));
     }
-    return {positions_[pass][number], found->begin, found->end};
+    return {positions_[number][pass], found->begin, found->end};
 }
 
 std::pair<std::int64_t, std::int64_t> WeightStreamOrder::range_of_load(std::size_t load) const {
-    for (const auto& pass : positions_) {
-        const auto found = std::lower_bound(pass.begin(), pass.end(), load);
-        if (found == pass.end() || *found != load) continue;
-        const auto& source = first_pass_[static_cast<std::size_t>(found - pass.begin())];
-        return {source.begin, source.end};
-    }
-    throw FunctionalError("the load brings no weights");
+    const auto found = number_of_.find(load);
+    if (found == number_of_.end()) throw FunctionalError("the load brings no weights");
+    return {loads_[found->second].begin, loads_[found->second].end};
 }
 
 bool WeightStreamOrder::last_read(std::size_t load) const {
-    return std::binary_search(positions_.back().begin(), positions_.back().end(), load);
+    const auto found = number_of_.find(load);
+    return found != number_of_.end() && positions_[found->second].back() == load;
 }
 
 WeightCodec::WeightCodec(const models::Quantization& quantization)

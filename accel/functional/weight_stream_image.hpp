@@ -32,9 +32,10 @@ std::optional<std::int32_t> awaited_load(const Section& section, const Instructi
 // What one of the engines of linear layers reads in a section, and in which load it comes.
 class WeightStreamOrder {
   public:
-    // `dma`, `matrix`: engines of the program, the latter of that kind.
-    WeightStreamOrder(const TileProgram& program, const Section& section, LinearEngine kind,
-                      std::size_t matrix, std::size_t dma, const models::Quantization& weights);
+    // `dma`, `matrix`: engines of the program, the latter of that kind. `pieces`: elements that follow each
+    // other without a gap; every piece begins with a load of its own.
+    WeightStreamOrder(const Section& section, LinearEngine kind, std::size_t matrix, std::size_t dma,
+                      const models::Quantization& weights, std::span<const std::int64_t> pieces);
 
     // The tile that the matrix instruction at `position` uses; throws FunctionalError for another
     // instruction.
@@ -56,16 +57,25 @@ class WeightStreamOrder {
     bool last_read(std::size_t load) const;
 
     // Every load of weights once: position and elements. (Passes over further tokens load the same again.)
-    const std::vector<Source>& loads() const { return first_pass_; }
+    const std::vector<Source>& loads() const { return loads_; }
     const std::vector<StreamTile>& tiles() const { return tiles_; }
     std::int64_t elements() const { return elements_; }
 
   private:
-    std::vector<StreamTile> tiles_;               // of one pass
-    std::map<std::size_t, std::size_t> tile_of_;  // by position of a matmul
-    std::map<std::size_t, std::size_t> pass_of_;  // by position of a matmul
-    std::vector<Source> first_pass_;
-    std::vector<std::vector<std::size_t>> positions_;  // by pass: loads in order
+    void collect_tiles(const Section& section, std::size_t matrix, std::size_t dma);
+    void collect_loads(const Section& section, LinearEngine kind, std::size_t dma,
+                       const models::Quantization& weights, std::span<const std::int64_t> pieces);
+
+    // What a matmul uses: a tile, for the tokens of a pass.
+    struct Use {
+        std::size_t tile = 0;
+        std::size_t pass = 0;
+    };
+    std::vector<StreamTile> tiles_;
+    std::map<std::size_t, Use> uses_;                  // by position of a matmul
+    std::vector<Source> loads_;                        // of the first pass
+    std::vector<std::vector<std::size_t>> positions_;  // by number of a load: its positions, pass by pass
+    std::map<std::size_t, std::size_t> number_of_;     // by position of a load
     std::int64_t elements_ = 0;
 };
 

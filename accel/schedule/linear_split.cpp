@@ -25,6 +25,7 @@ LinearSplit::LinearSplit(const std::vector<OutputTile>& tiles, double aie_share)
 }
 
 LinearEngine LinearSplit::engine_of(std::int64_t begin) const {
+    if (!shared()) return outputs(LinearEngine::aie) > 0 ? LinearEngine::aie : LinearEngine::pl;
     return std::binary_search(on_aie_.begin(), on_aie_.end(), begin) ? LinearEngine::aie : LinearEngine::pl;
 }
 
@@ -64,7 +65,10 @@ std::vector<OutputTile> output_tiles(const Design& design, const models::Operato
 }
 
 LinearSplit split_of(const Design& design, const models::Operator& op) {
-    return {output_tiles(design, op), design.aie_share(linear_layer_name(design, op.name))};
+    const auto share = design.aie_share(linear_layer_name(design, op.name));
+    if (share == 0) return {LinearEngine::pl, op.n};
+    if (share == 1) return {LinearEngine::aie, op.n};
+    return {output_tiles(design, op), share};
 }
 
 const LinearSplit& LinearSplits::of(const models::Operator& op) {

@@ -26,6 +26,10 @@ class LinearSplit {
   public:
     // `aie_share`: part of the outputs that AI Engines are to make, 0 to 1.
     LinearSplit(const std::vector<OutputTile>& tiles, double aie_share);
+    // One engine makes all `outputs`.
+    LinearSplit(LinearEngine engine, std::int64_t outputs) {
+        outputs_[static_cast<std::size_t>(engine)] = outputs;
+    }
 
     // `begin`: of a tile.
     LinearEngine engine_of(std::int64_t begin) const;

@@ -39,16 +39,32 @@ void check_memory(const Design& design, const Mamba2Layout& layout) {
 
 }  // namespace
 
-std::array<LinearWeights, linear_engine_count> linear_weights(const Design& design,
-                                                              const models::OperatorGraph& graph) {
+std::array<LinearWeights, linear_engine_count> linear_weights(
+    const Design& design, const std::vector<models::Operator>& operators) {
     std::array<LinearWeights, linear_engine_count> result{};
-    for (const auto& op : graph.operators) {
+    std::int64_t outputs_ahead = 0;
+    const auto ahead = runs_ahead(design);
+    const auto runs = in_proj_order(design);
+    for (std::size_t i = 0; i < ahead; ++i) outputs_ahead += runs[i].size;
+    for (const auto& op : operators) {
         if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;
         const auto split = split_of(design, op);
+        if (op.layer == 0) {
+            const bool in_proj = linear_layer_name(design, op.name) == "in_proj";
+            std::int64_t made = 0;
+            for (const auto& tile : output_tiles(design, op)) {
+                auto piece = in_proj_rest;
+                if (in_proj && made < outputs_ahead) piece = in_proj_ahead;
+                if (!in_proj && ahead > 0) piece = out_proj_piece;
+                const auto engine = static_cast<std::size_t>(split.engine_of(tile.begin));
+                result[engine].block[piece] += tile.size * op.k;
+                made += tile.size;
+            }
+        }
         for (std::size_t i = 0; i < result.size(); ++i) {
-            const auto engine = static_cast<LinearEngine>(i);
-            (op.layer < 0 ? result[i].head : result[i].block) += split.outputs(engine) * op.k;
-            if (split.outputs(engine) == 0 || (op.layer < 0 && !design.workload.lm_head)) continue;
+            const auto outputs = split.outputs(static_cast<LinearEngine>(i));
+            if (op.layer < 0) result[i].head += outputs * op.k;
+            if (outputs == 0 || (op.layer < 0 && !design.workload.lm_head)) continue;
             result[i].largest_tile =
                 std::max(result[i].largest_tile, tile_weights(design.mapping.tile, op.n, op.k));
         }
@@ -63,14 +79,19 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
     Mamba2Layout layout;
     Allocator memory(Allocator::region_alignment);
     auto& block = layout.block;
-    const auto weights = linear_weights(design, graph);
+    const auto weights = linear_weights(design, graph.operators);
     const auto weight_bytes = [&](std::size_t engine, std::int64_t count) {
         const auto port = design.weights_port(static_cast<LinearEngine>(engine));
         return stream_bytes(design.memory_ports[port], design.recipe.weights, count);
     };
     for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
-        block.weights_stride[engine] = weight_bytes(engine, weights[engine].block);
-        block.weights[engine] = memory.place(block.weights_stride[engine] * network.layers);
+        auto& stride = block.weights_stride[engine];
+        for (std::size_t piece = 0; piece < weight_piece_count; ++piece) {
+            block.weights[engine][piece] = {stride, weights[engine].block[piece]};
+            stride += weight_bytes(engine, weights[engine].block[piece]);
+        }
+        const auto begin = memory.place(stride * network.layers);
+        for (auto& piece : block.weights[engine]) piece.begin += begin;
     }
     layout.embedding =
         memory.place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));

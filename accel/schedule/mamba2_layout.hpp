@@ -10,10 +10,23 @@
 
 namespace tilewright::accel {
 
+// Weights of a block that an engine reads one behind the other in every pass over tokens.
+enum WeightPiece : std::size_t {
+    in_proj_ahead,  // before what is left of the pass before
+    in_proj_rest,
+    out_proj_piece,
+};
+inline constexpr std::size_t weight_piece_count = 3;
+
 // Where things lie in memory, in bytes from the start of the port's first channel.
 struct Mamba2BlockLayout {
-    // By LinearEngine: of the first block, and from block to block.
-    std::array<std::int64_t, linear_engine_count> weights{};
+    // By LinearEngine: pieces of the first block, how many weights each has, and from block to block. Pieces
+    // begin with a burst; where passes follow each other the weights of both layers are one piece.
+    struct Piece {
+        std::int64_t begin = 0;
+        std::int64_t weights = 0;
+    };
+    std::array<std::array<Piece, weight_piece_count>, linear_engine_count> weights{};
     std::array<std::int64_t, linear_engine_count> weights_stride{};
     std::int64_t convolution_weights = 0;
     std::int64_t convolution_weights_stride = 0;
@@ -36,13 +49,14 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
 
 // What an engine multiplies by.
 struct LinearWeights {
-    std::int64_t block = 0;
+    std::array<std::int64_t, weight_piece_count> block{};
     std::int64_t head = 0;
     std::int64_t largest_tile = 0;
 };
 
+// `operators`: those of a block, of the head, or of a whole network; all blocks count as one.
 std::array<LinearWeights, linear_engine_count> linear_weights(const Design& design,
-                                                              const models::OperatorGraph& graph);
+                                                              const std::vector<models::Operator>& operators);
 
 // State of the channels that one SSM instruction takes: as stored, and from one such group to the next in
 // memory.

@@ -2,7 +2,9 @@
 #include "accel/schedule/mamba2_order.hpp"
 
 #include <algorithm>
+#include <string>
 
+#include "accel/schedule/schedule.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -50,6 +52,32 @@ std::vector<OutputRun> in_proj_order(const Design& design) {
         }
     }
     return runs;
+}
+
+std::int64_t pass_tokens(const Design& design) {
+    const auto total = design.workload.tokens;
+    if (design.mapping.loop_order[0] != 'm') return total;
+    return std::min(design.mapping.tile.tokens.value_or(total), total);
+}
+
+std::size_t runs_ahead(const Design& design) {
+    const auto ahead = design.mapping.groups_ahead;
+    if (ahead == 0) return 0;
+    const auto most = design.mapping.operator_order == OperatorOrder::naive ? 0 : channel_groups(design) - 1;
+    if (ahead > most) {
+        throw MappingError("/mapping/groups_ahead",
+                           std::to_string(ahead) +
+                               " groups of channels are more than the order of operators "
+                               "and the tile leave to be ahead of",
+                           "0 to " + std::to_string(most));
+    }
+    if (pass_tokens(design) == design.workload.tokens) return 0;
+    const auto runs = in_proj_order(design);
+    std::size_t count = 0;
+    for (std::int64_t groups = 0; groups < ahead; ++count) {
+        if (runs[count].segment == "z") ++groups;
+    }
+    return count;
 }
 
 std::vector<OutputRun> out_proj_order(const Design& design) {

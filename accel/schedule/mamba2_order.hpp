@@ -27,6 +27,14 @@ struct OutputRun {
 // the released hardware does it (B, C, then 8 heads of dt before their x and z tiles).
 std::vector<OutputRun> in_proj_order(const Design& design);
 
+// The tokens that a block's weights are applied to at once: all of them, or a tile of them where they are the
+// outermost loop.
+std::int64_t pass_tokens(const Design& design);
+
+// How many of in_proj's runs a pass over tokens makes before the end of the pass before it; 0 where passes
+// follow each other. Throws MappingError for more groups ahead than the design has.
+std::size_t runs_ahead(const Design& design);
+
 // out_proj's, in pieces behind each of which its part of the residual addition follows.
 std::vector<OutputRun> out_proj_order(const Design& design);
 

@@ -22,7 +22,7 @@ namespace {
 std::array<std::int64_t, linear_engine_count> weight_slots(const Design& design,
                                                            const models::OperatorGraph& graph) {
     std::vector<WeightNeed> needs;
-    const auto weights = linear_weights(design, graph);
+    const auto weights = linear_weights(design, graph.operators);
     for (std::size_t i = 0; i < weights.size(); ++i) {
         if (weights[i].largest_tile == 0) continue;
         needs.push_back({static_cast<LinearEngine>(i), design.recipe.weights, weights[i].largest_tile});

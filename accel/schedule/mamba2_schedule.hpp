@@ -4,8 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "accel/schedule/linear_split.hpp"
@@ -37,33 +40,64 @@ class Mamba2Schedule {
     void emit();
 
   private:
-    // Tokens of the pass whose input of a linear layer is there when an instruction has completed.
-    struct ReadyTokens {
+    struct Tokens {
         std::int64_t begin = 0;
         std::int64_t size = 0;
-        InstructionRef ready;
+        std::int64_t end() const { return begin + size; }
+    };
+    // The input of a linear layer, and whose completion says that its pieces are there.
+    struct LinearInputs {
+        struct Piece {
+            Tokens tokens;
+            InstructionRef ready;
+        };
+        Tokens tokens;
+        std::vector<Piece> pieces;
+        std::array<bool, linear_engine_count> taken_up{};  // by LinearEngine: some tile has awaited it
+    };
+    // Tokens that the weights are applied to at once.
+    struct TokenPass {
+        Tokens tokens;
+        bool first = true;
+        bool last = true;
+        LinearInputs inputs;  // of in_proj
+        InstructionRef norm{};
+        // Outputs of in_proj, in the pieces in which they are made, and where each begins.
+        std::vector<std::pair<InstructionRef, std::int64_t>> made;
+        InstructionRef last_in_proj{};  // where one engine makes all of the layer
+    };
+    // A gate whose z is made.
+    struct WaitingGate {
+        Tokens tokens;
+        std::int64_t channel = 0;
+        std::int64_t channels = 0;
+        InstructionRef ssm;
+        std::vector<InstructionRef> z;
     };
 
-    void emit_pass(std::int64_t m0, std::int64_t tokens, bool first, bool last);
-    void norm_and_in_proj();
-    void on_outputs(const OutputRun& run, const std::vector<InstructionRef>& products);
-    void run_ssm_for_all();
-    void ssm_group(std::int64_t channel, std::int64_t channels);
-    void gate_group(std::int64_t channel, std::int64_t channels, const std::vector<InstructionRef>& z);
-    void gated_norm_and_out_proj();
+    // Norm; then in_proj and what follows from its outputs, in one or two pieces; then the rest of the block.
+    void begin_pass(TokenPass& pass);
+    void in_proj(TokenPass& pass, WeightPiece piece, std::span<const OutputRun> runs);
+    void finish_pass(const TokenPass& pass);
+    void begin_weights(WeightPiece piece, bool first_pass);
+    void on_outputs(const TokenPass& pass, const OutputRun& run, const std::vector<InstructionRef>& products);
+    void run_ssm_for_all(const TokenPass& pass);
+    void ssm_group(const TokenPass& pass, std::int64_t channel, std::int64_t channels);
+    // Emits the oldest gates until `keep` are left.
+    void open_gates(std::size_t keep);
     // Emits the tiles of a linear operator in loop order; calls `done` after the last tile of every run with
     // the run's last product on each engine.
     template <typename Done>
-    void matmul(const char* name, const LinearSplit& split, const std::vector<OutputRun>& runs,
-                const std::vector<ReadyTokens>& inputs, Done done);
-    // The tokens of the pass, cut into the pieces in which norms hand them on.
-    std::vector<ReadyTokens> token_pieces() const;
-    // Whose completion says that all products of a layer are made; whoever took them up has been emitted.
-    InstructionRef end_of(const LinearSplit& split) const;
+    void matmul(const char* name, const LinearSplit& split, std::span<const OutputRun> runs,
+                LinearInputs& inputs, Done done);
+    // Cut into the pieces in which norms hand tokens on.
+    LinearInputs in_pieces(Tokens tokens) const;
+    // The last one so far of a layer that one engine makes.
+    InstructionRef last_product(const LinearSplit& split) const;
 
-    InstructionRef vector_work(Opcode opcode, const char* op, std::uint8_t ops, std::int64_t n0,
-                               std::int64_t n, const std::vector<InstructionRef>& data, const char* label,
-                               const ReadyTokens* tokens = nullptr);
+    InstructionRef vector_work(Opcode opcode, const char* op, std::uint8_t ops, Tokens tokens,
+                               std::int64_t n0, std::int64_t n, const std::vector<InstructionRef>& data,
+                               const char* label);
     InstructionRef transfer(Opcode opcode, Traffic traffic, Stream stream, std::int64_t address,
                             std::int64_t stride, std::int64_t elements,
                             const models::Quantization& quantization, const std::vector<InstructionRef>& data,
@@ -73,8 +107,8 @@ class Mamba2Schedule {
     void store_state(std::int64_t group, std::int64_t groups);
     void flush_stores(std::size_t keep);
     void reuse_state_slots();
-    static Instruction work(Opcode opcode, std::uint32_t first_operator, std::uint8_t operators,
-                            std::uint16_t label);
+    Instruction work(Opcode opcode, std::uint32_t first_operator, std::uint8_t operators, const char* label,
+                     Tokens tokens) const;
     std::uint32_t operator_index(const std::string& name) const;
 
     const Design& design_;
@@ -87,25 +121,19 @@ class Mamba2Schedule {
     const LinearSplit out_proj_split_;
     std::int64_t state_slots_;
 
-    // State of the pass that is being emitted.
-    std::int64_t m0_ = 0;
-    std::int64_t tokens_ = 1;
-    bool first_pass_ = true;
-    bool last_pass_ = true;
     std::vector<InstructionRef> convolution_loads_;
     std::vector<InstructionRef> state_loads_;   // by group
     std::vector<InstructionRef> state_users_;   // by group: the last SSM instruction on it
     std::vector<InstructionRef> state_stores_;  // by group
     std::vector<std::int64_t> pending_stores_;  // groups whose state has not been written back yet
+    // The latest so far.
     InstructionRef b_c_ready_{};
     InstructionRef discretized_{};
     InstructionRef convolved_{};
     InstructionRef ssm_done_{};
     std::optional<Instruction> late_discretize_;
     InstructionRef first_intermediate_{};
-    InstructionRef block_input_{};
-    InstructionRef first_in_proj_{};
-    std::int64_t runs_left_ = 0;
+    std::deque<WaitingGate> waiting_gates_;
 };
 
 }  // namespace tilewright::accel

@@ -81,25 +81,24 @@ void Mamba2Schedule::reuse_state_slots() {
 }
 
 // The naive order: every operator waits until the one before it has finished with all channels.
-void Mamba2Schedule::run_ssm_for_all() {
+void Mamba2Schedule::run_ssm_for_all(const TokenPass& pass) {
     const auto inner = design_.network.d_inner();
-    const auto in_proj = engines_.linear.last(builder_);
-    if (first_pass_) load_convolution();
-    auto data = in_proj;
+    const auto products = engines_.linear.last(builder_);
+    if (pass.first) load_convolution();
+    auto data = products;
     data.insert(data.end(), convolution_loads_.begin(), convolution_loads_.end());
-    convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, 0,
+    convolved_ = vector_work(Opcode::convolution, "mixer.conv1d", 2, pass.tokens, 0,
                              design_.network.convolution_channels(), data, "conv xBC");
     b_c_ready_ = convolved_;
     const auto heads = design_.network.heads();
-    const auto dt = vector_work(Opcode::softplus, "dt.softplus", 1, 0, heads, in_proj, "softplus dt");
+    const auto dt =
+        vector_work(Opcode::softplus, "dt.softplus", 1, pass.tokens, 0, heads, products, "softplus dt");
     auto instruction =
-        work(Opcode::discretize, operator_index("ssm.discretize"), 1, builder_.label("discretize"));
-    instruction.m0 = static_cast<std::uint32_t>(m0_);
-    instruction.m = static_cast<std::uint32_t>(tokens_);
+        work(Opcode::discretize, operator_index("ssm.discretize"), 1, "discretize", pass.tokens);
     instruction.n = static_cast<std::uint32_t>(heads);
     instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
     discretized_ = builder_.emit(engines_.ssm, instruction, {dt});
-    if (first_pass_) {
+    if (pass.first) {
         // In the pieces in which it is written back: that is how it lies in memory.
         const bool whole = design_.mapping.state_transfer == StateTransfer::per_layer;
         const auto groups = channel_groups(design_);
@@ -107,21 +106,20 @@ void Mamba2Schedule::run_ssm_for_all() {
             load_state(group, whole ? groups : 1);
         }
     }
-    ssm_group(0, inner);
-    gate_group(0, inner, in_proj);
+    ssm_group(pass, 0, inner);
+    waiting_gates_.push_back({pass.tokens, 0, inner, ssm_done_, products});
+    open_gates(0);
 }
 
-void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
+void Mamba2Schedule::ssm_group(const TokenPass& pass, std::int64_t channel, std::int64_t channels) {
     const auto group = static_cast<std::size_t>(channel / group_channels(design_));
-    auto instruction = work(Opcode::ssm_fused, operator_index("ssm.outer_product"), 5, builder_.label("ssm"));
-    instruction.m0 = static_cast<std::uint32_t>(m0_);
-    instruction.m = static_cast<std::uint32_t>(tokens_);
+    auto instruction = work(Opcode::ssm_fused, operator_index("ssm.outer_product"), 5, "ssm", pass.tokens);
     instruction.n0 = static_cast<std::uint32_t>(channel);
     instruction.n = static_cast<std::uint32_t>(channels);
     instruction.k = static_cast<std::uint32_t>(design_.network.d_state);
     std::vector<InstructionRef> data = {convolved_, discretized_};
     const auto groups = static_cast<std::size_t>(divide_up(channels, group_channels(design_)));
-    if (first_pass_) data.push_back(state_loads_[group + groups - 1]);
+    if (pass.first) data.push_back(state_loads_[group + groups - 1]);
     const auto value_bytes = divide_up(design_.recipe.ssm_intermediate.bits, 8);
     if (design_.mapping.fusion == Fusion::fine_grained) {
         ssm_done_ = builder_.emit(engines_.ssm, instruction, data);
@@ -156,15 +154,18 @@ void Mamba2Schedule::ssm_group(std::int64_t channel, std::int64_t channels) {
     }
     for (auto i = group; i < group + groups; ++i) {
         state_users_[i] = ssm_done_;
-        if (last_pass_) pending_stores_.push_back(static_cast<std::int64_t>(i));
+        if (pass.last) pending_stores_.push_back(static_cast<std::int64_t>(i));
     }
 }
 
-void Mamba2Schedule::gate_group(std::int64_t channel, std::int64_t channels,
-                                const std::vector<InstructionRef>& z) {
-    std::vector<InstructionRef> data = {ssm_done_};
-    data.insert(data.end(), z.begin(), z.end());
-    vector_work(Opcode::gate, "mixer.gate", 1, channel, channels, data, "gate");
+void Mamba2Schedule::open_gates(std::size_t keep) {
+    while (waiting_gates_.size() > keep) {
+        const auto& gate = waiting_gates_.front();
+        std::vector<InstructionRef> data = {gate.ssm};
+        data.insert(data.end(), gate.z.begin(), gate.z.end());
+        vector_work(Opcode::gate, "mixer.gate", 1, gate.tokens, gate.channel, gate.channels, data, "gate");
+        waiting_gates_.pop_front();
+    }
 }
 
 }  // namespace tilewright::accel
