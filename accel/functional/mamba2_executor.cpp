@@ -223,9 +223,13 @@ void Mamba2Executor::collect_releases() {
     for (std::size_t s = 0; s < program_.sections.size(); ++s) {
         for (const auto& hold : program_.sections[s].holds) {
             const bool loaded = program_.engines[hold.holder.engine].kind == EngineKind::dma;
-            if (!loaded || hold.holder.index < 0 || hold.releaser.index < 0) continue;
+            if (!loaded || hold.releaser.index < 0) continue;
+            // A holder of the repetition before works for the same block.
+            const auto size =
+                static_cast<std::int32_t>(program_.sections[s].streams[hold.holder.engine].size());
+            const auto holder = hold.holder.index < 0 ? hold.holder.index + size : hold.holder.index;
             releases_[{s, hold.releaser.engine, index(hold.releaser.index)}].push_back(
-                {hold.holder.engine, index(hold.holder.index)});
+                {hold.holder.engine, index(holder)});
         }
     }
 }

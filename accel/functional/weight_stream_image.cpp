@@ -75,12 +75,15 @@ void WeightStreamOrder::collect_loads(const Section& section, LinearEngine kind,
         number_of_[position] = found->second;
         if (!first) {
             positions_[found->second].push_back(position);
+            auto& last = last_[found->second];
+            if (work.stage >= section.streams[dma][last].stage) last = position;
             continue;
         }
         while (loaded == piece_end && piece != pieces.end()) piece_end += *piece++;
         const auto count = std::min(work.value_bytes * 8 / weights.format.bits, piece_end - loaded);
         loads_.push_back({position, loaded, loaded + count});
         positions_.push_back({position});
+        last_.push_back(position);
         loaded += count;
     }
 }
@@ -111,7 +114,7 @@ std::pair<std::int64_t, std::int64_t> WeightStreamOrder::range_of_load(std::size
 
 bool WeightStreamOrder::last_read(std::size_t load) const {
     const auto found = number_of_.find(load);
-    return found != number_of_.end() && positions_[found->second].back() == load;
+    return found != number_of_.end() && last_[found->second] == load;
 }
 
 WeightCodec::WeightCodec(const models::Quantization& quantization)

@@ -74,7 +74,8 @@ class WeightStreamOrder {
     std::vector<StreamTile> tiles_;
     std::map<std::size_t, Use> uses_;                  // by position of a matmul
     std::vector<Source> loads_;                        // of the first pass
-    std::vector<std::vector<std::size_t>> positions_;  // by number of a load: its positions, pass by pass
+    std::vector<std::vector<std::size_t>> positions_;  // by number of a load: its positions, in order
+    std::vector<std::size_t> last_;                    // by number of a load: the last one for a block
     std::map<std::size_t, std::size_t> number_of_;     // by position of a load
     std::int64_t elements_ = 0;
 };

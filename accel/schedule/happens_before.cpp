@@ -13,7 +13,7 @@ HappensBefore::HappensBefore(const TileProgram& program, std::int64_t repetition
       clocks_(engines_),
       done_(engines_, 0) {
     for (const auto& section : program.sections) {
-        for (std::int64_t i = 0; i < std::min(section.repeat, repetitions); ++i) {
+        for (std::int64_t i = 0; i < std::min(section.runs(), repetitions); ++i) {
             Instance instance{&section, i, length_};
             for (std::size_t engine = 0; engine < engines_; ++engine) {
                 const auto count = section.streams[engine].size();

@@ -10,11 +10,12 @@
 
 namespace tilewright::accel {
 
-// Weights of a block that an engine reads one behind the other in every pass over tokens.
+// Weights of a block that an engine reads one behind the other in every pass over tokens, in the order in
+// which they lie in memory and a repetition takes them first.
 enum WeightPiece : std::size_t {
-    in_proj_ahead,  // before what is left of the pass before
+    in_proj_ahead,   // before what is left of the pass before
+    out_proj_piece,  // for that
     in_proj_rest,
-    out_proj_piece,
 };
 inline constexpr std::size_t weight_piece_count = 3;
 

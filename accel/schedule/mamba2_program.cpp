@@ -2,8 +2,8 @@
 #include "accel/schedule/mamba2_program.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
-#include <utility>
 
 #include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
@@ -189,9 +189,18 @@ TileProgram build_mamba2_program(const Design& design, const models::OperatorGra
     for (const auto& op : graph.operators) {
         if (op.layer == 0) block.push_back(op);
     }
-    builder.begin_section("block", design.network.layers, std::move(block),
-                          design.mapping.unroll == Unroll::none);
-    Mamba2Schedule(design, builder, engines, layout.block, slots, state_slots(design)).emit();
+    const auto emit_block = [&](ProgramBuilder& into, const auto& earlier) {
+        into.begin_section("block", design.network.layers, block, design.mapping.unroll == Unroll::none);
+        return Mamba2Schedule(design, into, engines, layout.block, slots, state_slots(design)).emit(earlier);
+    };
+    std::optional<Mamba2Schedule::Unfinished> earlier;
+    if (runs_ahead(design) > 0) {
+        TileProgram draft;
+        draft.engines = program.engines;
+        ProgramBuilder draft_builder(draft);
+        earlier = emit_block(draft_builder, earlier);
+    }
+    emit_block(builder, earlier);
     builder.end_section();
     if (design.workload.lm_head) head_section(design, graph, engines, layout, slots, builder);
     return program;

@@ -39,9 +39,11 @@ Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, co
       in_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.in_proj"))),
       out_proj_split_(split_of(design, find_operator(builder.operators(), "mixer.out_proj"))),
       state_slots_(state_slots),
+      runs_ahead_(runs_ahead(design)),
       state_loads_(static_cast<std::size_t>(channel_groups(design))),
       state_users_(static_cast<std::size_t>(channel_groups(design))),
-      state_stores_(static_cast<std::size_t>(channel_groups(design))) {}
+      state_stores_(static_cast<std::size_t>(channel_groups(design))),
+      stored_later_(static_cast<std::size_t>(channel_groups(design)), false) {}
 
 Instruction Mamba2Schedule::work(Opcode opcode, std::uint32_t first, std::uint8_t count, const char* label,
                                  Tokens tokens) const {
@@ -161,12 +163,21 @@ InstructionRef Mamba2Schedule::last_product(const LinearSplit& split) const {
         engines_.linear[split.outputs(LinearEngine::aie) > 0 ? LinearEngine::aie : LinearEngine::pl]);
 }
 
-void Mamba2Schedule::emit() {
+std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit(const std::optional<Unfinished>& earlier) {
+    auto rest = emit_passes(earlier);
+    weights_.close(true);
+    reuse_state_slots();
+    return rest;
+}
+
+std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
+    const std::optional<Unfinished>& earlier) {
     const auto total = design_.workload.tokens;
     const auto size = pass_tokens(design_);
     const auto runs = in_proj_order(design_);
-    const auto ahead = std::span(runs).first(runs_ahead(design_));
+    const auto ahead = std::span(runs).first(runs_ahead_);
     const auto rest = std::span(runs).subspan(ahead.size());
+    if (earlier) take_up(*earlier);
     std::optional<TokenPass> before;
     for (std::int64_t begin = 0; begin < total; begin += size) {
         TokenPass pass;
@@ -181,17 +192,68 @@ void Mamba2Schedule::emit() {
         }
         begin_pass(pass);
         in_proj(pass, in_proj_ahead, ahead);
-        if (before) finish_pass(*before);
-        in_proj(pass, in_proj_rest, rest);
-        if (ahead.empty()) {
-            finish_pass(pass);
-        } else {
-            before = pass;
+        if (before) {
+            finish_pass(*before);
+        } else if (earlier) {
+            finish_earlier(*earlier);
         }
+        in_proj(pass, in_proj_rest, rest);
+        if (!ahead.empty()) {
+            before = pass;
+            continue;
+        }
+        if (pass.last) open_gates(0);
+        finish_pass(pass);
+        if (!pass.last) continue;
+        store_convolution();
+        flush_stores(0);
     }
-    if (before) finish_pass(*before);
-    weights_.close(true);
-    reuse_state_slots();
+    if (!before) return {};
+    store_convolution();
+    flush_stores(stores_left_over());
+    return unfinished(*before);
+}
+
+// State that is written back behind the first groups of the next block: their slots must be free by then.
+std::size_t Mamba2Schedule::stores_left_over() const {
+    if (design_.mapping.state_transfer == StateTransfer::per_layer) return 0;
+    const auto ahead = design_.mapping.groups_ahead;
+    return static_cast<std::size_t>(std::min(ahead, channel_groups(design_) - ahead));
+}
+
+Mamba2Schedule::Unfinished Mamba2Schedule::unfinished(const TokenPass& pass) const {
+    Unfinished left{pass, waiting_gates_, pending_stores_, state_loads_, state_users_};
+    const auto count_back = [&](InstructionRef& ref) { ref.index -= builder_.size(ref.engine); };
+    count_back(left.pass.norm);
+    for (auto& [first, outputs] : left.pass.made) count_back(first);
+    for (auto& gate : left.gates) {
+        count_back(gate.ssm);
+        for (auto& product : gate.z) count_back(product);
+    }
+    for (const auto group : left.pending_stores) {
+        count_back(left.state_loads[static_cast<std::size_t>(group)]);
+        count_back(left.state_users[static_cast<std::size_t>(group)]);
+    }
+    return left;
+}
+
+void Mamba2Schedule::take_up(const Unfinished& earlier) {
+    waiting_gates_ = earlier.gates;
+    for (auto& gate : waiting_gates_) gate.stage = 1;
+    pending_stores_ = earlier.pending_stores;
+    for (const auto group : pending_stores_) {
+        const auto i = static_cast<std::size_t>(group);
+        state_loads_[i] = earlier.state_loads[i];
+        state_users_[i] = earlier.state_users[i];
+        stored_later_[i] = true;
+    }
+}
+
+void Mamba2Schedule::finish_earlier(const Unfinished& earlier) {
+    builder_.set_stage(1);
+    finish_pass(earlier.pass);
+    flush_stores(0);
+    builder_.set_stage(0);
 }
 
 Mamba2Schedule::LinearInputs Mamba2Schedule::in_pieces(Tokens tokens) const {
@@ -239,7 +301,13 @@ void Mamba2Schedule::in_proj(TokenPass& pass, WeightPiece piece, std::span<const
            [&](const OutputRun& run, const auto& products) { on_outputs(pass, run, products); });
     // The naive order has one thing to do, when all is made.
     if (design_.mapping.operator_order == OperatorOrder::naive) run_ssm_for_all(pass);
-    if (!in_proj_split_.shared()) pass.last_in_proj = last_product(in_proj_split_);
+    if (piece == in_proj_rest && !in_proj_split_.shared()) hold_norm(pass, last_product(in_proj_split_));
+}
+
+void Mamba2Schedule::hold_norm(const TokenPass& pass, InstructionRef last_user) {
+    const auto elements = pass.tokens.size * design_.network.d_model;
+    builder_.hold(Buffer::activations, models::stored_bytes(design_.recipe.activations, elements), pass.norm,
+                  last_user);
 }
 
 void Mamba2Schedule::on_outputs(const TokenPass& pass, const OutputRun& run,
@@ -294,11 +362,8 @@ void Mamba2Schedule::on_outputs(const TokenPass& pass, const OutputRun& run,
 void Mamba2Schedule::finish_pass(const TokenPass& pass) {
     const auto inner = design_.network.d_inner();
     const auto d_model = design_.network.d_model;
-    if (pass.last) open_gates(0);
     const auto last_gate = builder_.last(engines_.vector);
-    builder_.hold(Buffer::activations,
-                  models::stored_bytes(design_.recipe.activations, pass.tokens.size * d_model), pass.norm,
-                  in_proj_split_.shared() ? last_gate : pass.last_in_proj);
+    if (in_proj_split_.shared()) hold_norm(pass, last_gate);
     // in_proj's outputs are kept until the gates have used them.
     for (const auto& [first, outputs] : pass.made) {
         builder_.hold(Buffer::activations,
@@ -330,7 +395,9 @@ void Mamba2Schedule::finish_pass(const TokenPass& pass) {
                   out_proj_split_.shared() ? added : last_product(out_proj_split_));
     builder_.hold(Buffer::activations,
                   divide_up(pass.tokens.size * d_model * design_.recipe.residual.bits, 8), pass.norm, added);
-    if (!pass.last) return;
+}
+
+void Mamba2Schedule::store_convolution() {
     const auto store =
         transfer(Opcode::store, Traffic::convolution_state, Stream::convolution, layout_.convolution_state,
                  layout_.convolution_state_stride, convolution_elements(design_), design_.recipe.convolution,
@@ -340,7 +407,6 @@ void Mamba2Schedule::finish_pass(const TokenPass& pass) {
         builder_.hold(Buffer::activations, convolution_bytes(design_), load, store);
     }
     convolution_loads_.clear();
-    flush_stores(0);
 }
 
 }  // namespace tilewright::accel

@@ -36,10 +36,6 @@ class Mamba2Schedule {
                    const std::array<std::int64_t, linear_engine_count>& weight_slots,
                    std::int64_t state_slots);
 
-    // Emits the block into the section that the builder has open.
-    void emit();
-
-  private:
     struct Tokens {
         std::int64_t begin = 0;
         std::int64_t size = 0;
@@ -64,21 +60,46 @@ class Mamba2Schedule {
         InstructionRef norm{};
         // Outputs of in_proj, in the pieces in which they are made, and where each begins.
         std::vector<std::pair<InstructionRef, std::int64_t>> made;
-        InstructionRef last_in_proj{};  // where one engine makes all of the layer
     };
-    // A gate whose z is made.
+    // A gate whose z is made, for this block or the one before it.
     struct WaitingGate {
         Tokens tokens;
         std::int64_t channel = 0;
         std::int64_t channels = 0;
         InstructionRef ssm;
         std::vector<InstructionRef> z;
+        std::uint8_t stage = 0;
     };
+    // What a block that is not finished hands to the repetition of the next one. Indices count back from the
+    // start of that repetition.
+    struct Unfinished {
+        TokenPass pass;
+        std::deque<WaitingGate> gates;
+        std::vector<std::int64_t> pending_stores;
+        std::vector<InstructionRef> state_loads;
+        std::vector<InstructionRef> state_users;
+    };
+
+    // Emits a block into the section that the builder has open. Where passes overlap, blocks do too: what is
+    // left of the one before, in this repetition, is `earlier`, and what is left of this one is returned.
+    // Where that stands does not depend on `earlier`, so it is found by emitting a block without.
+    std::optional<Unfinished> emit(const std::optional<Unfinished>& earlier);
+
+  private:
+    Unfinished unfinished(const TokenPass& pass) const;
+
+    std::optional<Unfinished> emit_passes(const std::optional<Unfinished>& earlier);
+    std::size_t stores_left_over() const;
+    void take_up(const Unfinished& earlier);
+    // The last pass of the block before, in this repetition.
+    void finish_earlier(const Unfinished& earlier);
 
     // Norm; then in_proj and what follows from its outputs, in one or two pieces; then the rest of the block.
     void begin_pass(TokenPass& pass);
     void in_proj(TokenPass& pass, WeightPiece piece, std::span<const OutputRun> runs);
     void finish_pass(const TokenPass& pass);
+    void store_convolution();
+    void hold_norm(const TokenPass& pass, InstructionRef last_user);
     void begin_weights(WeightPiece piece, bool first_pass);
     void on_outputs(const TokenPass& pass, const OutputRun& run, const std::vector<InstructionRef>& products);
     void run_ssm_for_all(const TokenPass& pass);
@@ -120,11 +141,13 @@ class Mamba2Schedule {
     const LinearSplit in_proj_split_;
     const LinearSplit out_proj_split_;
     std::int64_t state_slots_;
+    const std::size_t runs_ahead_;
 
     std::vector<InstructionRef> convolution_loads_;
     std::vector<InstructionRef> state_loads_;   // by group
     std::vector<InstructionRef> state_users_;   // by group: the last SSM instruction on it
     std::vector<InstructionRef> state_stores_;  // by group
+    std::vector<bool> stored_later_;            // by group: in the repetition behind
     std::vector<std::int64_t> pending_stores_;  // groups whose state has not been written back yet
     // The latest so far.
     InstructionRef b_c_ready_{};

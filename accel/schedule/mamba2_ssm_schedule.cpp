@@ -28,7 +28,8 @@ void Mamba2Schedule::load_state(std::int64_t group, std::int64_t groups) {
     // Written back two groups later, so that the port does not wait for the SSM; earlier if the buffer is
     // smaller.
     constexpr std::int64_t groups_behind = 2;
-    if (groups == 1) flush_stores(static_cast<std::size_t>(std::min(state_slots_ - 1, groups_behind)));
+    if (groups == 1 && pass_tokens(design_) == design_.workload.tokens)
+        flush_stores(static_cast<std::size_t>(std::min(state_slots_ - 1, groups_behind)));
     const auto load = transfer(Opcode::load, Traffic::ssm_state, Stream::state,
                                layout_.ssm_state + group * state_group_stride(design_),
                                layout_.ssm_state_stride, elements, design_.recipe.state, {}, "state in");
@@ -73,9 +74,10 @@ void Mamba2Schedule::reuse_state_slots() {
         const auto back = before >= 0 ? 0 : divide_up(-before, groups);
         before += back * groups;
         auto freed_by = state_stores_[static_cast<std::size_t>(before)];
+        const auto repetitions = back - (stored_later_[static_cast<std::size_t>(before)] ? 1 : 0);
         const auto& load = state_loads_[static_cast<std::size_t>(group)];
-        if (back == 0 && freed_by.index >= load.index) continue;  // one transfer for all groups
-        freed_by.index -= static_cast<std::int32_t>(back) * length;
+        if (repetitions == 0 && freed_by.index >= load.index) continue;  // one transfer for all groups
+        freed_by.index -= static_cast<std::int32_t>(repetitions) * length;
         builder_.wait_for_space(load, freed_by);
     }
 }
@@ -156,6 +158,8 @@ void Mamba2Schedule::ssm_group(const TokenPass& pass, std::int64_t channel, std:
         state_users_[i] = ssm_done_;
         if (pass.last) pending_stores_.push_back(static_cast<std::int64_t>(i));
     }
+    const bool by_group = design_.mapping.state_transfer == StateTransfer::per_group;
+    if (by_group && runs_ahead_ > 0) flush_stores(stores_left_over());
 }
 
 void Mamba2Schedule::open_gates(std::size_t keep) {
@@ -163,9 +167,11 @@ void Mamba2Schedule::open_gates(std::size_t keep) {
         const auto& gate = waiting_gates_.front();
         std::vector<InstructionRef> data = {gate.ssm};
         data.insert(data.end(), gate.z.begin(), gate.z.end());
+        builder_.set_stage(gate.stage);
         vector_work(Opcode::gate, "mixer.gate", 1, gate.tokens, gate.channel, gate.channels, data, "gate");
         waiting_gates_.pop_front();
     }
+    builder_.set_stage(0);
 }
 
 }  // namespace tilewright::accel

@@ -17,6 +17,8 @@ void ProgramBuilder::begin_section(const std::string& name, std::int64_t repeat,
     pending_.assign(program_.engines.size(), {});
     waits_.links.clear();
     effects_.links.clear();
+    earlier_holds_.clear();
+    stage_ = 0;
     serialize_ = serialize;
     previous_.reset();
 }
@@ -71,6 +73,7 @@ InstructionRef ProgramBuilder::emit(std::uint16_t engine, const Instruction& ins
         previous_ = self;
     }
     section().streams[engine].push_back(instruction);
+    section().streams[engine].back().stage = stage_;
     pending_[engine].push_back(pending);
     return self;
 }
@@ -89,8 +92,17 @@ void ProgramBuilder::add_effect(std::int32_t& effects, Buffer buffer, std::int64
     if (other != nullptr) other->bytes += bytes;
 }
 
+void ProgramBuilder::set_stage(std::uint8_t stage) {
+    stage_ = stage;
+    section().stages = std::max<std::uint8_t>(section().stages, stage + 1);
+}
+
 void ProgramBuilder::hold(Buffer buffer, std::int64_t bytes, InstructionRef holder, InstructionRef releaser) {
-    add_effect(pending(holder).acquires, buffer, bytes);
+    if (holder.index < 0) {
+        earlier_holds_.push_back({buffer, bytes, holder, releaser});
+    } else {
+        add_effect(pending(holder).acquires, buffer, bytes);
+    }
     add_effect(pending(releaser).releases, buffer, bytes);
     section().holds.push_back({buffer, bytes, holder, releaser});
 }
@@ -107,6 +119,10 @@ std::size_t ProgramBuilder::move_to(std::vector<T>& target, const Pool<T>& pool,
 
 void ProgramBuilder::end_section() {
     auto& target = section();
+    for (auto [buffer, bytes, holder, releaser] : earlier_holds_) {
+        holder.index += size(holder.engine);
+        add_effect(pending(holder).acquires, buffer, bytes);
+    }
     target.waits.reserve(waits_.links.size());
     target.effects.reserve(effects_.links.size());
     for (std::size_t engine = 0; engine < target.streams.size(); ++engine) {

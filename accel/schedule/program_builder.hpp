@@ -36,8 +36,11 @@ class ProgramBuilder {
     // Adds a wait for what another instruction makes.
     void wait_for_data(InstructionRef instruction, InstructionRef made_by);
 
+    // Stage of what is emitted from now on; see tile_program.hpp.
+    void set_stage(std::uint8_t stage);
+
     // Space that `holder` takes when it starts and `releaser` gives back when it completes. The releaser must
-    // come after every reader of the space.
+    // come after every reader of the space. A holder of the repetition before has a negative index.
     void hold(Buffer buffer, std::int64_t bytes, InstructionRef holder, InstructionRef releaser);
 
     Instruction& at(InstructionRef ref) {
@@ -80,6 +83,8 @@ class ProgramBuilder {
     std::vector<std::vector<Pending>> pending_;  // by engine and instruction of the section
     Pool<Wait> waits_;
     Pool<BufferEffect> effects_;
+    std::vector<Hold> earlier_holds_;  // whose holder is in the repetition before
+    std::uint8_t stage_ = 0;
     bool serialize_ = false;
     std::optional<InstructionRef> previous_;
 };

@@ -31,7 +31,9 @@ std::vector<HoldGroup> group_holds(const HappensBefore& order, Buffer buffer) {
     std::map<std::pair<std::uint16_t, std::uint16_t>, HoldGroup> groups;
     for (const auto& instance : order.instances()) {
         for (const auto& hold : instance.section->holds) {
-            if (hold.buffer != buffer) continue;
+            // In the first repetition nothing is held from the one before.
+            const bool from_before = hold.holder.index < 0 && instance.repetition == 0;
+            if (hold.buffer != buffer || from_before) continue;
             auto& group = groups[{hold.holder.engine, hold.releaser.engine}];
             group.holder_engine = hold.holder.engine;
             group.releaser_engine = hold.releaser.engine;

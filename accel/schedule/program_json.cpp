@@ -26,6 +26,7 @@ Enumeration parse_enumeration(const std::string& name, int count) {
 ordered_json instruction_to_json(const Section& section, const Instruction& work,
                                  const TileProgram& program) {
     ordered_json result{{"opcode", to_string(work.opcode)}, {"label", program.labels[work.label]}};
+    if (work.stage > 0) result["stage"] = work.stage;
     if (work.operator_count > 0) {
         result["operators"] = {work.operator_first, work.operator_count};
         result["begin"] = {work.m0, work.n0, work.k0};
@@ -75,6 +76,8 @@ class Reader {
         Instruction work;
         work.opcode = parse_enumeration<Opcode>(from.at("opcode").get<std::string>(), opcode_count);
         work.label = label(from.at("label").get<std::string>());
+        work.stage = from.value("stage", std::uint8_t{0});
+        section.stages = std::max<std::uint8_t>(section.stages, work.stage + 1);
         if (from.contains("operators")) {
             work.operator_first = from.at("operators").at(0).get<std::uint32_t>();
             work.operator_count = from.at("operators").at(1).get<std::uint8_t>();
@@ -110,13 +113,16 @@ class Reader {
         return work;
     }
 
-    InstructionRef reference(const json& from, const Section& section, const std::string& pointer) const {
+    // `earlier`: it may be one of the repetition before, counted back from the start.
+    InstructionRef reference(const json& from, const Section& section, const std::string& pointer,
+                             bool earlier) const {
         const InstructionRef ref{engine(from.at("engine"), pointer + "/engine"),
                                  from.at("index").get<std::int32_t>()};
         const auto size = static_cast<std::int32_t>(section.streams[ref.engine].size());
-        if (ref.index < 0 || ref.index >= size) {
+        const auto least = earlier && section.stages > 1 ? -size : 0;
+        if (ref.index < least || ref.index >= size) {
             throw ConfigError(file_, pointer + "/index", std::to_string(ref.index) + " is not an instruction",
-                              "allowed: 0 to " + std::to_string(size - 1));
+                              "allowed: " + std::to_string(least) + " to " + std::to_string(size - 1));
         }
         return ref;
     }
@@ -134,8 +140,10 @@ void derive_effects(Section& section) {
         for (const auto& stream : section.streams) bytes.emplace_back(stream.size(), Bytes{});
         for (const auto& hold : section.holds) {
             const auto& ref = hold.*end;
-            bytes[ref.engine][static_cast<std::size_t>(ref.index)][static_cast<std::size_t>(hold.buffer)] +=
-                hold.bytes;
+            auto& stream = bytes[ref.engine];
+            const auto position = ref.index < 0 ? stream.size() - static_cast<std::size_t>(-ref.index)
+                                                : static_cast<std::size_t>(ref.index);
+            stream[position][static_cast<std::size_t>(hold.buffer)] += hold.bytes;
         }
         return bytes;
     };
@@ -267,8 +275,8 @@ TileProgram program_from_json(const json& document, const TileProgram& scheduled
             section.holds.push_back(
                 {parse_enumeration<Buffer>(holds[i].at("buffer").get<std::string>(), buffer_count),
                  holds[i].at("bytes").get<std::int64_t>(),
-                 reader.reference(holds[i].at("from"), section, hold_at + "/from"),
-                 reader.reference(holds[i].at("until"), section, hold_at + "/until")});
+                 reader.reference(holds[i].at("from"), section, hold_at + "/from", true),
+                 reader.reference(holds[i].at("until"), section, hold_at + "/until", false)});
         }
         derive_effects(section);
         program.sections.push_back(std::move(section));

@@ -5,6 +5,10 @@
 // Engines run their lists in order. A wait names an instruction of another engine that must have completed.
 // Sections that are repeated (the blocks of a network) are stored once; indices in waits are relative to the
 // start of the section's current repetition, so negative ones reach into what ran before it.
+//
+// A repeated section may be software-pipelined: the end of a block then lies behind the beginning of the next
+// one in the same repetition. Its instructions are of stage 1 and work for the block of the repetition
+// before; the section runs once more often than it has blocks, and instructions without a block only wait.
 #pragma once
 
 #include <array>
@@ -104,6 +108,7 @@ struct Instruction {
         0;                           // consecutive operators of the section that this instruction carries out
     std::uint8_t acquire_count = 0;  // effects: first those at the start ...
     std::uint8_t release_count = 0;  // ... then those at completion
+    std::uint8_t stage = 0;          // repetitions by which its block lies behind
     std::uint16_t label = 0;         // index into TileProgram::labels
     std::uint32_t operator_first = 0;  // index into Section::operators
     std::uint32_t m0 = 0, n0 = 0, k0 = 0;
@@ -111,9 +116,8 @@ struct Instruction {
     std::uint32_t wait_begin = 0;
     std::uint32_t wait_count = 0;
     std::uint32_t effect_begin = 0;
-    std::int64_t address =
-        0;  // DMA: bytes from the start of the port's first channel, in the first repetition
-    std::int64_t address_stride = 0;  // added for every further repetition
+    std::int64_t address = 0;  // DMA: bytes from the start of the port's first channel, for the first block
+    std::int64_t address_stride = 0;  // added for every further block
     std::int64_t value_bytes = 0;
     std::int64_t scale_bytes = 0;
 };
@@ -134,12 +138,23 @@ struct Hold {
 
 struct Section {
     std::string name;
-    std::int64_t repeat = 1;
+    std::int64_t repeat = 1;  // blocks: how often each instruction works
+    std::uint8_t stages = 1;
     std::vector<models::Operator> operators;
     std::vector<std::vector<Instruction>> streams;  // one per engine
     std::vector<Wait> waits;
     std::vector<BufferEffect> effects;  // the holds again, added up by instruction and buffer
     std::vector<Hold> holds;
+
+    // How often its lists are gone through.
+    std::int64_t runs() const { return repeat + stages - 1; }
+    // The block that an instruction works for in a repetition, and whether there is one.
+    static std::int64_t block(const Instruction& work, std::int64_t repetition) {
+        return repetition - work.stage;
+    }
+    bool works(const Instruction& work, std::int64_t repetition) const {
+        return block(work, repetition) >= 0 && block(work, repetition) < repeat;
+    }
 };
 
 struct TileProgram {

@@ -79,7 +79,7 @@ Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEn
         for (const auto& work : section.streams[index]) macs.push_back(instruction_macs(section, work));
         macs_.push_back(std::move(macs));
         for (std::size_t i = 0; i < base.size(); ++i) {
-            base[i] += section.repeat * static_cast<std::int64_t>(section.streams[i].size());
+            base[i] += section.runs() * static_cast<std::int64_t>(section.streams[i].size());
         }
     }
     skip_empty_sections();
@@ -137,11 +137,19 @@ void Engine::start_current(TimeFs time) {
     const auto& work = current();
     if (position_ == 0) {
         if (repetition_ == 0) section_begin_[section_] = time;
-        if (environment_.observer != nullptr) environment_.observer->section(time, section_, repetition_);
+        if (environment_.observer != nullptr) {
+            environment_.observer->section(time, section_, step().repetition);
+        }
     }
     if (work.acquire_count > 0)
         apply(section(), work.effect_begin, work.effect_begin + work.acquire_count, true);
     if (environment_.executor != nullptr) environment_.executor->start(step());
+}
+
+void Engine::skip_current() {
+    next_wait_ = 0;
+    advance();
+    count_completed();
 }
 
 void Engine::apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire) {
@@ -162,7 +170,7 @@ void Engine::apply(const Section& section, std::uint32_t begin, std::uint32_t en
 void Engine::advance() {
     if (++position_ < section().streams[index_].size()) return;
     position_ = 0;
-    if (++repetition_ < section().repeat) {
+    if (++repetition_ < section().runs()) {
         enter_section();
         return;
     }
@@ -182,6 +190,10 @@ void Engine::complete(const Step& step) {
     }
     activity_.macs += macs_[step.section][step.position];
     ++activity_.instructions;
+    count_completed();
+}
+
+void Engine::count_completed() {
     ++completed_;
     if (!sleepers_.empty()) wake_sleepers();
 }
@@ -203,6 +215,8 @@ void Engine::wake_sleepers() {
 
 void Engine::became_idle() {
     idle_since_ = now();
+    if (stalled_) activity_.stalled[static_cast<std::size_t>(stall_cause_)] += idle_since_ - stalled_since_;
+    stalled_ = false;
     if (environment_.observer != nullptr) environment_.observer->idle(idle_since_, index_);
 }
 
@@ -236,13 +250,16 @@ ComputeEngine::ComputeEngine(sc_core::sc_module_name name, std::uint16_t index,
 
 void ComputeEngine::proceed() {
     if (occupied_) return;
-    if (finished()) {
-        became_idle();
-        return;
-    }
-    if (!waits_satisfied()) {
-        note_stall();
-        return;
+    for (;; skip_current()) {
+        if (finished()) {
+            became_idle();
+            return;
+        }
+        if (!waits_satisfied()) {
+            note_stall();
+            return;
+        }
+        if (works()) break;
     }
     started_ = now();
     start_current(started_);
@@ -343,6 +360,12 @@ void DmaEngine::proceed() {
         if (!waits_satisfied()) {
             if (in_flight_.empty()) note_stall();
             return;
+        }
+        if (!works()) {
+            // Transfers complete in order.
+            if (!in_flight_.empty()) return;
+            skip_current();
+            continue;
         }
         const auto time = now();
         start_current(time);

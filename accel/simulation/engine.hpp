@@ -62,7 +62,11 @@ class Engine : public sc_core::sc_module {
     void start_current(memory::TimeFs now);
     void advance();
     void complete(const Step& step);
-    Step step() const { return {index_, section_, repetition_, position_}; }
+    // Of the current instruction; it is known by its block.
+    Step step() const { return {index_, section_, Section::block(current(), repetition_), position_}; }
+    // Whether the current instruction has a block to work for; otherwise skip it, once its waits are over.
+    bool works() const { return section().works(current(), repetition_); }
+    void skip_current();
     memory::TimeFs now() const { return memory::simulation_time(); }
     const Section& section() const { return environment_.program->sections[section_]; }
     const Instruction& current() const { return section().streams[index_][position_]; }
@@ -92,6 +96,7 @@ class Engine : public sc_core::sc_module {
     void enter_section();
     void skip_empty_sections();
     void apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire);
+    void count_completed();
     void wake_sleepers();
 
     std::vector<std::int64_t> base_;                        // by engine: start of the current repetition

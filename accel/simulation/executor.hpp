@@ -14,7 +14,8 @@
 
 namespace tilewright::accel {
 
-// An instruction of a run: its place in the program, and the repetition of its section.
+// An instruction of a run: its place in the program, and the block of its section (in a section that is not
+// software-pipelined, the repetition).
 struct Step {
     std::size_t engine = 0;
     std::size_t section = 0;

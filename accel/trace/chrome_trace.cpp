@@ -123,9 +123,10 @@ void ChromeTrace::work(TimeFs begin, TimeFs end, std::size_t engine, const Instr
     }
     end_stall(row, begin_ns);
     if (entered) {
-        if (const auto& [section, repetition, last, stream_end] = position_[engine]; section != nullptr) {
+        const auto& position = position_[engine];
+        if (const auto* section = position.section; section != nullptr) {
             const auto name =
-                section->repeat > 1 ? section->name + " " + std::to_string(repetition) : section->name;
+                section->repeat > 1 ? section->name + " " + std::to_string(position.block) : section->name;
             open(row.section, slice_head(row.head, "section", name), begin_ns);
         }
     }

@@ -19,6 +19,7 @@ class ProgramPosition {
     struct Position {
         const Section* section = nullptr;  // null before the first instruction, and for one from elsewhere
         std::int64_t repetition = 0;
+        std::int64_t block = 0;
         const Instruction* last = nullptr;
         const Instruction* end = nullptr;
     };
@@ -26,15 +27,19 @@ class ProgramPosition {
     explicit ProgramPosition(const TileProgram& program)
         : program_(program), positions_(program.engines.size()) {}
 
-    // True when `instruction`, which `engine` takes up now, begins a repetition.
+    // True when `instruction`, which `engine` takes up now, is of another block than the one before it.
     bool advance(std::size_t engine, const Instruction& instruction) {
         auto& position = positions_[engine];
         const std::less<> before;
+        bool entered = false;
         if (before(position.last, &instruction) && before(&instruction, position.end)) {
+            entered = instruction.stage != position.last->stage;
             position.last = &instruction;
-            return false;
+        } else {
+            entered = enter(engine, position, instruction);
         }
-        return enter(engine, position, instruction);
+        position.block = Section::block(instruction, position.repetition);
+        return entered;
     }
     const Position& operator[](std::size_t engine) const { return positions_[engine]; }
 
@@ -46,7 +51,7 @@ class ProgramPosition {
             const auto& stream = section.streams[engine];
             const auto* const end = stream.data() + stream.size();
             if (before(&instruction, stream.data()) || !before(&instruction, end)) continue;
-            position = {&section, &section == previous ? position.repetition + 1 : 0, &instruction, end};
+            position = {&section, &section == previous ? position.repetition + 1 : 0, 0, &instruction, end};
             return true;
         }
         position = {};

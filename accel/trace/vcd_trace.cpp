@@ -217,7 +217,7 @@ void VcdTrace::write_changes() {
 void VcdTrace::work(TimeFs begin, TimeFs, std::size_t engine, const Instruction& instruction) {
     advance(begin);
     const auto& signals = engines_[engine];
-    if (position_.advance(engine, instruction)) set(signals.block, position_[engine].repetition);
+    if (position_.advance(engine, instruction)) set(signals.block, position_[engine].block);
     set(signals.state, state_working);
     set(signals.operation, instruction.label);
     if (!signals.moves_data) return;

@@ -104,9 +104,11 @@ TEST_CASE("a pass makes as many groups as asked for before out_proj of the pass 
                 if (seen.empty() || seen.back() != entry) seen.push_back(entry);
             }
         }
-        CHECK(seen == std::vector<std::string>{"in_proj x 0", "in_proj x 5", "out_proj 0", "in_proj x 5",
-                                               "in_proj x 10", "out_proj 5", "in_proj x 10", "out_proj 10"});
-        // Of the vector unit: how many convolutions of x come before each gate.
+        // out_proj of tokens 10 and following is that of the block before.
+        CHECK(seen == std::vector<std::string>{"in_proj x 0", "out_proj 10", "in_proj x 0", "in_proj x 5",
+                                               "out_proj 0", "in_proj x 5", "in_proj x 10", "out_proj 5",
+                                               "in_proj x 10"});
+        // Gates take turns with convolutions; the first ones are those of the block before.
         std::int64_t convolutions = 0;
         std::int64_t gates = 0;
         for (std::size_t engine = 0; engine < block.streams.size(); ++engine) {
@@ -114,10 +116,16 @@ TEST_CASE("a pass makes as many groups as asked for before out_proj of the pass 
             for (const auto& work : block.streams[engine]) {
                 const auto label = program.labels[work.label];
                 if (label == "conv x") ++convolutions;
-                if (label == "gate") CHECK(convolutions == std::min<std::int64_t>(++gates + ahead, 3 * 6));
+                if (label != "gate") continue;
+                ++gates;
+                CHECK(convolutions == gates);
+                CHECK(work.stage == (gates <= ahead ? 1 : 0));
+                CHECK(work.n0 == (gates - 1 + 6 - ahead) % 6 * 64);
             }
         }
         CHECK(gates == 3 * 6);
+        CHECK(block.stages == 2);
+        CHECK(block.runs() == block.repeat + 1);
     }
 }
 
@@ -137,8 +145,8 @@ TEST_CASE("weights of overlapping passes lie in pieces that begin with a burst a
     const auto bytes = [&](WeightPiece piece) {
         return stream_bytes(port, design.recipe.weights, pieces[piece].weights);
     };
-    CHECK(pieces[in_proj_rest].begin == pieces[in_proj_ahead].begin + bytes(in_proj_ahead));
-    CHECK(pieces[out_proj_piece].begin == pieces[in_proj_rest].begin + bytes(in_proj_rest));
+    CHECK(pieces[out_proj_piece].begin == pieces[in_proj_ahead].begin + bytes(in_proj_ahead));
+    CHECK(pieces[in_proj_rest].begin == pieces[out_proj_piece].begin + bytes(out_proj_piece));
     CHECK(layout.block.weights_stride[0] ==
           bytes(in_proj_ahead) + bytes(in_proj_rest) + bytes(out_proj_piece));
 }
