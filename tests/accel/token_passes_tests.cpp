@@ -151,6 +151,20 @@ TEST_CASE("weights of overlapping passes lie in pieces that begin with a burst a
           bytes(in_proj_ahead) + bytes(in_proj_rest) + bytes(out_proj_piece));
 }
 
+TEST_CASE("overlapping blocks need no more room for the state than one has") {
+    const auto bytes = 6 * state_group_bytes(document(2).parse());
+    for (const auto ahead : {1, 2, 5}) {
+        for (const auto outstanding : {1, 4}) {
+            CAPTURE(ahead, outstanding);
+            const auto evaluation = evaluate(document(ahead, {{"/buffers/state/bytes", bytes},
+                                                              {"/mapping/state_transfer", "per_group"},
+                                                              {"/memory_ports/0/outstanding", outstanding}}),
+                                             Fidelity::timing);
+            CHECK(evaluation.activity->buffers[static_cast<std::size_t>(Buffer::state)].peak_bytes == bytes);
+        }
+    }
+}
+
 TEST_CASE("passes that overlap keep the SSM unit busy where it is what binds") {
     const Settings slow_ssm = {{"/engines/ssm/head_dim_unroll", 2}, {"/engines/ssm/state_unroll", 1}};
     const auto apart = evaluate(document(0, slow_ssm), Fidelity::timing);
