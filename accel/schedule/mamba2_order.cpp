@@ -100,7 +100,9 @@ std::int64_t tokens_handed_on(const Design& design) {
     constexpr std::int64_t piece = 64;
     const bool in_sequence =
         design.mapping.operator_order == OperatorOrder::naive || design.mapping.unroll == Unroll::none;
-    return in_sequence ? design.workload.tokens : std::min(piece, design.workload.tokens);
+    if (in_sequence) return design.workload.tokens;
+    // Passes that follow each other are as one; those that overlap wait for their own tokens only.
+    return std::min(piece, design.mapping.groups_ahead > 0 ? pass_tokens(design) : design.workload.tokens);
 }
 
 std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment) {

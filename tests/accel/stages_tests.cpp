@@ -169,6 +169,30 @@ TEST_CASE("overlapping blocks make the kernels' bits whatever the sizes") {
     CHECK(holds);
 }
 
+TEST_CASE("overlapping passes never come out below the bound, whatever binds") {
+    const auto array =
+        nlohmann::json{{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
+    const bool holds = rc::check([&] {
+        const auto tokens = *rc::gen::inRange(2, 80);
+        auto settings = prefill(tokens, *rc::gen::inRange(1, tokens), *rc::gen::inRange(0, 6));
+        // Without drain and with large tiles it is the chain of norms and linear layers that binds.
+        settings.emplace_back("/engines/matrix/tile_drain_cycles", *rc::gen::element(0, 116));
+        settings.emplace_back("/mapping/tile/outputs", *rc::gen::element(8, 48, 256));
+        settings.emplace_back("/engines/ssm/head_dim_unroll", *rc::gen::element(1, 32));
+        settings.emplace_back("/engines/vector/lanes", *rc::gen::element(2, 64));
+        settings.emplace_back("/mapping/loop_order", *rc::gen::element<std::string>("mnk", "mkn", "nmk"));
+        settings.emplace_back("/engines/aie", array);
+        settings.emplace_back("/mapping/linear_engine",
+                              *rc::gen::element<nlohmann::json>("pl", "aie", nlohmann::json{{"in_proj", 0.5}},
+                                                                nlohmann::json{{"out_proj", "aie"}}));
+        RC_LOG() << test::text(settings);
+        const auto timing = evaluate(small_document(settings), Fidelity::timing);
+        RC_ASSERT(timing.latency_s() >= timing.bound.latency_s);
+        RC_ASSERT(timing.energy.total_j >= timing.bound_energy.total_j);
+    });
+    CHECK(holds);
+}
+
 TEST_CASE("a program of overlapping blocks survives the way to JSON and back") {
     const auto document = small_document(prefill(13, 5, 2));
     const auto direct = evaluate(document, Fidelity::timing);
