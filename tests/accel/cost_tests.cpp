@@ -97,5 +97,9 @@ TEST_CASE("energy adds up primitives, accesses, bytes and time") {
     const double dram = 1e9 * 8 * 15e-12 + 1e6 * 2e-9;
     const double network = 1e9 * 3e-12;
     CHECK(use.above_idle_j == Approx(matrix + dram + network));
+    // More LUTs than flip-flops: they count in their place.
+    resources.components = {{"matrix", {3000, 1000, 100, 0, 0}}};
+    const double in_luts = (100 * 7e-12 + 3000 * 50e-15) * 400e6 * (1 + 0.25 * 1);
+    CHECK(energy(design, resources, input).above_idle_j == Approx(in_luts + dram + network));
     CHECK(use.total_j == Approx(matrix + dram + network + 2 * 0.5 + 2 * 3.0));
 }
