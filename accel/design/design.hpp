@@ -172,14 +172,9 @@ struct Design {
     std::size_t port_of(Stream stream) const;
     // Index of the port through which an engine's weights come: for AI Engines a GMIO, if there is one.
     std::size_t weights_port(LinearEngine engine) const;
-    // The fabric side of a port.
-    memory::PortSpecification port_specification(const MemoryPort& port) const {
-        // A GMIO moves a 32-bit word a cycle of the AI Engines; two share an interface tile's link (UG1076).
-        if (port.gmio > 0) {
-            return {port.name, port.width_bits, device.aie.clock_hz, (port.gmio + 1) / 2, port.hops};
-        }
-        return {port.name, port.width_bits, clock_hz, 1, port.hops};
-    }
+    // The fabric side of a port. GMIO get the rate that boards were measured to give them (gmio_bytes_per_s);
+    // two share an interface tile's link (UG1076).
+    memory::PortSpecification port_specification(const MemoryPort& port) const;
     // What the design has for a transformer; null for a Mamba network.
     const TransformerDesign* transformer() const {
         return var ? &*var : gpt ? static_cast<const TransformerDesign*>(&*gpt) : nullptr;
