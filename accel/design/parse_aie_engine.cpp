@@ -127,6 +127,11 @@ AieMapping parse_aie_engine(const json& from) {
                                             {"library", AieKernelKind::library},
                                             {"auto_vectorised", AieKernelKind::auto_vectorised}});
     mapping.plio_bits = from.value("plio_bits", std::int64_t{128});
+    mapping.reduction = choice<AieReduction>(
+        from.value("reduction", json("cascade")),
+        {{"cascade", AieReduction::cascade}, {"adder_tiles", AieReduction::adder_tiles}});
+    mapping.tiles_per_plio_in = from.value("tiles_per_plio_in", std::int64_t{1});
+    mapping.tiles_per_plio_out = from.value("tiles_per_plio_out", std::int64_t{1});
     return mapping;
 }
 

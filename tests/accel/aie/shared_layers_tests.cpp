@@ -147,6 +147,54 @@ TEST_CASE("layers that the engines share: same bits, same time, nothing lost, ne
     }
 }
 
+TEST_CASE("tiles that take turns on PLIO and sums that meet in adder tiles: same bits, other time and room") {
+    const Settings prefill = {{"/workload/phase", "prefill"}, {"/workload/tokens", 32}};
+    const auto with = [&](const Settings& array) {
+        auto settings = prefill;
+        settings.insert(settings.end(), array.begin(), array.end());
+        const auto document = shared_document("aie", settings);
+        auto timing = evaluate(document, Fidelity::timing);
+        CHECK(timing.latency_s() >= timing.bound.latency_s);
+        check_functional(document, timing);
+        return timing;
+    };
+    // x 2, y 2, z 3: left operands of 4 tiles, right ones of 6, sums of 6 chains.
+    const auto plain = with({});
+    CHECK(plain.resources.aie.plio_in == 10);
+    CHECK(plain.resources.aie.plio_out == 6);
+    const auto turns = with({{"/engines/aie/tiles_per_plio_in", 2}, {"/engines/aie/tiles_per_plio_out", 3}});
+    CHECK(turns.resources.aie.plio_in == 5);
+    CHECK(turns.resources.aie.plio_out == 2);
+    CHECK(turns.latency_s() > plain.latency_s());
+    CHECK(turns.resources.total.lut < plain.resources.total.lut);
+    const auto adders = with({{"/engines/aie/reduction", "adder_tiles"}});
+    CHECK(adders.resources.aie.tiles == plain.resources.aie.tiles + 6);
+}
+
+TEST_CASE("384 tiles need more PLIO than there are unless tiles share them, and then PLIO are what limits") {
+    // Fewer tokens would be padded: 24 x 8 rows.
+    const Settings prefill = {{"/workload/phase", "prefill"}, {"/workload/tokens", 192}};
+    const auto seconds = [&](std::int64_t x, std::int64_t turns) {
+        auto settings = prefill;
+        settings.emplace_back("/engines/aie/x", x);
+        settings.emplace_back("/engines/aie/y", 1);
+        settings.emplace_back("/engines/aie/z", 16);
+        settings.emplace_back("/engines/aie/tiles_per_plio_in", turns);
+        settings.emplace_back("/engines/aie/tiles_per_plio_out", turns);
+        const auto timing = evaluate(shared_document("aie", settings), Fidelity::timing);
+        REQUIRE(timing.activity);
+        return static_cast<double>(engine_of(timing, EngineKind::aie).busy) * 1e-15;
+    };
+    try {
+        seconds(24, 1);
+        FAIL("384 PLIO were accepted");
+    } catch (const ConfigError& error) {
+        CHECK_THAT(error.what(), Catch::Matchers::Contains("384 PLIO out of the array of 117"));
+    }
+    // Four times the tiles through as many PLIO: as fast as a quarter of them, or hardly faster.
+    CHECK(seconds(24, 4) > 0.7 * seconds(6, 1));
+}
+
 TEST_CASE("two engines side by side are faster than either when they are what binds") {
     const Settings prefill = {{"/workload", {{"phase", "prefill"}, {"tokens", 96}}},
                               {"/engines/vector/lanes", 512},
