@@ -28,6 +28,8 @@ enum class StallCause : std::uint8_t {
 };
 inline constexpr int stall_cause_count = 10;
 const char* to_string(StallCause cause);
+// Of an engine that needs what one of this kind makes.
+StallCause waits_for(EngineKind kind);
 
 struct EngineActivity {
     std::string name;

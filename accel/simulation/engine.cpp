@@ -10,60 +10,6 @@ namespace tilewright::accel {
 
 using memory::TimeFs;
 
-namespace {
-
-StallCause cause_of(EngineKind kind) {
-    switch (kind) {
-        case EngineKind::dma:
-            return StallCause::waits_for_dma;
-        case EngineKind::matrix:
-            return StallCause::waits_for_matrix;
-        case EngineKind::aie:
-            return StallCause::waits_for_aie;
-        case EngineKind::ssm:
-            return StallCause::waits_for_ssm;
-        case EngineKind::hadamard:
-            return StallCause::waits_for_hadamard;
-        case EngineKind::vector:
-            return StallCause::waits_for_vector;
-        case EngineKind::quantizer:
-            return StallCause::waits_for_quantizer;
-        case EngineKind::attention:
-            return StallCause::waits_for_attention;
-        case EngineKind::softmax:
-            return StallCause::waits_for_softmax;
-    }
-    return StallCause::waits_for_dma;
-}
-
-}  // namespace
-
-const char* to_string(StallCause cause) {
-    switch (cause) {
-        case StallCause::waits_for_dma:
-            return "waits_for_dma";
-        case StallCause::waits_for_matrix:
-            return "waits_for_matrix";
-        case StallCause::waits_for_aie:
-            return "waits_for_aie";
-        case StallCause::waits_for_ssm:
-            return "waits_for_ssm";
-        case StallCause::waits_for_hadamard:
-            return "waits_for_hadamard";
-        case StallCause::waits_for_vector:
-            return "waits_for_vector";
-        case StallCause::waits_for_quantizer:
-            return "waits_for_quantizer";
-        case StallCause::waits_for_attention:
-            return "waits_for_attention";
-        case StallCause::waits_for_softmax:
-            return "waits_for_softmax";
-        case StallCause::waits_for_space:
-            return "waits_for_space";
-    }
-    return "unknown";
-}
-
 Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment)
     : sc_module(name), index_(index), environment_(environment) {
     const auto& program = *environment.program;
@@ -111,7 +57,7 @@ bool Engine::waits_satisfied() {
         if (other->completed_ > target) continue;
         other->sleepers_.push_back({this, target});
         asleep_ = true;
-        wait_cause_ = wait.data ? cause_of(environment_.program->engines[wait.engine].kind)
+        wait_cause_ = wait.data ? waits_for(environment_.program->engines[wait.engine].kind)
                                 : StallCause::waits_for_space;
         return false;
     }
