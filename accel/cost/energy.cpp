@@ -42,8 +42,9 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
     }
     if (resources.aie.tiles > 0) {
         const auto& array = design.device.aie;
+        const bool floating = design.aie && aie_operands(design.aie->precision).floating;
         add("aie vector",
-            input.aie_vector_cycles * array.vector_cycle_j +
+            input.aie_vector_cycles * (floating ? array.floating_vector_cycle_j : array.vector_cycle_j) +
                 input.aie_floating_cycles * array.floating_vector_cycle_j,
             true);
         add("aie tiles", static_cast<double>(resources.aie.tiles) * array.active_tile_w * input.duration_s,

@@ -92,14 +92,17 @@ FabricResources aie_resources(const Design& design, const CostConstants& constan
     // A PLIO brings so many sums a cycle of the fabric.
     const auto lanes = aie_placement(*design.aie).plio_out * design.aie->plio_bits / 32;
     auto use = plio_resources(*design.aie, constants);
-    double lut = static_cast<double>(lanes * design.matrix.accumulator_bits) * constants.adder_lut_per_bit;
+    const bool floating = aie_operands(design.aie->precision).floating;
+    const auto adder_bits = static_cast<double>(design.matrix.accumulator_bits);
+    double lut = static_cast<double>(lanes) *
+                 (floating ? constants.fp32_adder_lut : adder_bits * constants.adder_lut_per_bit);
     const auto scales = linear_operands_on(design, LinearEngine::aie).front().weights.scale_kind;
     if (scales == models::ScaleKind::floating_point) use.dsp = lanes;
     if (scales == models::ScaleKind::sum_of_two_powers) {
         lut += static_cast<double>(lanes) * constants.shift_scale_lut;
     }
     use.lut += round_up(lut);
-    use.ff += lanes * design.matrix.accumulator_bits;
+    use.ff += round_up(static_cast<double>(lanes) * (floating ? constants.fp32_adder_ff : adder_bits));
     return use;
 }
 

@@ -57,12 +57,14 @@ void check_formats(const Design& design, const std::string& file) {
         const auto check = [&](const char* what, const models::Quantization& quantization,
                                std::int64_t bits) {
             const bool integer = quantization.format.family == models::FormatFamily::integer;
-            if (integer && quantization.format.bits <= bits) return;
+            if (integer != operands.floating && quantization.format.bits <= bits) return;
             throw ConfigError(file, std::string(engine_pointer) + "/precision",
                               std::string("the recipe's ") + what + of_layer(design, layer) + " are " +
                                   std::string(quantization.format.name) + ", which kernels of " +
                                   to_string(design.aie->precision) + " cannot hold",
-                              "allowed: integers of at most " + std::to_string(bits) + " bits");
+                              std::string("allowed: ") +
+                                  (operands.floating ? "floating-point formats" : "integers") +
+                                  " of at most " + std::to_string(bits) + " bits");
         };
         check("activations", layer.activations, 8 * operands.left_bytes);
         check("weights", layer.weights, operands.right_bits_moved);

@@ -171,6 +171,47 @@ TEST_CASE("tiles that take turns on PLIO and sums that meet in adder tiles: same
     CHECK(adders.resources.aie.tiles == plain.resources.aie.tiles + 6);
 }
 
+TEST_CASE("recipes in floating point run on fp32 kernels: same bits, energy of floating-point cycles") {
+    Settings settings = {{"/recipe", "w16a16"},
+                         {"/engines/matrix/products_per_dsp", 1},
+                         {"/engines/aie/precision", "fp32"},
+                         {"/workload", {{"phase", "prefill"}, {"tokens", 13}}}};
+    for (const auto& choice : {json("aie"), json(0.5), json{{"out_proj", "aie"}}}) {
+        CAPTURE(choice.dump());
+        const auto document = shared_document(choice, settings);
+        const auto timing = evaluate(document, Fidelity::timing);
+        CHECK(timing.latency_s() >= timing.bound.latency_s);
+        CHECK(timing.energy.total_j >= timing.bound_energy.total_j);
+        check_functional(document, timing);
+    }
+    const auto on_array = evaluate(shared_document("aie", settings), Fidelity::timing);
+    const auto& array = on_array.design.device.aie;
+    double cycles = 0;  // that issue a vector MAC: every product is padded to whole native ones
+    const auto native = on_array.design.aie->native();
+    for (const auto& section : on_array.program->sections) {
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            if (on_array.program->engines[engine].kind != EngineKind::aie) continue;
+            for (const auto& work : section.streams[engine]) {
+                const auto whole = [](std::uint32_t size, std::int64_t unit) {
+                    return static_cast<double>((size + unit - 1) / unit * unit);
+                };
+                cycles += static_cast<double>(section.repeat) * whole(work.m, native.m) *
+                          whole(work.n, native.n) * whole(work.k, native.k) / 8;  // 8 MACs a cycle
+            }
+        }
+    }
+    for (const auto& [name, joules] : on_array.energy.components_j) {
+        if (name == "aie vector") CHECK(joules == Approx(cycles * array.floating_vector_cycle_j));
+    }
+    // Integers have no place there, nor floating point in integer kernels.
+    CHECK_THAT(test::refusal(shared_document("aie", {{"/engines/aie/precision", "fp32"}})),
+               Catch::Matchers::Contains("/engines/aie/precision") &&
+                   Catch::Matchers::Contains("floating-point formats of at most 32 bits"));
+    settings[2].second = "int16";
+    CHECK_THAT(test::refusal(shared_document("aie", settings)),
+               Catch::Matchers::Contains("integers of at most 16 bits"));
+}
+
 TEST_CASE("384 tiles need more PLIO than there are unless tiles share them, and then PLIO are what limits") {
     // Fewer tokens would be padded: 24 x 8 rows.
     const Settings prefill = {{"/workload/phase", "prefill"}, {"/workload/tokens", 192}};
