@@ -36,8 +36,8 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
         // The coefficient of a flip-flop has its share of LUTs; logic with more LUTs than flip-flops, such as
         // multipliers in LUTs, is counted by these.
         const auto pairs = static_cast<double>(std::max(fabric.ff, fabric.lut));
-        const auto per_cycle = static_cast<double>(fabric.dsp) * power.dsp_j_per_cycle +
-                               pairs * power.ff_j_per_cycle;
+        const auto per_cycle =
+            static_cast<double>(fabric.dsp) * power.dsp_j_per_cycle + pairs * power.ff_j_per_cycle;
         add(name, per_cycle * design.clock_hz * (busy + power.idle_activity * idle), true);
     }
     if (resources.aie.tiles > 0) {
