@@ -137,7 +137,7 @@ void add_memory_limits(const Design& design, const std::vector<double>& port_byt
         const auto specification = design.port_specification(port);
         const auto rate = specification.bytes_per_s() * port.channels;
         const auto link = design.device.interconnect.link_bytes_per_s() * specification.links * port.channels;
-        bound.limits_s.emplace_back("memory port " + port.name, port_bytes[i] / rate);
+        bound.limits_s.emplace_back("memory port " + port.name + " to " + port.memory, port_bytes[i] / rate);
         bound.energy.busy_s["port " + port.name] = port_bytes[i] / rate;
         bound.limits_s.emplace_back("interconnect link " + port.name, port_bytes[i] / link);
         const auto& dram = design.device.memories.at(port.memory).dram;
