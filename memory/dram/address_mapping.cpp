@@ -18,7 +18,9 @@ int bits_of(std::int64_t count, const char* what) {
     return std::countr_zero(static_cast<std::uint64_t>(count));
 }
 
-constexpr int cluster_accesses_bits = 2;  // four cache lines of 64 bytes, "4CL"
+// Of a byte address within a cluster, "4CL": four cache lines of 64 bytes, which are four accesses of 64
+// bytes or eight of 32.
+constexpr int cluster_byte_bits = 8;
 
 }  // namespace
 
@@ -43,7 +45,7 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
         slices_[static_cast<std::size_t>(slice_count_++)] = {field, bits};
     };
     if (name == "MOP4CLXOR") {
-        cluster_bits_ = std::min(cluster_accesses_bits, column_bits);
+        cluster_bits_ = std::clamp(cluster_byte_bits - access_bits_, 0, column_bits);
         add(column_cluster, cluster_bits_);
         add(channel, channel_bits);
         add(rank, rank_bits);

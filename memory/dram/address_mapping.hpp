@@ -6,9 +6,9 @@
 // holds the bank group in its lowest bits; with Bg the bank group is a field of its own and Ba the bank
 // within it, so RoBaRaCoBgCh rotates over the bank groups from access to access.
 //
-// MOP4CLXOR is the minimalist open page of Kaseridis, Stuecheli and John (MICRO 2011): clusters of four
-// accesses stay in a row, the bits above them choose channel, rank, bank group and bank, and the lowest row
-// bits are XORed into bank group and bank.
+// MOP4CLXOR is the minimalist open page of Kaseridis, Stuecheli and John (MICRO 2011): clusters of four cache
+// lines, 256 bytes whatever the size of an access, stay in a row, the bits above them choose channel, rank,
+// bank group and bank, and the lowest row bits are XORed into bank group and bank.
 #pragma once
 
 #include <array>
