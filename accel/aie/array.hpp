@@ -64,7 +64,7 @@ struct AieArray {
     std::int64_t cascade_bits_per_cycle = 0;
     std::int64_t switch_streams_north = 0;  // 32-bit ports of a stream switch towards the array
     std::int64_t switch_streams_south = 0;  // and towards its interface
-    std::int64_t tile_dma_channels = 0;     // each way
+    std::int64_t tile_dma_channels = 0;     // of a tile's memory, each way
     std::int64_t floating_dependence_cycles =
         0;                                     // from a floating-point MAC to the next into its accumulator
     double unpack_int4_cycles_per_vector = 0;  // per vector of unpacked int8 weights

@@ -57,6 +57,8 @@ AiePlacement aie_placement(const AieMapping& mapping) {
     if (mapping.weight_gmio == 0) placement.plio_in += divide_up(y * z, mapping.tiles_per_plio_in);
     placement.gmio_in = mapping.weight_gmio;
     placement.plio_out = divide_up(x * z, mapping.tiles_per_plio_out);
+    // A left operand, and a right one that comes as one stream or in parts through several GMIO.
+    placement.tile_dma_in = 1 + std::max(divide_up(mapping.weight_gmio, y * z), std::int64_t{1});
     placement.tile_memory_bytes = aie_kernel_memory_bytes(mapping.tile_kernel());
     return placement;
 }
@@ -73,12 +75,13 @@ AiePlacement aie_limits(const AieArray& array, std::int64_t plio_bits) {
             aie_plio_limit(array.interface_columns, array.streams_out_per_column, array.switch_streams_south,
                            plio_bits),
             array.noc_interfaces * array.gmio_per_noc_interface,
+            array.tile_dma_channels,
             array.data_memory_bytes - array.reserved_memory_bytes};
 }
 
 AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMapping& mapping) {
     const auto placement = aie_placement(mapping);
-    const auto [tiles, in, out, gmio, memory] = aie_limits(array, mapping.plio_bits);
+    const auto [tiles, in, out, gmio, channels, memory] = aie_limits(array, mapping.plio_bits);
     if (placement.tile_memory_bytes > memory) {
         return {"tile",
                 "the kernel's ping-pong buffers take " + of(placement.tile_memory_bytes, "bytes", memory) +
@@ -95,6 +98,19 @@ AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMappin
     }
     if (placement.gmio_in > gmio) {
         return {"gmio", "the weights take " + of(placement.gmio_in, "GMIO", gmio), "fewer of them"};
+    }
+    if (channels < 2) {
+        return {"replication",
+                "a kernel's two operands take 2 tile DMA channels of " + std::to_string(channels),
+                "a device with at least two each way"};
+    }
+    if (placement.tile_dma_in > channels) {
+        const auto right = mapping.replication.y * mapping.replication.z;
+        return {"gmio",
+                std::to_string(mapping.weight_gmio) + " GMIO for y * z = " + std::to_string(right) +
+                    " right operands take, with the left one, " +
+                    of(placement.tile_dma_in, "DMA channels into a tile", channels),
+                "at most " + std::to_string(right * (channels - 1)) + " GMIO, or a larger y or z"};
     }
     if (placement.plio_out > out) {
         return {"replication", "the sums take " + of(placement.plio_out, "PLIO out of the array", out),

@@ -47,6 +47,9 @@ struct AiePlacement {
     std::int64_t plio_in = 0;
     std::int64_t plio_out = 0;
     std::int64_t gmio_in = 0;
+    // Channels of a kernel's memory DMA that bring its operands. Of those the other way sums take one, at the
+    // end of a chain; adder tiles read partial sums in their neighbours' memories and take none.
+    std::int64_t tile_dma_in = 0;
     std::int64_t tile_memory_bytes = 0;
 };
 AiePlacement aie_placement(const AieMapping& mapping);

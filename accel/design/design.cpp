@@ -81,6 +81,7 @@ AiePlacement Design::aie_placement() const {
         all.plio_in += one.plio_in;
         all.plio_out += one.plio_out;
         all.gmio_in += one.gmio_in;
+        all.tile_dma_in = std::max(all.tile_dma_in, one.tile_dma_in);
         all.tile_memory_bytes = std::max(all.tile_memory_bytes, one.tile_memory_bytes);
     };
     if (uses_aie()) add(aie.value());

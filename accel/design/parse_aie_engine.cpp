@@ -13,12 +13,19 @@ namespace {
 
 constexpr const char* engine_pointer = "/engines/aie";
 
+// Of the first port with GMIO; check_streams refuses a second.
+std::string gmio_pointer(const Design& design) {
+    const auto& ports = design.memory_ports;
+    const auto port = std::find_if(ports.begin(), ports.end(), [](const auto& one) { return one.gmio > 0; });
+    return "/memory_ports/" + std::to_string(port - ports.begin()) + "/gmio";
+}
+
 void check_placement(const Design& design, const AieMapping& mapping, const std::string& engine,
                      const std::string& file) {
     const auto problem = aie_placement_problem(design.device.aie, mapping);
     if (problem.what.empty()) return;
-    const auto pointer = problem.member == "gmio" ? std::string("/memory_ports")
-                                                  : engine + (problem.member == "tile" ? "/m" : "/x");
+    const auto pointer =
+        problem.member == "gmio" ? gmio_pointer(design) : engine + (problem.member == "tile" ? "/m" : "/x");
     throw ConfigError(file, pointer, problem.what, "allowed: " + problem.allowed);
 }
 

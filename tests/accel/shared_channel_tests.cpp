@@ -99,10 +99,12 @@ TEST_CASE("weights through GMIO: same bits, another port, waiting has the array'
 }
 
 TEST_CASE("two GMIO share a network interface: eight use four links, in the bound too") {
-    const auto with_gmio = [](int count) {
+    auto eight_operands = on_aie;
+    eight_operands.emplace_back("/engines/aie/z", 4);
+    const auto with_gmio = [&](int count) {
         const auto rest = port("rest", {"weights", "state", "convolution"});
-        return evaluate(with_ports(json::array({rest, port("gmio", {"weights"}, {{"gmio", count}})}), on_aie),
-                        Fidelity::timing);
+        const auto ports = json::array({rest, port("gmio", {"weights"}, {{"gmio", count}})});
+        return evaluate(with_ports(ports, eight_operands), Fidelity::timing);
     };
     const auto link_limit = [](const Evaluation& evaluation) {
         for (const auto& [name, seconds] : evaluation.bound.limits_s) {
@@ -128,6 +130,11 @@ TEST_CASE("GMIO that cannot be are refused with a pointer") {
         Contains("/memory_ports/1/carries") && Contains("[\"weights\"]"));
     CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 33}})}, on_aie)),
                Contains("/memory_ports/1/gmio"));
+    // A tile's memory takes two streams, and the left operand is one: six right operands, seven GMIO.
+    CHECK_THAT(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 7}})}, on_aie)),
+               Contains("#/memory_ports/1/gmio: 7 GMIO for y * z = 6 right operands") &&
+                   Contains("3 DMA channels into a tile of 2; allowed: at most 6 GMIO"));
+    CHECK(refusal(with_ports({rest, port("gmio", {"weights"}, {{"gmio", 6}})}, on_aie)).empty());
     CHECK_THAT(refusal(with_ports({rest, port("axi", {"weights"}, {{"qos_weight", 0}})}, on_aie)),
                Contains("/memory_ports/1/qos_weight"));
     CHECK_THAT(refusal(with_ports({rest, port("axi", {"weights"}, {{"outstanding_bursts", 0}})}, on_aie)),

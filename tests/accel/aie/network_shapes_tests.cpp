@@ -107,6 +107,29 @@ TEST_CASE("weights through GMIO share their streams") {
     CHECK(aie_placement_problem(array, design).what == "the weights take 40 GMIO of 32");
 }
 
+TEST_CASE("a tile's DMA channels limit the GMIO that bring one operand") {
+    auto array = vck190_array();
+    REQUIRE(array.tile_dma_channels == 2);
+    auto design = mapping(AiePrecision::int8);
+    design.replication = {8, 2, 3};
+    CHECK(aie_placement(design).tile_dma_in == 2);
+    design.weight_gmio = 6;  // one for each right operand, beside the left one
+    CHECK(aie_placement(design).tile_dma_in == 2);
+    CHECK(aie_placement_problem(array, design).what.empty());
+    design.weight_gmio = 7;
+    const auto problem = aie_placement_problem(array, design);
+    CHECK(problem.member == "gmio");
+    CHECK(problem.what ==
+          "7 GMIO for y * z = 6 right operands take, with the left one, 3 DMA channels into a tile of 2");
+    CHECK(problem.allowed == "at most 6 GMIO, or a larger y or z");
+    array.tile_dma_channels = 3;
+    CHECK(aie_placement_problem(array, design).what.empty());
+    array.tile_dma_channels = 1;
+    design.weight_gmio = 0;
+    CHECK(aie_placement_problem(array, design).what ==
+          "a kernel's two operands take 2 tile DMA channels of 1");
+}
+
 TEST_CASE("the stream switch above the interface limits narrow PLIO") {
     CHECK(aie_plio_limit(39, 8, 6, 128) == 156);
     CHECK(aie_plio_limit(39, 8, 6, 64) == 234);  // not 312
