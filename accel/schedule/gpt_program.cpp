@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/schedule/gpt_program.hpp"
 
+#include <vector>
+
 #include "accel/schedule/gpt_schedule.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/schedule/transformer_program.hpp"
@@ -9,31 +11,15 @@ namespace tilewright::accel {
 
 namespace {
 
-// Slices of a few tokens, or tiles of a few outputs, would make a program of millions of instructions.
-void check_instruction_count(const Design& design) {
-    const auto& gpt = *design.gpt;
-    std::int64_t tiles = head_groups(design);
-    for (const auto& op : transformer_linear_operators(design)) {
-        tiles += static_cast<std::int64_t>(output_tiles(design, op).size());
-    }
-    std::int64_t count = 0;
-    for (const auto& step : gpt.work.steps()) {
-        count += tiles * ((step.rows() + gpt.tile_tokens - 1) / gpt.tile_tokens);
-    }
-    constexpr std::int64_t most = 500'000;
-    if (count <= most) return;
-    throw MappingError(
-        "/mapping/tile", "the tiles cut the blocks of all steps into " + std::to_string(count) + " pieces",
-        "at most " + std::to_string(most) + "; take larger slices or tiles, or a shorter prompt");
-}
-
 class GptProgram : private TransformerProgram {
   public:
     GptProgram(const Design& design, const models::OperatorGraph& graph, TileProgram& program)
         : TransformerProgram(design, graph, program, design.gpt->ends),
           gpt_(*design.gpt),
           layout_(lay_out_gpt(design)) {
-        check_instruction_count(design);
+        std::vector<std::int64_t> rows;
+        for (const auto& step : gpt_.work.steps()) rows.push_back(step.rows());
+        check_pieces(rows, "take larger slices or tiles, or a shorter prompt");
         check_region(design, Stream::weights, layout_.weights_end);
         check_region(design, Stream::state, layout_.state_end);
     }

@@ -4,7 +4,12 @@
 #include <algorithm>
 #include <deque>
 
+#include "accel/schedule/schedule.hpp"
+#include "memory/integer_math.hpp"
+
 namespace tilewright::accel {
+
+using memory::divide_up;
 
 namespace {
 
@@ -36,6 +41,21 @@ TransformerProgram::TransformerProgram(const Design& design, const models::Opera
       builder_(program),
       engines_(add_transformer_engines(design, program)),
       slots_(weight_slots(design, unquantized)) {}
+
+void TransformerProgram::check_pieces(const std::vector<std::int64_t>& rows,
+                                      const std::string& advice) const {
+    std::int64_t tiles = head_groups(design_);
+    for (const auto& op : transformer_linear_operators(design_)) {
+        tiles += static_cast<std::int64_t>(output_tiles(design_, op).size());
+    }
+    std::int64_t count = 0;
+    for (const auto some : rows) count += tiles * divide_up(some, design_.transformer()->tile_tokens);
+    constexpr std::int64_t most = 500'000;
+    if (count <= most) return;
+    throw MappingError("/mapping/tile",
+                       "the tiles cut the blocks of all steps into " + std::to_string(count) + " pieces",
+                       "at most " + std::to_string(most) + "; " + advice);
+}
 
 void TransformerProgram::begin(const std::string& name, std::int64_t repeat,
                                const std::vector<std::string>& operators) {

@@ -22,6 +22,10 @@ class TransformerProgram {
     TransformerProgram(const Design& design, const models::OperatorGraph& graph, TileProgram& program,
                        bool unquantized);
 
+    // Tiles of a few rows or outputs would make a program of millions of instructions: throws MappingError.
+    // `rows`: that go through all blocks together, one number for each time.
+    void check_pieces(const std::vector<std::int64_t>& rows, const std::string& advice) const;
+
     std::uint16_t state_dma() const { return engines_.dma[design_.port_of(Stream::state)]; }
 
     // Opens a section with the operators of these names.

@@ -14,6 +14,11 @@ class VarProgram : private TransformerProgram {
         : TransformerProgram(design, graph, program, design.var->adaln || design.var->ends),
           var_(*design.var),
           layout_(lay_out_var(design)) {
+        std::vector<std::int64_t> rows;
+        for (std::size_t scale = 0; scale < var_.network.scales.size(); ++scale) {
+            rows.push_back(var_.step.batch() * var_.network.scale_tokens(scale));
+        }
+        check_pieces(rows, "take larger tiles, or fewer images");
         check_region(design, Stream::weights, layout_.weights_end);
         check_region(design, Stream::state, layout_.state_end);
     }

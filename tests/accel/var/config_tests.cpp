@@ -86,3 +86,10 @@ TEST_CASE("VAR-d36 does not fit the board's memories, which is a result") {
     CHECK_FALSE(evaluation.activity);
     CHECK_THAT(evaluation.overflow, Catch::Contains("URAM of 463"));
 }
+
+TEST_CASE("VAR: a program of millions of instructions is refused") {
+    CHECK_THAT(
+        message(small_var_document(
+            {{"/workload/images", 1024}, {"/mapping/tile/tokens", 1}, {"/mapping/tile/outputs", 64}})),
+        Catch::Contains("/mapping/tile") && Catch::Contains("pieces") && Catch::Contains("fewer images"));
+}
