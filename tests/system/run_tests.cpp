@@ -319,6 +319,12 @@ TEST_CASE("outputs that are empty or the same file are refused before any work")
     CHECK(result.code == 2);
     CHECK_THAT(result.err, Contains("same file"));
     CHECK_FALSE(fs::exists(workspace.path("x")));
+    for (const auto* outputs :
+         {"--vcd c.vcd --trace ./c.vcd.gtkw", "--report c.vcd.state.gtkwfilter --vcd c.vcd"}) {
+        const auto beside = workspace.run("run " + main_design + small + outputs);
+        CHECK(beside.code == 2);
+        CHECK_THAT(beside.err, Contains("is a file that is written beside the VCD; allowed: another name"));
+    }
 }
 
 TEST_CASE("files that are not there or not JSON are named") {
