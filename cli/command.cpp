@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -46,24 +47,35 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
     return true;
 }
 
-void check_outputs(const po::variables_map& values, const std::vector<std::string>& options) {
-    std::vector<std::pair<std::string, std::filesystem::path>> seen;
+void check_outputs(const po::variables_map& values, const std::vector<OutputOption>& options) {
+    struct Output {
+        OutputOption option;
+        std::string path;
+
+        bool writes(const std::string& file) const {
+            return file == path || (file.starts_with(path + ".") &&
+                                    std::any_of(option.beside.begin(), option.beside.end(),
+                                                [&](const auto& ending) { return file.ends_with(ending); }));
+        }
+    };
+    std::vector<Output> seen;
     for (const auto& option : options) {
-        if (values.count(option) == 0) continue;
-        const auto text = values[option].as<std::string>();
-        if (text.empty()) throw UsageError("--" + option + " is empty; allowed: the path of a file");
+        if (values.count(option.name) == 0) continue;
+        const auto text = values[option.name].as<std::string>();
+        if (text.empty()) throw UsageError("--" + option.name + " is empty; allowed: the path of a file");
         const auto path = std::filesystem::absolute(text).lexically_normal();
         std::error_code error;
         if (!std::filesystem::is_directory(path.parent_path(), error)) {
-            throw UsageError("--" + option + " " + text +
+            throw UsageError("--" + option.name + " " + text +
                              ": No such file or directory; allowed: a path in a folder that exists");
         }
-        for (const auto& [other, other_path] : seen) {
-            if (other_path != path) continue;
-            throw UsageError("--" + option + " and --" + other +
-                             " name the same file; allowed: different files");
+        const Output output{option, path.string()};
+        for (const auto& other : seen) {
+            if (!other.writes(output.path) && !output.writes(other.path)) continue;
+            throw UsageError("--" + option.name + " and --" + other.option.name +
+                             " write the same file; allowed: different files");
         }
-        seen.emplace_back(option, path);
+        seen.push_back(output);
     }
 }
 

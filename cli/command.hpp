@@ -51,10 +51,15 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
                    const boost::program_options::options_description& visible, const std::string& positional,
                    int least_positional, int most_positional, boost::program_options::variables_map& values);
 
-// Refuses output paths that are empty, equal to each other or in a folder that is not there, before any work
-// is done.
+// An option that names a file to write. Beside it, under its name, come files with these endings.
+struct OutputOption {
+    std::string name;
+    std::vector<std::string> beside = {};
+};
+// Refuses output paths that are empty, equal to each other or to what is written beside another one, or in a
+// folder that is not there, before any work is done.
 void check_outputs(const boost::program_options::variables_map& values,
-                   const std::vector<std::string>& options);
+                   const std::vector<OutputOption>& options);
 
 // Identifies this build and its cost constants: results of another one are not results of this one.
 std::string build_identity();

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -124,22 +123,6 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
     }
 }
 
-// GTKWave's save file and filters are written beside a VCD, under its name.
-void check_beside_vcd(const po::variables_map& values) {
-    if (values.count("vcd") == 0) return;
-    const auto absolute = [&](const char* option) {
-        return std::filesystem::absolute(values[option].as<std::string>()).lexically_normal().string();
-    };
-    for (const auto* option : {"report", "trace"}) {
-        if (values.count(option) == 0) continue;
-        const auto path = absolute(option);
-        const bool gtkwave = path.ends_with(".gtkw") || path.ends_with(".gtkwfilter");
-        if (!gtkwave || !path.starts_with(absolute("vcd") + ".")) continue;
-        throw UsageError("--" + std::string(option) + " " + values[option].as<std::string>() +
-                         " is a file that is written beside the VCD; allowed: another name");
-    }
-}
-
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
@@ -158,8 +141,7 @@ int run_command(const std::vector<std::string>& arguments) {
     po::variables_map values;
     if (!parse_options(arguments, "run DESIGN.json [OPTIONS]", options, "design", 1, 1, values))
         return success;
-    check_outputs(values, {"report", "vcd", "trace"});
-    check_beside_vcd(values);
+    check_outputs(values, {{"report"}, {"vcd", {".gtkw", ".gtkwfilter"}}, {"trace"}});
     auto document = accel::DesignDocument::load(values["design"].as<std::vector<std::string>>().front());
     if (values.count("set") > 0) {
         for (const auto& assignment : values["set"].as<std::vector<std::string>>())

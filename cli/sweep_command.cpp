@@ -143,7 +143,7 @@ int sweep_command(const std::vector<std::string>& arguments) {
     if (values["-j"].as<int>() < 1) throw UsageError("-j below 1 leaves nobody to work; allowed: 1 or more");
     if (values["timeout"].as<int>() < 1)
         throw UsageError("--timeout below 1 s leaves no time; allowed: 1 or more");
-    check_outputs(values, {"store", "html", "csv"});
+    check_outputs(values, {{"store"}, {"html"}, {"csv"}});
     const auto [study, base] = load_study(values["study"].as<std::vector<std::string>>().front());
     const auto fidelity = study.fidelity == "bound" ? accel::Fidelity::bound : accel::Fidelity::timing;
 

@@ -44,6 +44,11 @@ inline accel::DesignDocument small_document(const Settings& settings = {}) {
     return document;
 }
 
+// A few AI Engine tiles for its linear layers.
+inline nlohmann::json small_array() {
+    return {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
+}
+
 // What a design is refused with; empty if it is not.
 inline std::string refusal(const accel::DesignDocument& document) {
     try {

@@ -170,9 +170,7 @@ TEST_CASE("overlapping blocks make the kernels' bits whatever the sizes") {
 }
 
 TEST_CASE("overlapping passes never come out below the bound, whatever binds") {
-    const auto array =
-        nlohmann::json{{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
-    const bool holds = rc::check([&] {
+    const bool holds = rc::check([] {
         const auto tokens = *rc::gen::inRange(2, 80);
         auto settings = prefill(tokens, *rc::gen::inRange(1, tokens), *rc::gen::inRange(0, 6));
         // Without drain and with large tiles it is the chain of norms and linear layers that binds.
@@ -181,7 +179,7 @@ TEST_CASE("overlapping passes never come out below the bound, whatever binds") {
         settings.emplace_back("/engines/ssm/head_dim_unroll", *rc::gen::element(1, 32));
         settings.emplace_back("/engines/vector/lanes", *rc::gen::element(2, 64));
         settings.emplace_back("/mapping/loop_order", *rc::gen::element<std::string>("mnk", "mkn", "nmk"));
-        settings.emplace_back("/engines/aie", array);
+        settings.emplace_back("/engines/aie", test::small_array());
         settings.emplace_back("/mapping/linear_engine",
                               *rc::gen::element<nlohmann::json>("pl", "aie", nlohmann::json{{"in_proj", 0.5}},
                                                                 nlohmann::json{{"out_proj", "aie"}}));

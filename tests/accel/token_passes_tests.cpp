@@ -8,11 +8,13 @@
 #include "accel/schedule/mamba2_order.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
+#include "evaluation_readers.hpp"
 #include "small_design.hpp"
 
 using namespace tilewright;
 using namespace tilewright::accel;
 using nlohmann::json;
+using test::bytes_read;
 using test::Settings;
 using test::small_document;
 
@@ -31,18 +33,10 @@ DesignDocument document(int ahead, const Settings& more = {}) {
     return small_document(settings);
 }
 
-std::int64_t bytes_read(const Evaluation& evaluation, std::initializer_list<Traffic> kinds) {
-    std::int64_t bytes = 0;
-    for (const auto& port : evaluation.activity->ports) {
-        for (const auto kind : kinds) bytes += port.traffic[static_cast<std::size_t>(kind)].read_bytes;
-    }
-    return bytes;
-}
-
 }  // namespace
 
 TEST_CASE("passes that overlap: same bits, same traffic, same work, never below the bound") {
-    const json array = {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};
+    const auto array = test::small_array();
     const Settings variants[] = {
         {},
         {{"/mapping/loop_order", "mkn"}, {"/mapping/tile/inputs", 64}},

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an evaluation says of one engine or one kind of traffic.
+#pragma once
+
+#include <initializer_list>
+#include <stdexcept>
+
+#include <catch2/catch.hpp>
+
+#include "accel/report/evaluate.hpp"
+
+namespace tilewright::test {
+
+inline const accel::EngineActivity& engine_of(const accel::Evaluation& evaluation, accel::EngineKind kind) {
+    for (const auto& engine : evaluation.activity->engines) {
+        if (engine.kind == kind) return engine;
+    }
+    FAIL("no engine of this kind");
+    throw std::logic_error("unreachable");
+}
+
+inline std::int64_t bytes_read(const accel::Evaluation& evaluation,
+                               std::initializer_list<accel::Traffic> kinds) {
+    std::int64_t bytes = 0;
+    for (const auto& port : evaluation.activity->ports) {
+        for (const auto kind : kinds) bytes += port.traffic[static_cast<std::size_t>(kind)].read_bytes;
+    }
+    return bytes;
+}
+
+}  // namespace tilewright::test
