@@ -34,14 +34,14 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
                 load_state(0, channel_groups(design_));
             }
         }
-        begin_pass(pass);
-        in_proj(pass, in_proj_ahead, ahead);
+        auto inputs = begin_pass(pass);
+        in_proj(pass, inputs, in_proj_ahead, ahead);
         if (before) {
             finish_pass(*before);
         } else if (earlier) {
             finish_earlier(*earlier);
         }
-        in_proj(pass, in_proj_rest, rest);
+        in_proj(pass, inputs, in_proj_rest, rest);
         if (!ahead.empty()) {
             before = pass;
             continue;
@@ -66,7 +66,7 @@ std::size_t Mamba2Schedule::stores_left_over() const {
 }
 
 Mamba2Schedule::Unfinished Mamba2Schedule::unfinished(const TokenPass& pass) const {
-    Unfinished left{pass, waiting_gates_, pending_stores_, state_loads_, state_users_};
+    Unfinished left{pass, waiting_gates_, pending_stores_};
     const auto count_back = [&](InstructionRef& ref) { ref.index -= builder_.size(ref.engine); };
     count_back(left.pass.norm);
     for (auto& [first, outputs] : left.pass.made) count_back(first);
@@ -74,9 +74,9 @@ Mamba2Schedule::Unfinished Mamba2Schedule::unfinished(const TokenPass& pass) con
         count_back(gate.ssm);
         for (auto& product : gate.z) count_back(product);
     }
-    for (const auto group : left.pending_stores) {
-        count_back(left.state_loads[static_cast<std::size_t>(group)]);
-        count_back(left.state_users[static_cast<std::size_t>(group)]);
+    for (auto& store : left.stores) {
+        count_back(store.load);
+        count_back(store.user);
     }
     return left;
 }
@@ -84,13 +84,8 @@ Mamba2Schedule::Unfinished Mamba2Schedule::unfinished(const TokenPass& pass) con
 void Mamba2Schedule::take_up(const Unfinished& earlier) {
     waiting_gates_ = earlier.gates;
     for (auto& gate : waiting_gates_) gate.stage = 1;
-    pending_stores_ = earlier.pending_stores;
-    for (const auto group : pending_stores_) {
-        const auto i = static_cast<std::size_t>(group);
-        state_loads_[i] = earlier.state_loads[i];
-        state_users_[i] = earlier.state_users[i];
-        stored_later_[i] = true;
-    }
+    pending_stores_ = earlier.stores;
+    for (const auto& store : pending_stores_) stored_later_[static_cast<std::size_t>(store.group)] = true;
 }
 
 void Mamba2Schedule::finish_earlier(const Unfinished& earlier) {

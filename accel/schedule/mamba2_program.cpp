@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "accel/schedule/linear_split.hpp"
@@ -200,7 +201,9 @@ TileProgram build_mamba2_program(const Design& design, const models::OperatorGra
         ProgramBuilder draft_builder(draft);
         earlier = emit_block(draft_builder, earlier);
     }
-    emit_block(builder, earlier);
+    if (emit_block(builder, earlier) != earlier) {
+        throw std::logic_error("the end of a block moves when the block before it is there");
+    }
     builder.end_section();
     if (design.workload.lm_head) head_section(design, graph, engines, layout, slots, builder);
     return program;

@@ -41,7 +41,6 @@ Mamba2Schedule::Mamba2Schedule(const Design& design, ProgramBuilder& builder, co
       state_slots_(state_slots),
       runs_ahead_(runs_ahead(design)),
       state_loads_(static_cast<std::size_t>(channel_groups(design))),
-      state_users_(static_cast<std::size_t>(channel_groups(design))),
       state_stores_(static_cast<std::size_t>(channel_groups(design))),
       stored_later_(static_cast<std::size_t>(channel_groups(design)), false) {}
 
@@ -183,16 +182,18 @@ void Mamba2Schedule::begin_weights(WeightPiece piece, bool first_pass) {
     }
 }
 
-void Mamba2Schedule::begin_pass(TokenPass& pass) {
-    pass.inputs = in_pieces(pass.tokens);
-    for (auto& piece : pass.inputs.pieces) {
+Mamba2Schedule::LinearInputs Mamba2Schedule::begin_pass(TokenPass& pass) {
+    auto inputs = in_pieces(pass.tokens);
+    for (auto& piece : inputs.pieces) {
         piece.ready =
             vector_work(Opcode::norm, "0.norm", 1, piece.tokens, 0, design_.network.d_model, {}, "norm");
     }
-    pass.norm = pass.inputs.pieces.front().ready;
+    pass.norm = inputs.pieces.front().ready;
+    return inputs;
 }
 
-void Mamba2Schedule::in_proj(TokenPass& pass, WeightPiece piece, std::span<const OutputRun> runs) {
+void Mamba2Schedule::in_proj(TokenPass& pass, LinearInputs& inputs, WeightPiece piece,
+                             std::span<const OutputRun> runs) {
     if (runs.empty()) return;
     begin_weights(piece, pass.first);
     // Where two engines share the layer, either may be the first.
@@ -204,7 +205,7 @@ void Mamba2Schedule::in_proj(TokenPass& pass, WeightPiece piece, std::span<const
     std::int64_t outputs = 0;
     for (const auto& run : runs) outputs += run.size;
     pass.made.push_back({first, outputs});
-    matmul("mixer.in_proj", in_proj_split_, runs, pass.inputs,
+    matmul("mixer.in_proj", in_proj_split_, runs, inputs,
            [&](const OutputRun& run, const auto& products) { on_outputs(pass, run, products); });
     // The naive order has one thing to do, when all is made.
     if (design_.mapping.operator_order == OperatorOrder::naive) run_ssm_for_all(pass);

@@ -40,7 +40,55 @@ class Mamba2Schedule {
         std::int64_t begin = 0;
         std::int64_t size = 0;
         std::int64_t end() const { return begin + size; }
+
+        friend bool operator==(const Tokens&, const Tokens&) = default;
     };
+    // Tokens that the weights are applied to at once, and what of them the end of the block needs.
+    struct TokenPass {
+        Tokens tokens;
+        bool first = true;
+        bool last = true;
+        InstructionRef norm{};
+        // Outputs of in_proj, in the pieces in which they are made, and where each begins.
+        std::vector<std::pair<InstructionRef, std::int64_t>> made;
+
+        friend bool operator==(const TokenPass&, const TokenPass&) = default;
+    };
+    // A gate whose z is made, for this block or the one before it.
+    struct WaitingGate {
+        Tokens tokens;
+        std::int64_t channel = 0;
+        std::int64_t channels = 0;
+        InstructionRef ssm;
+        std::vector<InstructionRef> z;
+        std::uint8_t stage = 0;
+
+        friend bool operator==(const WaitingGate&, const WaitingGate&) = default;
+    };
+    // A group of channels whose state has not been written back, with its load and last user.
+    struct PendingStore {
+        std::int64_t group = 0;
+        InstructionRef load;
+        InstructionRef user;
+
+        friend bool operator==(const PendingStore&, const PendingStore&) = default;
+    };
+    // What a block that is not finished hands to the repetition of the next one. Indices count back from the
+    // start of that repetition.
+    struct Unfinished {
+        TokenPass pass;
+        std::deque<WaitingGate> gates;
+        std::deque<PendingStore> stores;
+
+        friend bool operator==(const Unfinished&, const Unfinished&) = default;
+    };
+
+    // Emits a block into the section that the builder has open. Where passes overlap, blocks do too: what is
+    // left of the one before, in this repetition, is `earlier`, and what is left of this one is returned.
+    // Where that stands does not depend on `earlier`, so it is found by emitting a block without.
+    std::optional<Unfinished> emit(const std::optional<Unfinished>& earlier);
+
+  private:
     // The input of a linear layer, and whose completion says that its pieces are there.
     struct LinearInputs {
         struct Piece {
@@ -51,41 +99,7 @@ class Mamba2Schedule {
         std::vector<Piece> pieces;
         std::array<bool, linear_engine_count> taken_up{};  // by LinearEngine: some tile has awaited it
     };
-    // Tokens that the weights are applied to at once.
-    struct TokenPass {
-        Tokens tokens;
-        bool first = true;
-        bool last = true;
-        LinearInputs inputs;  // of in_proj
-        InstructionRef norm{};
-        // Outputs of in_proj, in the pieces in which they are made, and where each begins.
-        std::vector<std::pair<InstructionRef, std::int64_t>> made;
-    };
-    // A gate whose z is made, for this block or the one before it.
-    struct WaitingGate {
-        Tokens tokens;
-        std::int64_t channel = 0;
-        std::int64_t channels = 0;
-        InstructionRef ssm;
-        std::vector<InstructionRef> z;
-        std::uint8_t stage = 0;
-    };
-    // What a block that is not finished hands to the repetition of the next one. Indices count back from the
-    // start of that repetition.
-    struct Unfinished {
-        TokenPass pass;
-        std::deque<WaitingGate> gates;
-        std::vector<std::int64_t> pending_stores;
-        std::vector<InstructionRef> state_loads;
-        std::vector<InstructionRef> state_users;
-    };
 
-    // Emits a block into the section that the builder has open. Where passes overlap, blocks do too: what is
-    // left of the one before, in this repetition, is `earlier`, and what is left of this one is returned.
-    // Where that stands does not depend on `earlier`, so it is found by emitting a block without.
-    std::optional<Unfinished> emit(const std::optional<Unfinished>& earlier);
-
-  private:
     Unfinished unfinished(const TokenPass& pass) const;
 
     std::optional<Unfinished> emit_passes(const std::optional<Unfinished>& earlier);
@@ -95,8 +109,8 @@ class Mamba2Schedule {
     void finish_earlier(const Unfinished& earlier);
 
     // Norm; then in_proj and what follows from its outputs, in one or two pieces; then the rest of the block.
-    void begin_pass(TokenPass& pass);
-    void in_proj(TokenPass& pass, WeightPiece piece, std::span<const OutputRun> runs);
+    LinearInputs begin_pass(TokenPass& pass);
+    void in_proj(TokenPass& pass, LinearInputs& inputs, WeightPiece piece, std::span<const OutputRun> runs);
     void finish_pass(const TokenPass& pass);
     void store_convolution();
     void hold_norm(const TokenPass& pass, InstructionRef last_user);
@@ -125,7 +139,8 @@ class Mamba2Schedule {
                             const char* label);
     void load_convolution();
     void load_state(std::int64_t group, std::int64_t groups);
-    void store_state(std::int64_t group, std::int64_t groups);
+    // Of all groups from one to another.
+    void store_state(const PendingStore& first, const PendingStore& last);
     void flush_stores(std::size_t keep);
     void reuse_state_slots();
     Instruction work(Opcode opcode, std::uint32_t first_operator, std::uint8_t operators, const char* label,
@@ -145,10 +160,9 @@ class Mamba2Schedule {
 
     std::vector<InstructionRef> convolution_loads_;
     std::vector<InstructionRef> state_loads_;   // by group
-    std::vector<InstructionRef> state_users_;   // by group: the last SSM instruction on it
     std::vector<InstructionRef> state_stores_;  // by group
     std::vector<bool> stored_later_;            // by group: in the repetition behind
-    std::vector<std::int64_t> pending_stores_;  // groups whose state has not been written back yet
+    std::deque<PendingStore> pending_stores_;   // oldest first
     // The latest so far.
     InstructionRef b_c_ready_{};
     InstructionRef discretized_{};

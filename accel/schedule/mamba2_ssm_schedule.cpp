@@ -36,31 +36,32 @@ void Mamba2Schedule::load_state(std::int64_t group, std::int64_t groups) {
     for (auto i = group; i < group + groups; ++i) state_loads_[static_cast<std::size_t>(i)] = load;
 }
 
-void Mamba2Schedule::store_state(std::int64_t group, std::int64_t groups) {
+void Mamba2Schedule::store_state(const PendingStore& first, const PendingStore& last) {
     const auto channels = group_channels(design_);
     const auto inner = design_.network.d_inner();
-    const auto elements = std::min(groups * channels, inner - group * channels) * design_.network.d_state;
-    const auto load = state_loads_[static_cast<std::size_t>(group)];
-    const auto store = transfer(Opcode::store, Traffic::ssm_state, Stream::state,
-                                layout_.ssm_state + group * state_group_stride(design_),
-                                layout_.ssm_state_stride, elements, design_.recipe.state,
-                                {state_users_[static_cast<std::size_t>(group + groups - 1)]}, "state out");
-    builder_.hold(Buffer::state, models::stored_bytes(design_.recipe.state, elements), load, store);
-    for (auto i = group; i < group + groups; ++i) state_stores_[static_cast<std::size_t>(i)] = store;
+    const auto groups = last.group - first.group + 1;
+    const auto elements =
+        std::min(groups * channels, inner - first.group * channels) * design_.network.d_state;
+    const auto store =
+        transfer(Opcode::store, Traffic::ssm_state, Stream::state,
+                 layout_.ssm_state + first.group * state_group_stride(design_), layout_.ssm_state_stride,
+                 elements, design_.recipe.state, {last.user}, "state out");
+    builder_.hold(Buffer::state, models::stored_bytes(design_.recipe.state, elements), first.load, store);
+    for (auto i = first.group; i <= last.group; ++i) state_stores_[static_cast<std::size_t>(i)] = store;
 }
 
 // Writes back the state of groups that are done, oldest first, until `keep` are left.
 void Mamba2Schedule::flush_stores(std::size_t keep) {
     if (design_.mapping.state_transfer == StateTransfer::per_layer) {
         if (keep == 0 && !pending_stores_.empty()) {
-            store_state(0, channel_groups(design_));
+            store_state(pending_stores_.front(), pending_stores_.back());
             pending_stores_.clear();
         }
         return;
     }
     while (pending_stores_.size() > keep) {
-        store_state(pending_stores_.front(), 1);
-        pending_stores_.erase(pending_stores_.begin());
+        store_state(pending_stores_.front(), pending_stores_.front());
+        pending_stores_.pop_front();
     }
 }
 
@@ -154,9 +155,8 @@ void Mamba2Schedule::ssm_group(const TokenPass& pass, std::int64_t channel, std:
                           first_intermediate_, ssm_done_);
         }
     }
-    for (auto i = group; i < group + groups; ++i) {
-        state_users_[i] = ssm_done_;
-        if (pass.last) pending_stores_.push_back(static_cast<std::int64_t>(i));
+    for (auto i = group; pass.last && i < group + groups; ++i) {
+        pending_stores_.push_back({static_cast<std::int64_t>(i), state_loads_[i], ssm_done_});
     }
     const bool by_group = design_.mapping.state_transfer == StateTransfer::per_group;
     if (by_group && runs_ahead_ > 0) flush_stores(stores_left_over());

@@ -126,6 +126,8 @@ struct Instruction {
 struct InstructionRef {
     std::uint16_t engine = 0;
     std::int32_t index = 0;
+
+    friend bool operator==(const InstructionRef&, const InstructionRef&) = default;
 };
 
 // Space that is taken when `holder` starts and given back when `releaser` completes.

@@ -24,8 +24,8 @@ class Observer {
     // An engine has no instruction left, or none in flight.
     virtual void idle(memory::TimeFs time, std::size_t engine) = 0;
     virtual void buffer_fill(memory::TimeFs time, Buffer buffer, std::int64_t bytes) = 0;
-    // A repetition of a section starts on an engine.
-    virtual void section(memory::TimeFs time, std::size_t section, std::int64_t repetition) = 0;
+    // An engine begins a section's list, for this block of it.
+    virtual void section(memory::TimeFs time, std::size_t section, std::int64_t block) = 0;
     virtual void finish(memory::TimeFs time) = 0;
 
     // Whether it wants to be told of every burst that a memory channel serves, too.

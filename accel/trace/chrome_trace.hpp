@@ -2,8 +2,9 @@
 // A simulation as a trace for Perfetto, chrome://tracing or speedscope (trace event format, JSON).
 //
 // One process with a row for every engine. Slices of a row by category, from outside to inside:
-//   section    one repetition of a section ("block 17"): from the first work of this engine in it to the last
-//   operator   consecutive instructions with the same label in that repetition
+//   section    a block of a section ("block 17"): from the first work of this engine for it to the last; in
+//              several slices, where blocks overlap
+//   operator   consecutive instructions with the same label in that slice
 //   (none)     every instruction
 //   stall      between those, named by its cause; those of no duration are left out
 // The fill of every buffer is a counter.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In which repetition of which section each engine is, found from the instructions that it works on.
+// In which repetition of which section each engine is, and for which block it works, found from the
+// instructions that it works on.
 //
 // Observer::section() does not say which engine it speaks of, and a DMA engine announces a repetition when it
 // issues its first transfer, not when that transfer is the one it works on. An instruction, however, stands

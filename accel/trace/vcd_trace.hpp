@@ -2,13 +2,15 @@
 // A simulation as waveforms: a change-driven VCD with the files that make GTKWave show names instead of
 // numbers.
 //
-//   <engine>.state           what the engine does: idle, working, or a cause of a stall
-//   <vcd>.state.gtkwfilter <engine>.operator        label of the instruction begun last; "-" when idle
-//   <vcd>.operator.gtkwfilter <engine>.block           repetition of the section in which that instruction
-//   stands <engine>.traffic         of a DMA engine: what the transfer moves <vcd>.traffic.gtkwfilter
-//   <engine>.bytes           of a DMA engine: bytes so far, the current transfer included
+//   <engine>.state      what the engine does: idle, working, or a cause of a stall
+//   <engine>.operator   label of the instruction begun last; "-" when idle
+//   <engine>.block      block of the section that this instruction works for
+//   <engine>.traffic    of a DMA engine: what the transfer moves
+//   <engine>.bytes      of a DMA engine: bytes so far, the current transfer included
 //   buffers.<name>.fill_bytes
-//   program.section, .block  the furthest that any engine has started <vcd>.section.gtkwfilter
+//   program.section, .block   the furthest that any engine has started
+//
+// <vcd>.<signal>.gtkwfilter give state, operator, traffic and section their names.
 //
 // Registers for what has names, reals for what is a number (shorter in the file than binary digits, and shown
 // in decimal). Times are rounded to picoseconds. Of several changes of a signal within one picosecond only
