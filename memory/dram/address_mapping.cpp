@@ -87,6 +87,21 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
     }
 }
 
+std::int64_t AddressMapping::accesses_over_groups() const {
+    int bits = 0;
+    bool group_seen = bank_group_bits_ == 0;
+    for (int i = 0; i < slice_count_; ++i) {
+        const auto& slice = slices_[static_cast<std::size_t>(i)];
+        if (slice.bits == 0) continue;
+        const auto wanted = group_seen ? column : bank_group;
+        if (slice.field != wanted) return 0;
+        bits += slice.bits;
+        if (group_seen) return xor_row_ ? 0 : std::int64_t{1} << bits;
+        group_seen = true;
+    }
+    return 0;
+}
+
 DramAddress AddressMapping::decode(std::int64_t address) const {
     std::array<std::int64_t, field_count> value{};
     auto rest = address >> access_bits_;

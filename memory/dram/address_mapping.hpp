@@ -38,6 +38,10 @@ class AddressMapping {
     // `address` in bytes from the start of the memory.
     DramAddress decode(std::int64_t address) const;
 
+    // Within an aligned block of so many accesses only bank group and column change, the group from each to
+    // the next; 0 if other fields change first.
+    std::int64_t accesses_over_groups() const;
+
     const std::string& name() const { return name_; }
     // For messages.
     static std::string allowed_names();

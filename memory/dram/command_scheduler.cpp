@@ -59,7 +59,7 @@ void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool writ
     if (idle()) lose(clock, DramLoss::idle);
     if (!write && is_queued(true, address)) {
         ++statistics_.forwarded_reads;
-        completions_.push_back({id, now_ + 1});
+        completions_.push_back({id, now_ + 1, now_ + 1});
         return;
     }
     Access access;
@@ -173,6 +173,7 @@ DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& 
                                             : DramLoss::row_miss;
         }
         choice = {&queue, i, earliest.clock, earliest.loss, is_column(kind)};
+        if (choice.ready == now_) break;  // none can be sooner
     }
     return choice;
 }
@@ -312,7 +313,7 @@ void DramCommandScheduler::complete(std::vector<Access>& queue, std::size_t inde
     queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
     const auto& timing = specification_.timing;
     const auto end = now_ + (access.write ? timing.cwl : timing.cl) + timing.data_clocks();
-    completions_.push_back({access.id, end});
+    completions_.push_back({access.id, end, end});
     if (statistics_.reads + statistics_.writes > 0 && access.write != last_was_write_) {
         ++statistics_.turnarounds;
     }

@@ -64,9 +64,12 @@ struct DramChannelStatistics {
 
 class DramCommandScheduler {
   public:
+    // One access, or several of the same id.
     struct Completion {
         std::int64_t id = 0;
-        MemoryClock clock = 0;  // end of the last data beat
+        MemoryClock first = 0;  // end of the last data beat of the first one
+        MemoryClock last = 0;   // and of the last one
+        std::int64_t accesses = 1;
     };
 
     DramCommandScheduler(const DramSpecification& specification, const DramControllerPolicy& policy);
@@ -77,11 +80,26 @@ class DramCommandScheduler {
     void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address);
     // Gives all commands of the clocks before `until`.
     void advance(MemoryClock until);
+    // Gives one command, or lets the time pass up to the clock of the next one, but not beyond `until`.
+    void step(MemoryClock until);
     // Goes on until the queue accepts an access, and returns the clock.
     MemoryClock advance_until_accepts(bool write);
+    // A run of accesses to open rows, one bank group after the other, in closed form: what steps before
+    // `until` would do, at once. It is one of reads, or of writes while no read waits. `following` accesses
+    // of request `id` wait outside for room and go on behind the youngest in the queue, in the same row and
+    // bank of the next groups; `more`: others wait behind them.
+    struct Run {
+        std::int64_t accesses =
+            0;                    // served, of the queue and then of `following`; 0: there is no such run now
+        std::int64_t queued = 0;  // in the queue before
+        MemoryClock begin = 0;    // first column command; they are column_spacing() clocks apart
+    };
+    bool runs_would_write() const { return reads_.empty(); }
+    Run serve_run(MemoryClock until, std::int64_t id, std::int64_t following, bool more);
     // Goes on until both queues are empty.
     void drain();
 
+    bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
     MemoryClock now() const { return now_; }
     // Figures up to the last access; complete after drain().
     DramChannelStatistics statistics() const;
@@ -115,10 +133,12 @@ class DramCommandScheduler {
         bool column = false;
     };
 
-    void step(MemoryClock until);
     bool refresh_step(MemoryClock& horizon);
     bool skip_refreshes(MemoryClock until);
-    bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
+    bool runs_on(const std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin) const;
+    void issue_run(std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin,
+                   std::int64_t accesses);
+    void complete_one(std::int64_t id, MemoryClock end);
     bool is_queued(bool write, const DramAddress& address) const;
     std::vector<Access>& served_queue();
     Choice soonest(std::vector<Access>& queue) const;

@@ -33,7 +33,7 @@ DramTraceResult run_dram_trace(const DramSpecification& specification, const Dra
     const auto collect = [&](DramCommandScheduler& channel) {
         for (const auto& done : channel.take_completions()) {
             auto& end = ends[static_cast<std::size_t>(done.id)];
-            end = std::max(end, done.clock);
+            end = std::max(end, done.last);
         }
     };
     const auto access_bytes = specification.access_bytes();

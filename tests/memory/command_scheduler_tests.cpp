@@ -39,7 +39,7 @@ class Bench {
     }
     std::vector<MemoryClock> ends() {
         scheduler_.drain();
-        for (const auto& done : scheduler_.take_completions()) ends_.push_back(done.clock);
+        for (const auto& done : scheduler_.take_completions()) ends_.push_back(done.last);
         return ends_;
     }
     std::vector<DramCommand>& log() {
@@ -222,7 +222,7 @@ TEST_CASE("a long pause is left out and its refreshes are counted") {
         scheduler.enqueue(0, 0, false, at(0, 0, 5));
         scheduler.enqueue(far, 1, false, at(1, 0, 5));
         scheduler.drain();
-        CHECK(scheduler.take_completions().back().clock - far == recorded.ends().back() - near);
+        CHECK(scheduler.take_completions().back().last - far == recorded.ends().back() - near);
         CHECK(scheduler.statistics().refreshes == recorded.statistics().refreshes + far / 12480 - 3);
     }
 }

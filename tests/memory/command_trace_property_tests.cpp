@@ -116,7 +116,7 @@ Run run(const DramSpecification& dram, const DramControllerPolicy& policy, const
     for (const auto& done : scheduler.take_completions()) {
         auto& end = result.ends[static_cast<std::size_t>(done.id)];
         RC_ASSERT(end == -1);  // completed once
-        end = done.clock;
+        end = done.last;
     }
     result.statistics = scheduler.statistics();
     return result;
