@@ -259,11 +259,14 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
     }
     if (parsed.empty())
         throw ConfigError(file_, "", "the whole design cannot be set", "allowed: a pointer below it");
-    const auto parent = parsed.parent_pointer();
     if (!is_utf8(value)) {
         throw ConfigError(file_, pointer, "the text is not valid UTF-8", "allowed: UTF-8");
     }
-    if (!stands(document_, parent) || !(document_.at(parent).is_object() || stands(document_, parsed))) {
+    // Objects on the way that are missing are made; whether they may be there is for the schema to say.
+    auto standing = parsed.parent_pointer();
+    while (!standing.empty() && !stands(document_, standing)) standing.pop_back();
+    const bool missing_member = document_.at(standing).is_object();
+    if (!missing_member && !stands(document_, parsed)) {
         std::vector<std::string> known;
         if (document_.is_object()) {
             for (const auto& [key, member] : document_.items()) known.push_back(key);
@@ -275,7 +278,7 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
     document_[parsed] = value;
     changed_.push_back(pointer);
     const auto key = parsed.back();
-    if (parent.empty() && reference_folders.contains(key)) resolve(key);
+    if (parsed.parent_pointer().empty() && reference_folders.contains(key)) resolve(key);
 }
 
 void DesignDocument::assign(const std::string& assignment) {

@@ -33,6 +33,10 @@ const char* to_string(Stream stream) {
     return "unknown";
 }
 
+const char* to_string(DramModel model) {
+    return model == DramModel::bursts ? "bursts" : "commands";
+}
+
 bool MemoryPort::carries_stream(Stream stream) const {
     return std::find(carries.begin(), carries.end(), stream) != carries.end();
 }

@@ -94,6 +94,18 @@ struct MemoryPort {
     bool carries_stream(Stream stream) const;
 };
 
+// How a memory's channels are simulated: whole bursts in closed form, in the order in which they arrive, or
+// command by command.
+enum class DramModel { bursts, commands };
+const char* to_string(DramModel model);
+
+// Of a memory of the device. Bursts in closed form have an open page and this mapping.
+struct MemoryControl {
+    DramModel model = DramModel::bursts;
+    std::string address_mapping = "RoBaRaCoBgCh";  // within a channel: ports choose that by its address
+    memory::PagePolicy page = memory::PagePolicy::open;
+};
+
 enum class Unroll { none, partial, full };
 enum class OperatorOrder { naive, reordered, released_rtl };
 enum class Fusion { none, fine_grained };
@@ -149,6 +161,7 @@ struct Design {
     std::optional<AieMapping> aie;
     BufferDesign buffers[buffer_count];
     std::vector<MemoryPort> memory_ports;
+    std::map<std::string, MemoryControl> memory_controls;  // by memory; absent: the usual one
     Mapping mapping;
 
     // The linear layers that run here, by the names that the mapping gives them.
@@ -175,6 +188,10 @@ struct Design {
     // The fabric side of a port. GMIO get the rate that boards were measured to give them (gmio_bytes_per_s);
     // two share an interface tile's link (UG1076).
     memory::PortSpecification port_specification(const MemoryPort& port) const;
+    MemoryControl memory_control(const std::string& memory) const {
+        const auto found = memory_controls.find(memory);
+        return found == memory_controls.end() ? MemoryControl{} : found->second;
+    }
     // What the design has for a transformer; null for a Mamba network.
     const TransformerDesign* transformer() const {
         return var ? &*var : gpt ? static_cast<const TransformerDesign*>(&*gpt) : nullptr;

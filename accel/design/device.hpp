@@ -42,7 +42,7 @@ struct MemoryEnergy {
 
 struct DeviceMemory {
     memory::DramSpecification dram;
-    memory::DramControllerPolicy controller;  // page policy: open
+    memory::DramControllerPolicy controller;  // a design chooses the page policy
     MemoryEnergy energy;
 };
 

@@ -10,6 +10,7 @@
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_device.hpp"
 #include "accel/design/parse_gpt.hpp"
+#include "accel/design/parse_memory.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "accel/design/parse_var.hpp"
 #include "memory/integer_math.hpp"
@@ -74,45 +75,6 @@ void parse_engines(const json& from, Design& design) {
                      from.at("vector").at("pipeline_cycles").get<int>()};
 }
 
-MemoryPort parse_port(const json& from, const Device& device, const std::string& file,
-                      const std::string& pointer) {
-    MemoryPort port;
-    port.name = from.at("name").get<std::string>();
-    port.memory = from.at("memory").get<std::string>();
-    const auto found = device.memories.find(port.memory);
-    if (found == device.memories.end()) {
-        std::string list;
-        for (const auto& [name, ignored] : device.memories) list += (list.empty() ? "" : ", ") + name;
-        throw ConfigError(file, pointer + "/memory", "the device has no memory \"" + port.memory + "\"",
-                          "allowed: " + list);
-    }
-    port.width_bits = from.at("width_bits").get<int>();
-    port.burst_beats = from.at("burst_beats").get<int>();
-    port.outstanding = from.at("outstanding").get<int>();
-    port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
-    port.qos_weight = from.value("qos_weight", port.qos_weight);
-    port.gmio = from.value("gmio", 0);
-    if (port.gmio > 0) port.width_bits = 32 * port.gmio;
-    if (from.contains("hops")) port.hops = from.at("hops").get<int>();
-    port.first_channel = from.value("first_channel", 0);
-    port.channels = from.value("channels", 1);
-    port.scales_inside_burst = from.value("scales_inside_burst", true);
-    const auto channels = found->second.dram.organization.channels;
-    if (port.first_channel + port.channels > channels) {
-        throw ConfigError(file, pointer + "/channels",
-                          "channels " + std::to_string(port.first_channel) + " to " +
-                              std::to_string(port.first_channel + port.channels - 1) +
-                              " are beyond the memory",
-                          "allowed: " + std::to_string(channels) + " channel(s) in all");
-    }
-    for (const auto& stream : from.at("carries")) {
-        port.carries.push_back(choice<Stream>(
-            stream,
-            {{"weights", Stream::weights}, {"state", Stream::state}, {"convolution", Stream::convolution}}));
-    }
-    return port;
-}
-
 void parse_mapping(const json& from, Mapping& mapping) {
     const auto& tile = from.at("tile");
     if (tile.contains("tokens")) mapping.tile.tokens = tile.at("tokens").get<std::int64_t>();
@@ -147,17 +109,6 @@ void align_tiles(Design& design) {
     const auto element_group = std::max<std::int64_t>(design.recipe.convolution.group_size, 1);
     const auto state_group = std::max<std::int64_t>(design.recipe.state.group_size, 1);
     tile.channels = align(tile.channels, std::lcm(element_group, state_group));
-}
-
-void check_port_names(const Design& design, const std::string& file) {
-    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-            if (design.memory_ports[i].name != design.memory_ports[j].name) continue;
-            throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/name",
-                              "\"" + design.memory_ports[i].name + "\" names another port already",
-                              "allowed: a name of its own");
-        }
-    }
 }
 
 // Beside linear layers that it multiplies: rows of an embedding, and what recipes leave unquantized.
@@ -256,12 +207,7 @@ Design parse_design(const json& document, const std::string& file) {
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
     }
-    const auto& ports = document.at("memory_ports");
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        design.memory_ports.push_back(
-            parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
-    }
-    check_port_names(design, file);
+    parse_memories(document, design, file);
     if (document.value("kind", json()) == "var") {
         parse_var(document, design, file);
     } else if (document.value("kind", json()) == "gpt_bigcode") {

@@ -96,16 +96,15 @@ ordered_json bandwidth_account(const Activity& activity, std::size_t index,
     const auto run = static_cast<double>(activity.duration) * static_cast<double>(occupancy.channels);
     const auto fraction = [&](memory::TimeFs time) { return static_cast<double>(time) / run; };
     const auto requested = memory::transfer_fs(requested_bytes(activity, name), dram.channel_bytes_per_s());
-    const auto served = statistics.data_busy + statistics.row_stall + statistics.refresh_stall +
-                        statistics.turnaround_stall + statistics.column_stall;
     const auto whole = activity.duration * occupancy.channels;
     return {{"data", fraction(requested)},
             {"padding", fraction(statistics.data_busy - requested)},
             {"row_misses", fraction(statistics.row_stall)},
             {"refresh", fraction(statistics.refresh_stall)},
             {"turnaround", fraction(statistics.turnaround_stall)},
+            {"command_spacing", fraction(statistics.spacing_stall)},
             {"column_latency", fraction(statistics.column_stall)},
-            {"port_limit", fraction(occupancy.active - served)},
+            {"port_limit", fraction(occupancy.active - statistics.served())},
             {"outstanding_limit", fraction(occupancy.limited)},
             {"burst_overhead", fraction(occupancy.in_flight - occupancy.active - occupancy.limited)},
             {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
@@ -119,7 +118,11 @@ ordered_json memory_json(const Evaluation& evaluation) {
     for (std::size_t i = 0; i < activity.memories.size(); ++i) {
         const auto& [name, statistics] = activity.memories[i];
         const auto& dram = evaluation.design.device.memories.at(name).dram;
-        result[name] = {{"read_bytes", statistics.read_bytes},
+        const auto control = evaluation.design.memory_control(name);
+        result[name] = {{"model", to_string(control.model)},
+                        {"address_mapping", control.address_mapping},
+                        {"page", to_string(control.page)},
+                        {"read_bytes", statistics.read_bytes},
                         {"write_bytes", statistics.write_bytes},
                         {"bandwidth_bytes_per_s",
                          static_cast<double>(statistics.read_bytes + statistics.write_bytes) / seconds},

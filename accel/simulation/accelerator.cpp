@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "accel/engines/timing.hpp"
 #include "accel/simulation/engine.hpp"
 #include "accel/simulation/simulation_context.hpp"
-#include "memory/dram/dram_controller.hpp"
+#include "memory/dram/burst_controller.hpp"
+#include "memory/dram/command_controller.hpp"
 #include "memory/noc/interconnect.hpp"
 
 namespace tilewright::accel {
@@ -23,6 +25,7 @@ using memory::TimeFs;
 struct MemorySystem {
     std::unique_ptr<memory::Interconnect> interconnect;
     std::vector<std::unique_ptr<memory::DramController>> controllers;
+    std::vector<memory::DramCommandController*> by_command;  // the same, if they work command by command
     std::vector<std::unique_ptr<memory::ChannelArbiter>> arbiters;  // of the channels that ports share
 };
 
@@ -122,22 +125,59 @@ class Accelerator : public sc_core::sc_module {
             for (std::size_t i = 0; i < initiators.size(); ++i) {
                 initiators[i].dma->socket.bind(*system.interconnect->port_sockets[i]);
             }
-            for (int c = 0; c < dram.organization.channels; ++c) {
-                system.controllers.push_back(std::make_unique<memory::DramController>(
-                    (name + std::to_string(c)).c_str(), dram, c * dram.organization.channel_bytes));
-                system.interconnect->channel_sockets[static_cast<std::size_t>(c)]->bind(
-                    system.controllers.back()->socket);
-                if (auto* observer = environment_.observer; observer != nullptr && observer->wants_bursts()) {
-                    system.controllers.back()->watch(
-                        [observer, name = name, c](const auto& burst) { observer->burst(name, c, burst); });
-                }
-                if (environment_.executor != nullptr) {
-                    system.controllers.back()->attach(&environment_.executor->memory(name));
-                }
-            }
+            build_controllers(name, device_memory, initiators, system);
             share_channels(name, device_memory, initiators, system);
             memories_.emplace(name, std::move(system));
         }
+    }
+
+    void build_controllers(const std::string& name, const DeviceMemory& memory,
+                           const std::vector<Initiator>& initiators, MemorySystem& system) {
+        const auto& dram = memory.dram;
+        const auto control = design_.memory_control(name);
+        auto policy = memory.controller;
+        policy.page = control.page;
+        for (int c = 0; c < dram.organization.channels; ++c) {
+            const auto channel = static_cast<std::size_t>(c);
+            const auto module_name = name + std::to_string(c);
+            const auto base = c * dram.organization.channel_bytes;
+            if (control.model == DramModel::bursts) {
+                system.controllers.push_back(
+                    std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, base));
+            } else {
+                auto controller = std::make_unique<memory::DramCommandController>(
+                    module_name.c_str(), dram.channel(), policy,
+                    memory::AddressMapping(control.address_mapping, dram.channel()), base,
+                    shortest_way(initiators, c, *system.interconnect));
+                controller->watch([interconnect = system.interconnect.get(), channel](const auto& burst) {
+                    interconnect->served(channel, burst.service_begin, burst.last_data);
+                });
+                system.by_command.push_back(controller.get());
+                system.controllers.push_back(std::move(controller));
+            }
+            auto& controller = *system.controllers.back();
+            system.interconnect->channel_sockets[channel]->bind(controller.socket);
+            if (auto* observer = environment_.observer; observer != nullptr && observer->wants_bursts()) {
+                controller.watch([observer, name, c](const auto& burst) { observer->burst(name, c, burst); });
+            }
+            if (environment_.executor != nullptr) {
+                controller.attach(&environment_.executor->memory(name));
+            }
+        }
+        if (control.model == DramModel::bursts) return;
+        for (const auto& initiator : initiators) initiator.dma->expect_phases();
+    }
+
+    // The soonest that a burst can be at a channel behind its issue.
+    static TimeFs shortest_way(const std::vector<Initiator>& initiators, int channel,
+                               const memory::Interconnect& interconnect) {
+        std::optional<TimeFs> shortest;
+        for (std::size_t i = 0; i < initiators.size(); ++i) {
+            if (initiators[i].channel != channel) continue;
+            const auto way = interconnect.request_latency(i);
+            shortest = std::min(shortest.value_or(way), way);
+        }
+        return shortest.value_or(0);
     }
 
     // Channels that several ports go to get an arbiter. It looks ahead as far as the controller's queue.
@@ -162,6 +202,11 @@ class Accelerator : public sc_core::sc_module {
                              system.interconnect->request_latency(i));
                 initiators[i].dma->share(*arbiter);
             }
+            if (!system.by_command.empty()) {
+                auto& controller = *system.by_command[static_cast<std::size_t>(c)];
+                arbiter->ask_for_room([&controller] { return controller.room_at(); });
+                controller.tell_room([arbiter = arbiter.get()] { arbiter->wake(); });
+            }
             system.arbiters.push_back(std::move(arbiter));
         }
     }
@@ -177,21 +222,7 @@ class Accelerator : public sc_core::sc_module {
 
 memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
     memory::DramStatistics total;
-    for (const auto& controller : controllers) {
-        const auto& one = controller->statistics();
-        total.read_bytes += one.read_bytes;
-        total.write_bytes += one.write_bytes;
-        total.row_hits += one.row_hits;
-        total.row_misses += one.row_misses;
-        total.row_activations += one.row_activations;
-        total.refreshes += one.refreshes;
-        total.turnarounds += one.turnarounds;
-        total.data_busy += one.data_busy;
-        total.refresh_stall += one.refresh_stall;
-        total.row_stall += one.row_stall;
-        total.turnaround_stall += one.turnaround_stall;
-        total.column_stall += one.column_stall;
-    }
+    for (const auto& controller : controllers) total += controller->statistics();
     return total;
 }
 

@@ -249,27 +249,27 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
 // A deque keeps its elements in place while others come and go at its ends.
 void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
     auto* executor = environment_.executor;
-    transfer.unissued = channels.size();
+    transfer.unanswered = channels.size();
     for (std::size_t i = 0; i < channels.size(); ++i) {
         auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(transfer.step, i).data();
         const memory::DmaTransfer part{layout_.address(work, transfer.step.repetition, i),
                                        layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
                                        work.opcode == Opcode::store, data};
-        if (!channels[i]->shared()) {
+        if (!channels[i]->answers_later()) {
             transfer.done = std::max(transfer.done, channels[i]->transfer(part));
-            --transfer.unissued;
+            --transfer.unanswered;
             continue;
         }
         channels[i]->request(part, [this, &transfer](TimeFs done) {
             transfer.done = std::max(transfer.done, done);
-            if (--transfer.unissued == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
+            if (--transfer.unanswered == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
         });
     }
 }
 
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
 void DmaEngine::expect_oldest(TimeFs time) {
-    if (in_flight_.empty() || in_flight_.front().unissued > 0) return;
+    if (in_flight_.empty() || in_flight_.front().unanswered > 0) return;
     done_.notify(memory::to_sc_time(std::max(in_flight_.front().done, time) - time));
     show_oldest(time);
 }
@@ -329,7 +329,7 @@ void DmaEngine::proceed() {
 
 void DmaEngine::on_done() {
     const auto time = now();
-    while (!in_flight_.empty() && in_flight_.front().unissued == 0 && in_flight_.front().done <= time) {
+    while (!in_flight_.empty() && in_flight_.front().unanswered == 0 && in_flight_.front().done <= time) {
         const auto transfer = in_flight_.front();
         in_flight_.pop_front();
         activity_.busy += time - busy_since_;

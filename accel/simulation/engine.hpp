@@ -143,8 +143,8 @@ class DmaEngine : public Engine {
     SC_HAS_PROCESS(DmaEngine);
     struct Transfer {
         Step step;
-        memory::TimeFs done = 0;   // known once `unissued` is 0
-        std::size_t unissued = 0;  // channels whose bursts still wait for their turn
+        memory::TimeFs done = 0;   // known once `unanswered` is 0
+        std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
     };
 
     void on_done();

@@ -13,14 +13,16 @@ DmaChannel::DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, st
     : sc_module(name),
       beat_bytes_(beat_bytes),
       burst_bytes_(beat_bytes * burst_beats),
-      on_their_way_(static_cast<std::size_t>(outstanding_bursts), 0) {
+      ends_(static_cast<std::size_t>(outstanding_bursts), 0) {
     payload_.set_extension(&timing_);
     payload_.set_byte_enable_ptr(nullptr);
     payload_.set_dmi_allowed(false);
+    socket.register_nb_transport_bw(this, &DmaChannel::nb_transport_bw);
 }
 
 DmaChannel::~DmaChannel() {
     payload_.clear_extension(&timing_);
+    for (auto& burst : bursts_in_phases_) burst.payload.clear_extension<BurstExtension>(&burst);
 }
 
 TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
@@ -28,7 +30,7 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
     auto left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     auto address = transfer.address;
     auto* data = transfer.data;
-    const auto now = to_fs(sc_core::sc_time_stamp());
+    const auto now = simulation_time();
     auto done = now;
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
@@ -41,57 +43,133 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
 }
 
 void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)> done) {
-    const auto now = to_fs(sc_core::sc_time_stamp());
-    requests_.push_back(
-        {transfer, padded(transfer.value_bytes) + padded(transfer.scale_bytes), now, now, std::move(done)});
-    arbiter_->wake();
+    const auto now = simulation_time();
+    requests_.push_back({transfer, padded(transfer.value_bytes) + padded(transfer.scale_bytes), 0, now, now,
+                         std::move(done)});
+    if (to_issue_ == requests_.end()) --to_issue_;
+    issue_allowed();
+}
+
+// Bursts that need not wait for a turn go as soon as there may be one more on its way.
+void DmaChannel::issue_allowed() {
+    if (arbiter_ != nullptr) {
+        if (to_issue_ != requests_.end()) arbiter_->wake();
+        return;
+    }
+    while (to_issue_ != requests_.end() && next_burst_allowed() != unknown) issue_burst();
 }
 
 std::int64_t DmaChannel::next_burst_bytes() const {
-    return requests_.empty() ? 0 : std::min(requests_.front().left, burst_bytes_);
+    return to_issue_ == requests_.end() ? 0 : std::min(to_issue_->left, burst_bytes_);
 }
 
 TimeFs DmaChannel::issue_burst() {
-    auto& request = requests_.front();
-    auto& rest = request.rest;
+    const auto request = to_issue_;
     const auto bytes = next_burst_bytes();
-    request.end = std::max(request.end, burst(request.requested, rest.address, bytes, rest.write, rest.data));
-    rest.address += bytes;
-    if (rest.data != nullptr) rest.data += bytes;
-    request.left -= bytes;
-    if (request.left == 0) {
-        const auto done = std::move(request.done);
-        const auto end = request.end;
-        requests_.pop_front();
-        done(end);
+    const auto part = request->rest;
+    request->rest.address += bytes;
+    if (part.data != nullptr) request->rest.data += bytes;
+    request->left -= bytes;
+    ++request->unanswered;
+    if (request->left == 0) ++to_issue_;
+    if (phased_) {
+        send(request, part.address, bytes, part.write, part.data);
+        return 0;
     }
+    answered(request, burst(request->requested, part.address, bytes, part.write, part.data));
     return timing_.last_data;
 }
+
+void DmaChannel::answered(Requests::iterator request, TimeFs end) {
+    request->end = std::max(request->end, end);
+    if (--request->unanswered > 0 || request->left > 0) return;
+    const auto done = std::move(request->done);
+    const auto last = request->end;
+    requests_.erase(request);
+    done(last);
+}
+
+std::size_t DmaChannel::take_slot() {
+    const auto slot = oldest_;
+    oldest_ = oldest_ + 1 == ends_.size() ? 0 : oldest_ + 1;
+    return slot;
+}
+
+namespace {
+
+void fill(tlm::tlm_generic_payload& payload, std::int64_t address, std::int64_t bytes, bool write,
+          std::byte* data) {
+    payload.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+    payload.set_address(static_cast<sc_dt::uint64>(address));
+    payload.set_data_ptr(reinterpret_cast<unsigned char*>(data));
+    payload.set_data_length(static_cast<unsigned>(bytes));
+    payload.set_streaming_width(static_cast<unsigned>(bytes));
+    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+}
+
+void check(const tlm::tlm_generic_payload& payload) {
+    if (!payload.is_response_error()) return;
+    throw std::out_of_range("no memory answers a burst of " + std::to_string(payload.get_data_length()) +
+                            " bytes at address " + std::to_string(payload.get_address()));
+}
+
+}  // namespace
 
 // `wanted`: since when it has been there to be issued.
 TimeFs DmaChannel::burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
                          std::byte* data) {
-    const auto now = to_fs(sc_core::sc_time_stamp());
-    const auto issue = std::max(now, on_their_way_[oldest_]);
-    payload_.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-    payload_.set_address(static_cast<sc_dt::uint64>(address));
-    payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
-    payload_.set_data_length(static_cast<unsigned>(bytes));
-    payload_.set_streaming_width(static_cast<unsigned>(bytes));
-    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    const auto now = simulation_time();
+    const auto slot = take_slot();
     timing_.wanted = wanted;
-    timing_.allowed = on_their_way_[oldest_];
-    auto delay = to_sc_time(issue - now);
+    timing_.allowed = ends_[slot];
+    fill(payload_, address, bytes, write, data);
+    auto delay = to_sc_time(std::max(now, timing_.allowed) - now);
     socket->b_transport(payload_, delay);
-    if (payload_.is_response_error()) {
-        throw std::out_of_range("no memory answers a burst of " + std::to_string(bytes) +
-                                " bytes at address " + std::to_string(address));
-    }
+    check(payload_);
     ++bursts_;
-    const auto end = now + to_fs(delay);
-    on_their_way_[oldest_] = end;
-    oldest_ = oldest_ + 1 == on_their_way_.size() ? 0 : oldest_ + 1;
-    return end;
+    ends_[slot] = now + to_fs(delay);
+    return ends_[slot];
+}
+
+void DmaChannel::send(Requests::iterator request, std::int64_t address, std::int64_t bytes, bool write,
+                      std::byte* data) {
+    if (idle_bursts_.empty()) {
+        auto& fresh = bursts_in_phases_.emplace_back();
+        fresh.payload.set_mm(this);
+        fresh.payload.set_extension<BurstExtension>(&fresh);
+        fresh.payload.set_byte_enable_ptr(nullptr);
+        fresh.payload.set_dmi_allowed(false);
+        idle_bursts_.push_back(&fresh);
+    }
+    auto& burst = *idle_bursts_.back();
+    idle_bursts_.pop_back();
+    const auto now = simulation_time();
+    burst.request = request;
+    burst.slot = take_slot();
+    burst.wanted = request->requested;
+    burst.allowed = std::exchange(ends_[burst.slot], unknown);
+    fill(burst.payload, address, bytes, write, data);
+    burst.payload.acquire();
+    ++bursts_;
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
+    auto delay = to_sc_time(std::max(now, burst.allowed) - now);
+    if (socket->nb_transport_fw(burst.payload, phase, delay) == tlm::TLM_COMPLETED) check(burst.payload);
+}
+
+tlm::tlm_sync_enum DmaChannel::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                               sc_core::sc_time& delay) {
+    if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
+    check(payload);
+    auto& burst = static_cast<Burst&>(*payload.get_extension<BurstExtension>());
+    ends_[burst.slot] = simulation_time() + to_fs(delay);
+    answered(burst.request, ends_[burst.slot]);
+    payload.release();
+    issue_allowed();
+    return tlm::TLM_COMPLETED;
+}
+
+void DmaChannel::free(tlm::tlm_generic_payload* payload) {
+    idle_bursts_.push_back(static_cast<Burst*>(payload->get_extension<BurstExtension>()));
 }
 
 }  // namespace tilewright::memory

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
+#include <list>
 #include <systemc>
 #include <vector>
 
@@ -25,7 +27,7 @@ struct DmaTransfer {
     std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
 };
 
-class DmaChannel : public sc_core::sc_module, public BurstSource {
+class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tlm_mm_interface {
   public:
     tlm_utils::simple_initiator_socket<DmaChannel> socket{"socket"};
 
@@ -43,34 +45,56 @@ class DmaChannel : public sc_core::sc_module, public BurstSource {
     // address that no memory answers.
     TimeFs transfer(const DmaTransfer& transfer);
 
-    // The channel's bursts wait for an arbiter; from now on transfers are requested.
+    // The channel's bursts wait for an arbiter.
     void share(ChannelArbiter& arbiter) { arbiter_ = &arbiter; }
-    bool shared() const { return arbiter_ != nullptr; }
-    // As transfer(), but `done` is called with the time at which the last byte will have arrived, once the
-    // last burst has been issued. Transfers are served in order.
+    // The memory answers later, in the phases of nb_transport.
+    void expect_phases() { phased_ = true; }
+    // In both cases transfers are requested.
+    bool answers_later() const { return phased_ || arbiter_ != nullptr; }
+    // As transfer(), but `done` is called with the time at which the last byte will have arrived, as soon as
+    // that is known. Transfers are issued in order.
     void request(const DmaTransfer& transfer, std::function<void(TimeFs)> done);
 
     std::int64_t bursts() const { return bursts_; }
     std::int64_t burst_bytes() const { return burst_bytes_; }
 
     std::int64_t next_burst_bytes() const override;
-    TimeFs next_burst_allowed() const override { return on_their_way_[oldest_]; }
+    TimeFs next_burst_allowed() const override { return ends_[oldest_]; }
     TimeFs issue_burst() override;
     void waited(TimeFs time) override { arbitration_ += time; }
 
     // Time that bursts were ready and waited for their turn at a shared channel.
     TimeFs arbitration() const { return arbitration_; }
 
+    // For the payloads of bursts: a channel has them back.
+    void free(tlm::tlm_generic_payload* payload) override;
+
   private:
+    static constexpr TimeFs unknown = std::numeric_limits<TimeFs>::max();
     struct Request {
         DmaTransfer rest;
-        std::int64_t left = 0;
+        std::int64_t left = 0;        // bytes to be issued
+        std::int64_t unanswered = 0;  // bursts
         TimeFs end = 0;
         TimeFs requested = 0;
         std::function<void(TimeFs)> done;
     };
+    using Requests = std::list<Request>;
+    // A burst that is answered later.
+    struct Burst : BurstExtension {
+        tlm::tlm_generic_payload payload;
+        Requests::iterator request;
+        std::size_t slot = 0;  // of ends_
+    };
 
     TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
+    void send(Requests::iterator request, std::int64_t address, std::int64_t bytes, bool write,
+              std::byte* data);
+    void answered(Requests::iterator request, TimeFs end);
+    void issue_allowed();
+    std::size_t take_slot();
+    tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                       sc_core::sc_time& delay);
     std::int64_t padded(std::int64_t bytes) const {
         return (bytes + beat_bytes_ - 1) / beat_bytes_ * beat_bytes_;
     }
@@ -79,10 +103,14 @@ class DmaChannel : public sc_core::sc_module, public BurstSource {
     std::int64_t burst_bytes_;
     std::int64_t bursts_ = 0;
     TimeFs arbitration_ = 0;
-    std::vector<TimeFs> on_their_way_;  // ends of the last bursts, a ring
+    std::vector<TimeFs> ends_;  // of the last bursts, a ring; or unknown
     std::size_t oldest_ = 0;
     ChannelArbiter* arbiter_ = nullptr;
-    std::deque<Request> requests_;
+    bool phased_ = false;
+    Requests requests_;
+    Requests::iterator to_issue_ = requests_.end();  // the first one with bytes left
+    std::deque<Burst> bursts_in_phases_;
+    std::vector<Burst*> idle_bursts_;
     tlm::tlm_generic_payload payload_;
     BurstExtension timing_;
 };

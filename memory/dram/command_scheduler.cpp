@@ -30,6 +30,10 @@ bool closes(DramCommandKind kind) {  // the row of one bank
 
 }  // namespace
 
+const char* to_string(PagePolicy page) {
+    return page == PagePolicy::open ? "open" : "closed";
+}
+
 DramCommandScheduler::DramCommandScheduler(const DramSpecification& specification,
                                            const DramControllerPolicy& policy)
     : specification_(specification),

@@ -36,6 +36,8 @@ enum class PagePolicy : std::uint8_t {
     closed  // every access closes its row behind it
 };
 
+const char* to_string(PagePolicy page);
+
 struct DramControllerPolicy {
     PagePolicy page = PagePolicy::open;
     int read_queue = 32;  // accesses

@@ -12,28 +12,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "memory/dram/dram_statistics.hpp"
 #include "memory/dram/dram_timing.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::memory {
-
-struct DramStatistics {
-    std::int64_t read_bytes = 0;
-    std::int64_t write_bytes = 0;
-    std::int64_t row_hits = 0;    // column accesses to an open row
-    std::int64_t row_misses = 0;  // column accesses that had to open a row
-    std::int64_t row_activations = 0;
-    std::int64_t refreshes = 0;  // those that fell inside the simulated work
-    std::int64_t turnarounds = 0;
-    TimeFs data_busy = 0;  // data pins moving data
-    // While a burst is served its data move or wait: for a refresh, for a row, for the bus to turn around,
-    // for the column latency of the first access.
-    TimeFs refresh_stall = 0;
-    TimeFs row_stall = 0;
-    TimeFs turnaround_stall = 0;
-    TimeFs column_stall = 0;
-};
 
 class DramChannel {
   public:

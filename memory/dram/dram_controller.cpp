@@ -4,17 +4,32 @@
 #include <cstddef>
 #include <span>
 
-#include "memory/burst_extension.hpp"
-
 namespace tilewright::memory {
 
 DramController::DramController(sc_core::sc_module_name name, const DramSpecification& specification,
                                std::int64_t base_address)
-    : sc_module(name),
-      channel_(specification),
-      base_address_(base_address),
-      channel_bytes_(specification.organization.channel_bytes) {
+    : sc_module(name), base_address_(base_address), channel_bytes_(specification.organization.channel_bytes) {
     socket.register_b_transport(this, &DramController::b_transport);
+    socket.register_nb_transport_fw(this, &DramController::nb_transport_fw);
+}
+
+void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& /*delay*/) {
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+}
+
+tlm::tlm_sync_enum DramController::nb_transport_fw(tlm::tlm_generic_payload& payload,
+                                                   tlm::tlm_phase& /*phase*/, sc_core::sc_time& /*delay*/) {
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return tlm::TLM_COMPLETED;
+}
+
+bool DramController::refuse(tlm::tlm_generic_payload& payload) const {
+    const auto address = channel_address(payload);
+    if (address >= 0 && address + static_cast<std::int64_t>(payload.get_data_length()) <= channel_bytes_) {
+        return false;
+    }
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return true;
 }
 
 void DramController::move_data(const tlm::tlm_generic_payload& payload) {
@@ -27,26 +42,6 @@ void DramController::move_data(const tlm::tlm_generic_payload& payload) {
     } else {
         storage_->read(address, bytes);
     }
-}
-
-void DramController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    const auto address = static_cast<std::int64_t>(payload.get_address()) - base_address_;
-    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    if (address < 0 || address + bytes > channel_bytes_) {
-        payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-        return;
-    }
-    const auto now = simulation_time();
-    const auto times = channel_.serve(now + to_fs(delay), address, bytes, payload.is_write());
-    if (auto* burst = payload.get_extension<BurstExtension>(); burst != nullptr) {
-        burst->service_begin = times.service_begin;
-        burst->first_data = times.first_data;
-        burst->last_data = times.last_data;
-    }
-    if (watcher_) watcher_({now + to_fs(delay), address, bytes, payload.is_write(), times});
-    move_data(payload);
-    delay = to_sc_time(times.last_data - now);
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
 }  // namespace tilewright::memory

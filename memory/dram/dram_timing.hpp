@@ -64,6 +64,12 @@ struct DramSpecification {
     // Peak data rate of one channel: two transfers a clock.
     double channel_bytes_per_s() const { return 2.0 * timing.clock_hz * organization.channel_width_bits / 8; }
     double bytes_per_s() const { return channel_bytes_per_s() * organization.channels; }
+    // One channel alone.
+    DramSpecification channel() const {
+        auto one = *this;
+        one.organization.channels = 1;
+        return one;
+    }
     std::int64_t capacity_bytes() const { return organization.channel_bytes * organization.channels; }
 };
 

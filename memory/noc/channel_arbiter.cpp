@@ -46,6 +46,7 @@ void ChannelArbiter::arbitrate() {
                 next = std::min(next, allowed);
             }
         }
+        if (any && ask_room_) room_at_ = ask_room_();
         if (any && room_at_ > now) next = std::min(next, room_at_);
         if (!any || room_at_ > now) {
             if (next != never) next_.notify(to_sc_time(next - now));
@@ -54,7 +55,8 @@ void ChannelArbiter::arbitrate() {
         const auto chosen = order_.pick(waiting_bytes_);
         sources_[chosen]->waited(now - waiting_since_[chosen]);
         waiting_since_[chosen] = never;
-        room_at_ = sources_[chosen]->issue_burst() - lookahead_ - request_latency_[chosen];
+        const auto pins_done = sources_[chosen]->issue_burst();
+        room_at_ = pins_done - lookahead_ - request_latency_[chosen];
     }
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <systemc>
+#include <utility>
 #include <vector>
 
 #include "memory/noc/weighted_round_robin.hpp"
@@ -20,7 +22,7 @@ class BurstSource {
     virtual std::int64_t next_burst_bytes() const = 0;
     // When the next burst may be issued: a port has only so many on their way.
     virtual TimeFs next_burst_allowed() const = 0;
-    // Issues it now. Returns when the memory's pins will be done with it.
+    // Issues it now. Returns when the memory's pins will be done with it, if the memory answers at once.
     virtual TimeFs issue_burst() = 0;
     // Its next burst was ready for so long before its turn came.
     virtual void waited(TimeFs time) = 0;
@@ -28,7 +30,7 @@ class BurstSource {
 
 // A burst is chosen as late as the memory allows: when what has been chosen before fills the controller's
 // queue no more, so that its row can still be opened behind the data in front of it. Channels with one port
-// need no arbiter; their bursts are timed as they are issued.
+// need no arbiter.
 class ChannelArbiter : public sc_core::sc_module {
   public:
     // `lookahead`: how long the memory needs for as many accesses as the controller's queue holds.
@@ -37,6 +39,10 @@ class ChannelArbiter : public sc_core::sc_module {
     // `weight`: share of the port among those that wait. `quantum_bytes`: the longest burst of any of them.
     // `request_latency`: from the port to the channel.
     void add(BurstSource& source, std::int64_t weight, std::int64_t quantum_bytes, TimeFs request_latency);
+
+    // The memory says itself from when on a burst may be issued; time's end while it does not know, and it
+    // wakes the arbiter when it does.
+    void ask_for_room(std::function<TimeFs()> room_at) { ask_room_ = std::move(room_at); }
 
     // A source has work. Takes effect when all sources of this instant have said so.
     void wake() { next_.notify(sc_core::SC_ZERO_TIME); }
@@ -52,6 +58,7 @@ class ChannelArbiter : public sc_core::sc_module {
     std::vector<std::int64_t> waiting_bytes_;
     TimeFs lookahead_;
     TimeFs room_at_ = 0;  // from here on the controller's queue has room
+    std::function<TimeFs()> ask_room_;
     sc_core::sc_event next_;
 };
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "memory/burst_extension.hpp"
-
 namespace tilewright::memory {
 
 std::int64_t beats(const PortSpecification& port, std::int64_t bytes) {
@@ -19,7 +17,8 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
       channel_bytes_(channel_bytes),
       link_period_(period_fs(specification.clock_hz)),
       timelines_(static_cast<std::size_t>(channels)),
-      links_(ports.size()) {
+      links_(ports.size()),
+      order_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         Lane lane;
         lane.beat_period = period_fs(ports[i].clock_hz);
@@ -32,10 +31,12 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         ports_.push_back(lane);
         auto socket = std::make_unique<PortSocket>(("port" + std::to_string(i)).c_str());
         socket->register_b_transport(this, &Interconnect::b_transport, static_cast<int>(i));
+        socket->register_nb_transport_fw(this, &Interconnect::nb_transport_fw, static_cast<int>(i));
         port_sockets.push_back(std::move(socket));
     }
     for (int i = 0; i < channels; ++i) {
         channel_sockets.push_back(std::make_unique<ChannelSocket>(("channel" + std::to_string(i)).c_str()));
+        channel_sockets.back()->register_nb_transport_bw(this, &Interconnect::nb_transport_bw, i);
     }
 }
 
@@ -58,15 +59,29 @@ void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
     active_or_limited.add(begin, end);
 }
 
-TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
-                          std::size_t channel) {
-    const auto now = to_fs(sc_core::sc_time_stamp());
+// Notes which way a burst goes; null if no channel has its address.
+BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
+                                    const sc_core::sc_time& delay) {
+    const auto channel =
+        static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
+    auto* burst = payload.get_extension<BurstExtension>();
+    if (channel >= timelines_.size() || burst == nullptr) {
+        payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+        return nullptr;
+    }
+    burst->port = static_cast<std::size_t>(port);
+    burst->channel = channel;
+    burst->issued = simulation_time() + to_fs(delay);
+    burst->answered = false;
+    return burst;
+}
+
+// The way of data that the memory has read. Data stream: they enter the link when their first bytes are there
+// and leave the port no earlier than the last ones. Returns when the port has carried all.
+TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
+    auto& port = ports_[burst.port];
+    auto& link = links_[burst.port];
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    auto delay = to_sc_time(issue + port.request_latency - now);
-    (*channel_sockets[channel])->b_transport(payload, delay);
-    const auto& burst = *payload.get_extension<BurstExtension>();
-    // Data streams: it enters the link when its first bytes are there and leaves the port no earlier than its
-    // last.
     const auto on_link = std::max(burst.first_data, link.free);
     link.free = std::max(burst.last_data, on_link + link_time(port, bytes, false));
     link.busy += link_time(port, bytes, false);
@@ -74,49 +89,112 @@ TimeFs Interconnect::read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic
     const auto begin = std::max(on_link + port.response_latency, port.free);
     port.free = std::max(link.free + port.response_latency, begin + move);
     port.busy += move;
-    timelines_[channel].work(port.free - move, port.free);
+    timelines_[burst.channel].work(port.free - move, port.free);
     return port.free;
 }
 
-TimeFs Interconnect::write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
-                           std::size_t channel) {
-    const auto now = to_fs(sc_core::sc_time_stamp());
+// The way of data that are written. Returns when the first ones reach the memory.
+TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
+    auto& port = ports_[burst.port];
+    auto& link = links_[burst.port];
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
     const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
-    const auto begin = std::max(issue, port.free);
+    const auto begin = std::max(burst.issued, port.free);
     port.free = begin + move;
     port.busy += move;
-    timelines_[channel].work(begin, port.free);
+    timelines_[burst.channel].work(begin, port.free);
     const auto on_link = std::max(begin, link.free);
     link.free = std::max(port.free, on_link + link_time(port, bytes, true));
     link.busy += link_time(port, bytes, true);
-    auto delay = to_sc_time(on_link + port.request_latency - now);
-    (*channel_sockets[channel])->b_transport(payload, delay);
-    const auto stored =
-        std::max(payload.get_extension<BurstExtension>()->last_data, link.free + port.request_latency);
-    return stored + port.response_latency;
+    burst.sent = link.free + port.request_latency;
+    return on_link + port.request_latency;
+}
+
+// When the answer to a write that the memory has is back at its port.
+TimeFs Interconnect::acknowledge(const BurstExtension& burst) const {
+    return std::max(burst.last_data, burst.sent) + ports_[burst.port].response_latency;
+}
+
+void Interconnect::account(const BurstExtension& burst, TimeFs done) {
+    auto& timeline = timelines_[burst.channel];
+    ++timeline.bursts;
+    timeline.in_flight.add(burst.issued, done);
+    if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
 }
 
 void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    const auto channel =
-        static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
-    if (channel >= timelines_.size() || payload.get_extension<BurstExtension>() == nullptr) {
-        payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-        return;
-    }
-    const auto now = to_fs(sc_core::sc_time_stamp());
-    const auto issue = now + to_fs(delay);
-    auto& lane = ports_[static_cast<std::size_t>(port)];
-    auto& link = links_[static_cast<std::size_t>(port)];
-    auto& timeline = timelines_[channel];
-    const auto done = payload.is_write() ? write(lane, link, issue, payload, channel)
-                                         : read(lane, link, issue, payload, channel);
-    const auto& burst = *payload.get_extension<BurstExtension>();
-    ++timeline.bursts;
-    timeline.work(burst.service_begin, burst.last_data);
-    timeline.in_flight.add(issue, done);
-    if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
+    auto* routed = route(port, payload, delay);
+    if (routed == nullptr) return;
+    auto& burst = *routed;
+    const auto now = simulation_time();
+    const bool write = payload.is_write();
+    const auto arrival = write ? send(payload, burst) : burst.issued + ports_[burst.port].request_latency;
+    auto on_the_way = to_sc_time(arrival - now);
+    (*channel_sockets[burst.channel])->b_transport(payload, on_the_way);
+    const auto done = write ? acknowledge(burst) : deliver(payload, burst);
+    timelines_[burst.channel].work(burst.service_begin, burst.last_data);
+    account(burst, done);
     delay = to_sc_time(done - now);
+}
+
+tlm::tlm_sync_enum Interconnect::nb_transport_fw(int port, tlm::tlm_generic_payload& payload,
+                                                 tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+    if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
+    auto* burst = route(port, payload, delay);
+    if (burst == nullptr) return tlm::TLM_COMPLETED;
+    if (!payload.is_write() &&
+        !forward(payload, *burst, burst->issued + ports_[burst->port].request_latency)) {
+        return tlm::TLM_COMPLETED;
+    }
+    order_[burst->port].push_back(&payload);
+    advance(burst->port);
+    phase = tlm::END_REQ;
+    return tlm::TLM_UPDATED;
+}
+
+// False if the memory refuses it.
+bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival) {
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
+    auto delay = to_sc_time(arrival - simulation_time());
+    return (*channel_sockets[burst.channel])->nb_transport_fw(payload, phase, delay) != tlm::TLM_COMPLETED;
+}
+
+// Data go through the port in order: those of a read once the memory has answered, those of a write when no
+// read is in front of it.
+void Interconnect::advance(std::size_t port) {
+    auto& order = order_[port];
+    while (!order.empty()) {
+        auto& payload = *order.front();
+        auto& burst = *payload.get_extension<BurstExtension>();
+        if (payload.is_write()) {
+            order.pop_front();
+            if (!forward(payload, burst, send(payload, burst))) respond(payload, burst, simulation_time());
+            continue;
+        }
+        if (!burst.answered) return;
+        order.pop_front();
+        respond(payload, burst, deliver(payload, burst));
+    }
+}
+
+void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done) {
+    account(burst, done);
+    tlm::tlm_phase phase = tlm::BEGIN_RESP;
+    auto delay = to_sc_time(std::max(done - simulation_time(), TimeFs{0}));
+    (*port_sockets[burst.port])->nb_transport_bw(payload, phase, delay);
+}
+
+tlm::tlm_sync_enum Interconnect::nb_transport_bw(int /*channel*/, tlm::tlm_generic_payload& payload,
+                                                 tlm::tlm_phase& phase, sc_core::sc_time& /*delay*/) {
+    if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
+    auto& burst = *payload.get_extension<BurstExtension>();
+    burst.answered = true;
+    if (payload.is_write()) {
+        respond(payload, burst, acknowledge(burst));
+    } else {
+        advance(burst.port);
+    }
+    return tlm::TLM_COMPLETED;
 }
 
 }  // namespace tilewright::memory

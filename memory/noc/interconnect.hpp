@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <systemc>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include "memory/burst_extension.hpp"
 #include "memory/interval_union.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 #include "memory/time.hpp"
@@ -29,7 +31,9 @@ struct ChannelOccupancy {
 
 // Routes by address: channel i owns [i * channel_bytes, (i + 1) * channel_bytes). Every port moves one beat a
 // cycle of its clock (reads and writes share it) and every channel one link's worth; both serve requests in
-// order.
+// order. Initiators and memories talk in b_transport, which answers at once, or in the phases BEGIN_REQ and
+// BEGIN_RESP of nb_transport, where the memory may be long in answering and out of order; a port still
+// carries the data of its bursts in the order in which they were issued.
 class Interconnect : public sc_core::sc_module {
   public:
     using PortSocket = tlm_utils::simple_target_socket_tagged<Interconnect>;
@@ -48,6 +52,12 @@ class Interconnect : public sc_core::sc_module {
         return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered(), timeline.limited()};
     }
     TimeFs request_latency(std::size_t port) const { return ports_[port].request_latency; }
+    // A memory that answers in phases was occupied by a burst, perhaps beyond its answer: a posted write.
+    // Bursts of b_transport are seen here.
+    void served(std::size_t channel, TimeFs begin, TimeFs end) {
+        timelines_[channel].work(begin, end);
+        timelines_[channel].in_flight.add(begin, end);
+    }
 
   private:
     struct Lane {
@@ -76,9 +86,18 @@ class Interconnect : public sc_core::sc_module {
     };
 
     void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-    TimeFs read(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload, std::size_t channel);
-    TimeFs write(Lane& port, Lane& link, TimeFs issue, tlm::tlm_generic_payload& payload,
-                 std::size_t channel);
+    tlm::tlm_sync_enum nb_transport_fw(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                       sc_core::sc_time& delay);
+    tlm::tlm_sync_enum nb_transport_bw(int channel, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                       sc_core::sc_time& delay);
+    BurstExtension* route(int port, tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay);
+    TimeFs deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst);
+    TimeFs send(const tlm::tlm_generic_payload& payload, BurstExtension& burst);
+    TimeFs acknowledge(const BurstExtension& burst) const;
+    void account(const BurstExtension& burst, TimeFs done);
+    bool forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival);
+    void advance(std::size_t port);
+    void respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done);
     TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
 
     InterconnectSpecification specification_;
@@ -87,6 +106,8 @@ class Interconnect : public sc_core::sc_module {
     std::vector<Lane> ports_;
     std::vector<Timeline> timelines_;  // by channel
     std::vector<Lane> links_;          // behind every port its own; a memory controller takes several
+    // By port, in the order of issue: reads whose data have not come yet, and writes behind them.
+    std::vector<std::deque<tlm::tlm_generic_payload*>> order_;
 };
 
 }  // namespace tilewright::memory

@@ -61,12 +61,12 @@ Deviation compare(const std::string& name, std::size_t count) {
     Deviation result;
     for (const auto& burst : log.bursts) {
         requests.push_back({burst.arrival / cycle, burst.write, burst.address, burst.bytes});
-        last = std::max(last, burst.times.last_data);
+        last = std::max(last, burst.last_data);
         if (burst.write) {
             result.written += 1 / static_cast<double>(count);
         } else {
             latency +=
-                static_cast<double>(burst.times.last_data - burst.arrival) / static_cast<double>(cycle);
+                static_cast<double>(burst.last_data - burst.arrival) / static_cast<double>(cycle);
         }
     }
     const auto commands = run_dram_trace(dram, {}, AddressMapping("RoBaRaCoBgCh", dram), requests);

@@ -5,7 +5,7 @@
 #include "accel/simulation/simulation_context.hpp"
 #include "dram_fixtures.hpp"
 #include "memory/dma/dma_channel.hpp"
-#include "memory/dram/dram_controller.hpp"
+#include "memory/dram/burst_controller.hpp"
 #include "memory/noc/interconnect.hpp"
 
 using namespace tilewright::memory;
@@ -31,7 +31,7 @@ struct SharedChannel {
     tilewright::accel::SimulationContext context;
     InterconnectSpecification specification{"noc", 1e9, 64, 256, 36, 36, 3, 8};
     Interconnect interconnect{"noc", specification, {{"a", 512, 400e6}, {"b", 512, 400e6}}, 1, 1 << 30};
-    DramController controller{"ddr4", ddr4(1 << 30), 0};
+    DramBurstController controller{"ddr4", ddr4(1 << 30), 0};
     ChannelArbiter arbiter{"arbiter", 80 * ns};  // 32 accesses of 2.5 ns
     DmaChannel a{"a", 64, 128, 32};
     DmaChannel b{"b", 64, 128, 32};
@@ -117,7 +117,7 @@ TEST_CASE("one burst on its way gives its bytes per latency") {
     const tilewright::accel::SimulationContext context;
     const InterconnectSpecification specification{"noc", 1e9, 16, 256, 36, 36, 3, 8};
     Interconnect interconnect("noc", specification, {{"a", 256, 400e6}}, 1, 1 << 20);
-    DramController controller("ddr4", ddr4(1 << 20), 0);
+    DramBurstController controller("ddr4", ddr4(1 << 20), 0);
     DmaChannel single("a", 32, 16, 1);  // bursts of 512 bytes
     single.socket.bind(*interconnect.port_sockets[0]);
     interconnect.channel_sockets[0]->bind(controller.socket);
@@ -139,8 +139,8 @@ TEST_CASE("every switch on the way takes its cycles, there and back") {
     const InterconnectSpecification specification{"noc", 1e9, 16, 256, 36, 36, 3, 8};
     std::vector<PortSpecification> ports = {{"near", 256, 400e6, 1, 2}, {"usual", 256, 400e6}};
     Interconnect interconnect("noc", specification, ports, 2, 1 << 20);
-    DramController first("ddr4_0", ddr4(1 << 20), 0);
-    DramController second("ddr4_1", ddr4(1 << 20), 1 << 20);
+    DramBurstController first("ddr4_0", ddr4(1 << 20), 0);
+    DramBurstController second("ddr4_1", ddr4(1 << 20), 1 << 20);
     DmaChannel near("near", 32, 256, 32);
     DmaChannel usual("usual", 32, 256, 32);
     near.socket.bind(*interconnect.port_sockets[0]);

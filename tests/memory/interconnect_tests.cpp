@@ -6,7 +6,7 @@
 #include "accel/simulation/simulation_context.hpp"
 #include "dram_fixtures.hpp"
 #include "memory/dma/dma_channel.hpp"
-#include "memory/dram/dram_controller.hpp"
+#include "memory/dram/burst_controller.hpp"
 #include "memory/noc/interconnect.hpp"
 
 using namespace tilewright::memory;
@@ -21,7 +21,7 @@ struct Harness {
     tilewright::accel::SimulationContext context;
     InterconnectSpecification specification{"noc", 1e9, 16, 256, 40, 40, 2, 10};
     Interconnect interconnect{"noc", specification, {{"fast", 256, 400e6}, {"slow", 128, 100e6}}, 1, 1 << 20};
-    DramController controller{"ddr4", ddr4(1 << 20), 0};
+    DramBurstController controller{"ddr4", ddr4(1 << 20), 0};
     DmaChannel fast{"fast", 32, 256, 32};
     DmaChannel slow{"slow", 16, 4, 32};
 

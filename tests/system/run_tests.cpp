@@ -199,8 +199,12 @@ TEST_CASE("values set on the command line are checked like those in a file") {
     const Workspace workspace;
     check_refused(workspace.run("run " + main_design + " --set /mapping/tile/outputs=0"),
                   "/mapping/tile/outputs");
-    check_refused(workspace.run("run " + main_design + " --set /mapping/tiles/outputs=8"),
-                  "/mapping/tiles/outputs");
+    check_refused(workspace.run("run " + main_design + " --set /mapping/tiles/outputs=8"), "/mapping/tiles");
+    check_refused(workspace.run("run " + main_design + " --set /name/outputs=8"), "/name/outputs");
+    check_refused(workspace.run("run " + main_design + " --set /memory_ports/1/outstanding=8"),
+                  "/memory_ports/1/outstanding");
+    check_refused(workspace.run("run " + main_design + " --set /memories/ddr4/page=closed"),
+                  "/memories/ddr4/page");
     check_refused(workspace.run("run " + main_design + " --set /recipe/weights/format=int3"),
                   "/recipe/weights/format");
     check_refused(workspace.run("run " + main_design + " --set mapping=8"), "");

@@ -98,7 +98,7 @@ TEST_CASE("bad studies are refused with file and pointer") {
     workspace.write("study.json", study.dump());
     result = workspace.run("sweep study.json");
     CHECK(result.code == 3);
-    CHECK_THAT(result.out, Contains("/mapping/nothing/here"));
+    CHECK_THAT(result.out, Contains("#/mapping/nothing: unknown key"));
     CHECK(workspace.run("sweep study.json --shard 3/2").code == 2);
     CHECK(workspace.run("sweep study.json -j 0").code == 2);
     CHECK(workspace.run("sweep study.json -j -1").code == 2);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/design/parse_memory.hpp"
+
+#include <stdexcept>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/json_choice.hpp"
+#include "accel/design/schema.hpp"
+
+namespace tilewright::accel {
+
+using nlohmann::json;
+
+namespace {
+
+// The device's memory of that name.
+const DeviceMemory& device_memory(const std::string& name, const Device& device, const std::string& file,
+                                  const std::string& pointer) {
+    const auto found = device.memories.find(name);
+    if (found != device.memories.end()) return found->second;
+    std::string list;
+    for (const auto& [allowed, ignored] : device.memories) list += (list.empty() ? "" : ", ") + allowed;
+    throw ConfigError(file, pointer, "the device has no memory \"" + name + "\"", "allowed: " + list);
+}
+
+MemoryPort parse_port(const json& from, const Device& device, const std::string& file,
+                      const std::string& pointer) {
+    MemoryPort port;
+    port.name = from.at("name").get<std::string>();
+    port.memory = from.at("memory").get<std::string>();
+    const auto& memory = device_memory(port.memory, device, file, pointer + "/memory");
+    port.width_bits = from.at("width_bits").get<int>();
+    port.burst_beats = from.at("burst_beats").get<int>();
+    port.outstanding = from.at("outstanding").get<int>();
+    port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
+    port.qos_weight = from.value("qos_weight", port.qos_weight);
+    port.gmio = from.value("gmio", 0);
+    if (port.gmio > 0) port.width_bits = 32 * port.gmio;
+    if (from.contains("hops")) port.hops = from.at("hops").get<int>();
+    port.first_channel = from.value("first_channel", 0);
+    port.channels = from.value("channels", 1);
+    port.scales_inside_burst = from.value("scales_inside_burst", true);
+    const auto channels = memory.dram.organization.channels;
+    if (port.first_channel + port.channels > channels) {
+        throw ConfigError(file, pointer + "/channels",
+                          "channels " + std::to_string(port.first_channel) + " to " +
+                              std::to_string(port.first_channel + port.channels - 1) +
+                              " are beyond the memory",
+                          "allowed: " + std::to_string(channels) + " channel(s) in all");
+    }
+    for (const auto& stream : from.at("carries")) {
+        port.carries.push_back(choice<Stream>(
+            stream,
+            {{"weights", Stream::weights}, {"state", Stream::state}, {"convolution", Stream::convolution}}));
+    }
+    return port;
+}
+
+void check_port_names(const Design& design, const std::string& file) {
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (design.memory_ports[i].name != design.memory_ports[j].name) continue;
+            throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/name",
+                              "\"" + design.memory_ports[i].name + "\" names another port already",
+                              "allowed: a name of its own");
+        }
+    }
+}
+
+// What the model of whole bursts cannot do is refused with it.
+MemoryControl parse_control(const json& from, const DeviceMemory& memory, const std::string& file,
+                            const std::string& pointer) {
+    MemoryControl control;
+    control.model = choice<DramModel>(from.value("model", json("bursts")),
+                                      {{"bursts", DramModel::bursts}, {"commands", DramModel::commands}});
+    control.page = choice<memory::PagePolicy>(
+        from.value("page", json("open")),
+        {{"open", memory::PagePolicy::open}, {"closed", memory::PagePolicy::closed}});
+    const auto needs_commands = [&](const std::string& key, const std::string& only) {
+        if (control.model == DramModel::commands) return;
+        throw ConfigError(file, pointer + "/" + key,
+                          from.at(key).dump() + " needs the controller that works command by command",
+                          "allowed: \"" + only + "\", or \"model\": \"commands\" beside it");
+    };
+    if (control.page != memory::PagePolicy::open) needs_commands("page", "open");
+    if (from.contains("address_mapping")) {
+        const MemoryControl usual;
+        control.address_mapping = from.at("address_mapping").get<std::string>();
+        try {
+            const memory::AddressMapping mapping(control.address_mapping, memory.dram.channel());
+        } catch (const std::invalid_argument& error) {
+            throw ConfigError(file, pointer + "/address_mapping", error.what(), "");
+        }
+        if (control.address_mapping != usual.address_mapping) {
+            needs_commands("address_mapping", usual.address_mapping);
+        }
+    }
+    return control;
+}
+
+}  // namespace
+
+void parse_memories(const json& document, Design& design, const std::string& file) {
+    const auto& ports = document.at("memory_ports");
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        design.memory_ports.push_back(
+            parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
+    }
+    check_port_names(design, file);
+    if (!document.contains("memories")) return;
+    for (const auto& [name, from] : document.at("memories").items()) {
+        const auto pointer = "/memories/" + pointer_token(name);
+        const auto& memory = device_memory(name, design.device, file, pointer);
+        design.memory_controls.emplace(name, parse_control(from, memory, file, pointer));
+    }
+}
+
+}  // namespace tilewright::accel

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A DRAM channel that serves whole bursts in closed form, in the order of their arrivals (DramChannel).
+#pragma once
+
+#include "memory/dram/dram_channel.hpp"
+#include "memory/dram/dram_controller.hpp"
+
+namespace tilewright::memory {
+
+// Loosely timed: b_transport returns in `delay` when the last data byte has passed the pins, and fills in the
+// payload's BurstExtension. Calls must come in the order of their start times.
+class DramBurstController : public DramController {
+  public:
+    DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,
+                        std::int64_t base_address);
+
+    DramStatistics statistics() const override { return channel_.statistics(); }
+
+  private:
+    void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+
+    DramChannel channel_;
+};
+
+}  // namespace tilewright::memory

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// A DRAM channel command by command (DramBurstQueue): FR-FCFS over bounded queues, open or closed page, any
+// address mapping, posted writes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <systemc>
+#include <utility>
+#include <vector>
+
+#include <tlm.h>
+
+#include "memory/dram/address_mapping.hpp"
+#include "memory/dram/burst_queue.hpp"
+#include "memory/dram/command_scheduler.hpp"
+#include "memory/dram/dram_controller.hpp"
+#include "memory/interval_union.hpp"
+
+namespace tilewright::memory {
+
+// Approximately timed, in two phases: BEGIN_REQ announces a burst that reaches the controller after `delay`
+// and is answered with END_REQ; BEGIN_RESP tells, as soon as it is known, after which `delay` the burst is
+// done: read when its last byte has passed the pins, written when the queue has taken all of it. The
+// BurstExtension of a read tells of the first byte, too.
+//
+// When a burst is done depends on those that come later. No burst may therefore reach the controller earlier
+// than `lookahead` after its announcement, and the controller works as far ahead of the simulation's time.
+class DramCommandController : public DramController {
+  public:
+    // `channel`: the specification of one channel, which `mapping` is made for.
+    DramCommandController(sc_core::sc_module_name name, const DramSpecification& channel,
+                          const DramControllerPolicy& policy, const AddressMapping& mapping,
+                          std::int64_t base_address, TimeFs lookahead);
+
+    DramStatistics statistics() const override;
+
+    // From when on a burst may be announced so that it finds room in the queue when it arrives; `never` while
+    // that is not known. Then `told`, if it has been set, is called as soon as it is.
+    static constexpr TimeFs never = std::numeric_limits<TimeFs>::max();
+    TimeFs room_at();
+    void tell_room(std::function<void()> told) { told_room_ = std::move(told); }
+
+  private:
+    SC_HAS_PROCESS(DramCommandController);
+    struct Burst {
+        std::int64_t id = 0;
+        Served served;
+        tlm::tlm_generic_payload* payload = nullptr;  // null once it has been answered
+    };
+
+    tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                       sc_core::sc_time& delay) override;
+    void work();
+    Burst& burst(std::int64_t id);
+    void answer(tlm::tlm_generic_payload& payload, TimeFs done);
+    void wake_for_next();
+    TimeFs time(MemoryClock clock) const { return clock * period_; }
+
+    DramBurstQueue queue_;
+    TimeFs period_;
+    TimeFs lookahead_;
+    std::int64_t next_id_ = 0;
+    std::vector<Burst> bursts_;  // not served yet
+    std::int64_t read_bytes_ = 0;
+    std::int64_t write_bytes_ = 0;
+    TimeFs last_data_ = 0;
+    IntervalUnion busy_;  // a burst is there and not served
+    std::function<void()> told_room_;
+    bool room_awaited_ = false;
+    sc_core::sc_event wake_;
+};
+
+}  // namespace tilewright::memory

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Designs that choose how their DRAM is simulated and controlled.
+#include <cmath>
+
+#include <catch2/catch.hpp>
+
+#include "accel/report/evaluate.hpp"
+#include "small_design.hpp"
+
+using namespace tilewright::accel;
+using Catch::Matchers::Contains;
+using nlohmann::json;
+using tilewright::test::design_document;
+using tilewright::test::refusal;
+using tilewright::test::Settings;
+using tilewright::test::small_document;
+
+namespace {
+
+Settings control(const std::string& mapping, const std::string& page) {
+    return {{"/memories/ddr4", {{"model", "commands"}, {"address_mapping", mapping}, {"page", page}}}};
+}
+
+json port(const std::string& name, const std::vector<std::string>& carries, int burst_beats) {
+    return {{"name", name},     {"memory", "ddr4"},  {"width_bits", 256}, {"burst_beats", burst_beats},
+            {"outstanding", 2}, {"carries", carries}};
+}
+
+double in_account(const json& memory, const std::string& part) {
+    return memory.at("bandwidth_account").at(part).get<double>();
+}
+
+}  // namespace
+
+TEST_CASE("command by command: same data, same time without them, at or above the bound, nothing lost") {
+    const json one = {port("all", {"weights", "state", "convolution"}, 256)};
+    const json two = {port("weights", {"weights"}, 16), port("rest", {"state", "convolution"}, 16)};
+    for (const auto* mapping : {"RoBaRaCoBgCh", "MOP4CLXOR", "RoBaRaCoCh", "ChRaBaRoCo"}) {
+        for (const auto* page : {"open", "closed"}) {
+            for (const auto& ports : {one, two}) {
+                CAPTURE(mapping, page, ports.size());
+                auto settings = control(mapping, page);
+                settings.emplace_back("/memory_ports", ports);
+                const auto document = small_document(settings);
+                const auto timing = evaluate(document, Fidelity::timing);
+                CHECK(timing.latency_s() >= timing.bound.latency_s);
+                CHECK(timing.energy.total_j >= timing.bound_energy.total_j);
+                const auto functional = evaluate(document, Fidelity::functional);
+                REQUIRE(functional.functional);
+                CHECK(functional.functional->mismatches == 0);
+                CHECK(functional.activity->duration == timing.activity->duration);
+
+                std::int64_t beats = 0;
+                for (const auto& each : timing.activity->ports) {
+                    for (const auto& traffic : each.traffic)
+                        beats += traffic.read_beats + traffic.write_beats;
+                }
+                const auto report = make_report(document, timing).at("memory").at("ddr4");
+                CHECK(report.at("read_bytes").get<std::int64_t>() +
+                          report.at("write_bytes").get<std::int64_t>() ==
+                      32 * beats);
+                CHECK(report.at("model") == "commands");
+                CHECK(report.at("address_mapping") == mapping);
+                CHECK(report.at("page") == page);
+                double sum = 0;
+                for (const auto& [part, fraction] : report.at("bandwidth_account").items()) {
+                    if (part == "channels") continue;
+                    sum += fraction.get<double>();
+                    CAPTURE(part);
+                    CHECK(fraction.get<double>() >= 0);
+                }
+                CHECK(sum == Approx(1).epsilon(1e-12));
+            }
+        }
+    }
+}
+
+TEST_CASE("mapping and page policy change what a wide port gets, and the account says why") {
+    struct Run {
+        Evaluation evaluation;
+        json memory;
+    };
+    const auto of = [](const std::string& mapping, const std::string& page) {
+        auto settings = control(mapping, page);
+        settings.emplace_back("/memory_ports/0/width_bits", 512);  // 16 GB/s, what its link takes
+        // Enough multipliers for all of it.
+        settings.emplace_back("/engines/matrix/inputs", 64);
+        settings.emplace_back("/engines/matrix/outputs", 16);
+        settings.emplace_back("/engines/matrix/tile_drain_cycles", 0);
+        settings.emplace_back("/network/vocabulary", 20000);
+        const auto document = small_document(settings);
+        auto evaluation = evaluate(document, Fidelity::timing);
+        json memory = make_report(document, evaluation).at("memory").at("ddr4");
+        return Run{std::move(evaluation), std::move(memory)};
+    };
+    const auto rotating = of("RoBaRaCoBgCh", "open");
+    const auto one_group = of("RoBaRaCoCh", "open");
+    const auto closed = of("RoBaRaCoBgCh", "closed");
+    // Columns of one bank group get 62 % of the peak, 15.8 GB/s; accesses that open a row of one of four banks
+    // each, 4 in tRC = 74 clocks, 22 %.
+    CHECK(one_group.evaluation.latency_s() > 1.005 * rotating.evaluation.latency_s());
+    CHECK(closed.evaluation.latency_s() > 2 * rotating.evaluation.latency_s());
+    CHECK(in_account(rotating.memory, "command_spacing") < 0.01);
+    CHECK(in_account(one_group.memory, "command_spacing") > 0.1);
+    CHECK(in_account(rotating.memory, "row_misses") < 0.05);
+    CHECK(in_account(closed.memory, "row_misses") > 0.5);
+    CHECK(closed.memory.at("row_hits") == 0);
+    // An activate an access.
+    CHECK(closed.evaluation.energy.total_j > rotating.evaluation.energy.total_j);
+}
+
+TEST_CASE("shipped designs take the same time in both models, to a ten thousandth") {
+    for (const auto* name : {"lightmamba-vck190-w4a4", "lightmamba-rtl-vck190", "fpqvar-vck190-fp4"}) {
+        const auto bursts = evaluate(design_document(name), Fidelity::timing);
+        const auto commands =
+            evaluate(design_document(name, {{"/memories/ddr4/model", "commands"}}), Fidelity::timing);
+        CAPTURE(name, bursts.latency_s(), commands.latency_s());
+        CHECK(std::abs(bursts.latency_s() / commands.latency_s() - 1) < 1e-4);
+        CHECK(bursts.activity->memories.front().second.read_bytes ==
+              commands.activity->memories.front().second.read_bytes);
+        CHECK(commands.latency_s() >= commands.bound.latency_s);
+    }
+}
+
+TEST_CASE("a memory's control that cannot be is refused with a pointer") {
+    const auto refused = [](const std::string& pointer, const json& value) {
+        return refusal(small_document({{"/memories/ddr4" + pointer, value}}));
+    };
+    CHECK_THAT(refused("/page", "closed"),
+               Contains("#/memories/ddr4/page: \"closed\" needs the controller") && Contains("\"commands\""));
+    CHECK_THAT(refused("/address_mapping", "MOP4CLXOR"),
+               Contains("#/memories/ddr4/address_mapping: \"MOP4CLXOR\" needs the controller") &&
+                   Contains("allowed: \"RoBaRaCoBgCh\""));
+    CHECK_THAT(refused("/address_mapping", "RoBaRaCo"),
+               Contains("#/memories/ddr4/address_mapping: \"RoBaRaCo\" is no address mapping"));
+    CHECK_THAT(refused("/modle", "commands"), Contains("#/memories/ddr4/modle") && Contains("\"model\""));
+    CHECK_THAT(refused("/model", "command"), Contains("#/memories/ddr4/model"));
+    CHECK(refused("/address_mapping", "RoBaRaCoBgCh").empty());
+    CHECK_THAT(refusal(small_document({{"/memories/hbm/model", "commands"}})),
+               Contains("#/memories/hbm: the device has no memory \"hbm\"; allowed: ddr4, lpddr4"));
+}
