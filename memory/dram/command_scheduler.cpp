@@ -166,6 +166,7 @@ DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& 
         if (access.waits_for_read) continue;
         const auto kind = next_command(access);
         if (!claimed && bank.claimed && closes(kind)) continue;
+        if (choice.ready <= timer_.earliest(kind, access.address.rank).clock) continue;
         auto earliest = timer_.earliest(kind, access.address.rank, access.group, access.bank);
         earliest.clock = std::max(earliest.clock, now_);
         if (!claimed && delays_refresh(access, kind, earliest.clock)) continue;

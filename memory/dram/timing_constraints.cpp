@@ -113,20 +113,6 @@ void CommandTimer::later(Earliest& earliest, MemoryClock clock, DramLoss loss) {
     if (clock > earliest.clock) earliest = {clock, loss};
 }
 
-CommandTimer::Earliest CommandTimer::earliest(DramCommandKind kind, int rank, int group, int bank) const {
-    const auto command = static_cast<std::size_t>(kind);
-    auto result = banks_[static_cast<std::size_t>(bank)][command];
-    const auto& of_group = groups_[static_cast<std::size_t>(group)][command];
-    if (of_group.clock > result.clock) result = of_group;
-    const auto& of_rank = ranks_[static_cast<std::size_t>(rank)][command];
-    if (of_rank.clock > result.clock) result = of_rank;
-    return result;
-}
-
-CommandTimer::Earliest CommandTimer::earliest(DramCommandKind kind, int rank) const {
-    return ranks_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(kind)];
-}
-
 void CommandTimer::issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank) {
     const auto r = static_cast<std::size_t>(rank);
     for (const auto& rule : rules_[static_cast<std::size_t>(kind)]) {

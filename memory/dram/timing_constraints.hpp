@@ -56,9 +56,19 @@ class CommandTimer {
     explicit CommandTimer(const DramSpecification& specification);
 
     // `group` counts bank groups over all ranks, `bank` banks over all ranks.
-    Earliest earliest(DramCommandKind kind, int rank, int group, int bank) const;
-    // For commands to a whole rank.
-    Earliest earliest(DramCommandKind kind, int rank) const;
+    Earliest earliest(DramCommandKind kind, int rank, int group, int bank) const {
+        const auto command = static_cast<std::size_t>(kind);
+        const auto* result = &banks_[static_cast<std::size_t>(bank)][command];
+        const auto& of_group = groups_[static_cast<std::size_t>(group)][command];
+        if (of_group.clock > result->clock) result = &of_group;
+        const auto& of_rank = ranks_[static_cast<std::size_t>(rank)][command];
+        if (of_rank.clock > result->clock) result = &of_rank;
+        return *result;
+    }
+    // For commands to a whole rank; no command to one of its banks may be given sooner.
+    Earliest earliest(DramCommandKind kind, int rank) const {
+        return ranks_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(kind)];
+    }
     void issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank);
 
   private:
