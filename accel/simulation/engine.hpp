@@ -143,7 +143,7 @@ class DmaEngine : public Engine {
     SC_HAS_PROCESS(DmaEngine);
     struct Transfer {
         Step step;
-        memory::TimeFs done = 0;   // known once `unanswered` is 0
+        memory::TimeFs done = 0;     // known once `unanswered` is 0
         std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
     };
 

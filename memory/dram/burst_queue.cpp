@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "memory/integer_math.hpp"
+
 namespace tilewright::memory {
 
 DramBurstQueue::DramBurstQueue(const DramSpecification& specification, const DramControllerPolicy& policy,
@@ -23,17 +25,32 @@ DramBurstQueue::Open& DramBurstQueue::open(std::int64_t id) {
     return *std::find_if(open_.begin(), open_.end(), [id](const Open& burst) { return burst.id == id; });
 }
 
-void DramBurstQueue::add(const Burst& burst) {
+// Access i of n, counted from 1, comes i n-ths of the way behind the burst's arrival.
+std::int64_t DramBurstQueue::Waiting::there(MemoryClock clock) const {
+    if (clock >= last_arrival) return left;
+    const auto come = (clock - arrival) * accesses / (last_arrival - arrival);
+    return std::max(std::int64_t{0}, come - (accesses - left));
+}
+
+MemoryClock DramBurstQueue::Waiting::next_arrival(MemoryClock clock) const {
+    const auto nth = accesses - left + there(clock) + 1;
+    return arrival + divide_up(nth * (last_arrival - arrival), accesses);
+}
+
+void DramBurstQueue::add(Burst burst) {
+    burst.last_arrival = burst.write ? std::max(burst.arrival, burst.last_arrival) : burst.arrival;
     const auto later = [](MemoryClock arrival, const Burst& other) { return arrival < other.arrival; };
     arriving_.insert(std::upper_bound(arriving_.begin(), arriving_.end(), burst.arrival, later), burst);
-    open_.push_back({burst.id, burst.write, accesses(burst), accesses(burst)});
+    open_.push_back({burst.id, burst.write, accesses(burst), accesses(burst), burst.last_arrival});
 }
 
 // Bursts that have arrived by now queue up outside.
 void DramBurstQueue::admit() {
     auto end = arriving_.begin();
     for (; end != arriving_.end() && end->arrival <= now(); ++end) {
-        waiting_[end->write ? 1 : 0].push_back({end->id, end->address / access_bytes_, accesses(*end)});
+        const auto count = accesses(*end);
+        waiting_[end->write ? 1 : 0].push_back(
+            {end->id, end->address / access_bytes_, count, count, end->arrival, end->last_arrival});
     }
     arriving_.erase(arriving_.begin(), end);
 }
@@ -55,7 +72,7 @@ void DramBurstQueue::enter(bool write, std::int64_t accesses, MemoryClock clock)
 // As many accesses as the queue has room for.
 void DramBurstQueue::feed(bool write) {
     const auto& waiting = waiting_[write ? 1 : 0];
-    while (!waiting.empty() && scheduler_.accepts(write)) {
+    while (!waiting.empty() && scheduler_.accepts(write) && waiting.front().there(now()) > 0) {
         const auto& front = waiting.front();
         scheduler_.enqueue(now(), front.id, write, mapping_.decode(front.next * access_bytes_));
         enter(write, 1, now());
@@ -70,13 +87,15 @@ bool DramBurstQueue::run(MemoryClock limit) {
     const auto youngest = youngest_[write ? 1 : 0];
     std::int64_t id = 0;
     std::int64_t following = 0;
-    bool more = !waiting.empty();
+    // What has not come yet does so no sooner than the limit.
+    const auto there = waiting.empty() ? 0 : waiting.front().there(now());
+    bool more = there > 0;
     if (more && waiting.front().next == youngest + 1) {
         const auto& front = waiting.front();
         id = front.id;
         // Up to the end of the block of the youngest access in the queue.
-        following = std::min(front.left, run_accesses_ - 1 - youngest % run_accesses_);
-        more = following < front.left || waiting.size() > 1;
+        following = std::min(there, run_accesses_ - 1 - youngest % run_accesses_);
+        more = following < there || (there == front.left && waiting.size() > 1);
     }
     const auto served = scheduler_.serve_run(limit, id, following, more);
     if (served.accesses == 0) return false;
@@ -108,12 +127,32 @@ void DramBurstQueue::collect() {
     }
 }
 
+// When more comes that has not come by now, at most `until`.
+MemoryClock DramBurstQueue::next_arrival(MemoryClock until) const {
+    if (!arriving_.empty()) until = std::min(until, arriving_.front().arrival);
+    for (const auto& waiting : waiting_) {
+        if (waiting.empty() || waiting.front().there(now()) == waiting.front().left) continue;
+        until = std::min(until, waiting.front().next_arrival(now()));
+    }
+    return until;
+}
+
+// Accesses that have come and wait outside a queue.
+std::int64_t DramBurstQueue::outside(bool write) const {
+    std::int64_t accesses = 0;
+    for (const auto& burst : waiting_[write ? 1 : 0]) {
+        accesses += burst.there(now());
+        if (burst.there(now()) < burst.left) break;
+    }
+    return accesses;
+}
+
 void DramBurstQueue::advance(MemoryClock until) {
     while (now() < until) {
         admit();
         feed(false);
         feed(true);
-        const auto limit = arriving_.empty() ? until : std::min(until, arriving_.front().arrival);
+        const auto limit = next_arrival(until);
         if (!run(limit)) scheduler_.step(limit);
         feed(false);
         feed(true);
@@ -131,8 +170,7 @@ std::vector<DramBurstQueue::Accepted> DramBurstQueue::take_accepted() {
 
 std::optional<MemoryClock> DramBurstQueue::room_since() const {
     const auto reads = [](const Burst& burst) { return !burst.write; };
-    if (!waiting_[0].empty() || !waiting_[1].empty() ||
-        std::any_of(arriving_.begin(), arriving_.end(), reads)) {
+    if (outside(false) > 0 || outside(true) > 0 || std::any_of(arriving_.begin(), arriving_.end(), reads)) {
         return {};
     }
     return room_since_;
@@ -149,18 +187,17 @@ std::optional<MemoryClock> DramBurstQueue::next_event(bool room) const {
                                      [&](const Burst& other) { return other.id == burst.id; });
         const bool arrived = at == arriving_.end();
         const auto begin = arrived ? now() : at->arrival;
-        if (burst.write && burst.outside > 0) consider(begin + (arrived ? burst.outside : 0));
+        if (burst.write && burst.outside > 0) {
+            // All there and not in the queue: it is full, and a command makes room for one.
+            consider(arrived && burst.last_arrival <= now() ? begin + burst.outside : burst.last_arrival);
+        }
         const auto columns = !burst.write && forwards ? burst.unserved - burst.outside : burst.unserved;
         const auto latency = (burst.write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
-        consider(columns > 0 ? begin + (columns - 1) * timing_.column_spacing() + latency : begin + 1);
+        const auto columns_end = begin + (columns - 1) * timing_.column_spacing() + latency;
+        consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : begin + 1);
     }
     if (room && !room_since()) {
-        const auto outside = [&](int which) {
-            std::int64_t accesses = 0;
-            for (const auto& burst : waiting_[which]) accesses += burst.left;
-            return accesses;
-        };
-        const auto waiting = std::max(outside(0), outside(1));
+        const auto waiting = std::max(outside(false), outside(true));
         if (waiting > 0) consider(now() + waiting);
         if (waiting == 0 && !arriving_.empty()) consider(arriving_.front().arrival);
     }

@@ -26,6 +26,7 @@ class DramBurstQueue {
         std::int64_t address = 0;  // bytes from the start of the channel
         std::int64_t bytes = 0;    // at least 1
         bool write = false;
+        MemoryClock last_arrival = 0;  // of written data, which come evenly from `arrival` on
     };
     struct Served {
         std::int64_t id = 0;
@@ -43,7 +44,7 @@ class DramBurstQueue {
                    const AddressMapping& mapping, bool closed_form = true);
 
     // A burst will arrive, not before the clock up to which advance() went. In any order.
-    void add(const Burst& burst);
+    void add(Burst burst);
     // All commands of the clocks before `until`.
     void advance(MemoryClock until);
 
@@ -51,8 +52,8 @@ class DramBurstQueue {
     std::vector<Served> take_served();
     // Written bursts that the queue has taken over completely: they are posted.
     std::vector<Accepted> take_accepted();
-    // Nothing of the bursts that have arrived waits outside the queues; what has been added but has not
-    // arrived counts as waiting if it is read. Since when?
+    // Nothing that has arrived waits outside the queues; bursts that have been added but have not arrived
+    // count as waiting if they are read. Since when?
     std::optional<MemoryClock> room_since() const;
 
     // No burst can be served or accepted and, if `room` matters, no room appear before this clock; nothing if
@@ -66,12 +67,20 @@ class DramBurstQueue {
         std::int64_t id = 0;
         std::int64_t next = 0;  // access to come, counted from the start of the channel
         std::int64_t left = 0;
+        std::int64_t accesses = 0;  // of the whole burst
+        MemoryClock arrival = 0;
+        MemoryClock last_arrival = 0;
+
+        // Accesses of those left that are there at a clock, and the clock at which one more is.
+        std::int64_t there(MemoryClock clock) const;
+        MemoryClock next_arrival(MemoryClock clock) const;
     };
     struct Open {  // neither served nor, if written, accepted and served
         std::int64_t id = 0;
         bool write = false;
         std::int64_t outside = 0;   // accesses that are not in the queue yet
         std::int64_t unserved = 0;  // accesses that wait for their column command
+        MemoryClock last_arrival = 0;
         MemoryClock first_data = 0;
         MemoryClock last_data = 0;
     };
@@ -82,6 +91,8 @@ class DramBurstQueue {
     void enter(bool write, std::int64_t accesses, MemoryClock clock);
     bool run(MemoryClock limit);
     void collect();
+    MemoryClock next_arrival(MemoryClock until) const;
+    std::int64_t outside(bool write) const;
     std::int64_t accesses(const Burst& burst) const;
 
     AddressMapping mapping_;

@@ -39,7 +39,10 @@ tlm::tlm_sync_enum DramCommandController::nb_transport_fw(tlm::tlm_generic_paylo
     burst.payload = &payload;
     payload.acquire();
     bursts_.push_back(burst);
-    queue_.add({burst.id, divide_up(arrival, period_), burst.served.address, bytes, burst.served.write});
+    const auto* extension = payload.get_extension<BurstExtension>();
+    const auto last = burst.served.write && extension != nullptr ? extension->sent : arrival;
+    queue_.add({burst.id, divide_up(arrival, period_), burst.served.address, bytes, burst.served.write,
+                divide_up(last, period_)});
     (burst.served.write ? write_bytes_ : read_bytes_) += bytes;
     move_data(payload);
     wake_for_next();

@@ -96,8 +96,8 @@ TEST_CASE("mapping and page policy change what a wide port gets, and the account
     const auto rotating = of("RoBaRaCoBgCh", "open");
     const auto one_group = of("RoBaRaCoCh", "open");
     const auto closed = of("RoBaRaCoBgCh", "closed");
-    // Columns of one bank group get 62 % of the peak, 15.8 GB/s; accesses that open a row of one of four banks
-    // each, 4 in tRC = 74 clocks, 22 %.
+    // Columns of one bank group get 62 % of the peak, 15.8 GB/s; accesses that open a row of one of four
+    // banks each, 4 in tRC = 74 clocks, 22 %.
     CHECK(one_group.evaluation.latency_s() > 1.005 * rotating.evaluation.latency_s());
     CHECK(closed.evaluation.latency_s() > 2 * rotating.evaluation.latency_s());
     CHECK(in_account(rotating.memory, "command_spacing") < 0.01);

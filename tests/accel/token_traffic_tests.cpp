@@ -65,8 +65,7 @@ Deviation compare(const std::string& name, std::size_t count) {
         if (burst.write) {
             result.written += 1 / static_cast<double>(count);
         } else {
-            latency +=
-                static_cast<double>(burst.last_data - burst.arrival) / static_cast<double>(cycle);
+            latency += static_cast<double>(burst.last_data - burst.arrival) / static_cast<double>(cycle);
         }
     }
     const auto commands = run_dram_trace(dram, {}, AddressMapping("RoBaRaCoBgCh", dram), requests);

@@ -70,6 +70,7 @@ std::vector<DramBurstQueue::Burst> random_bursts(const DramSpecification& dram) 
     const auto writes = *rc::gen::element(0, 10, 50, 100);
     const auto gap = *rc::gen::element(0, 50, 600, 1100);
     const auto longest = *rc::gen::element(300, 2048, 8192);
+    const auto bytes_a_clock = *rc::gen::element(4, 8, 16, 100000);  // of written data as they come
     const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, int, int>>>(
         60, rc::gen::tuple(rc::gen::inRange(0, 2 * gap + 1), rc::gen::inRange(0, 100),
                            rc::gen::inRange(1, longest), rc::gen::inRange(0, 100)));
@@ -83,7 +84,8 @@ std::vector<DramBurstQueue::Burst> random_bursts(const DramSpecification& dram) 
         const auto length = jump < 70 ? std::int64_t{longest} : std::int64_t{bytes};
         if (jump > 95) at = (at * 7 + 12345 * jump) % dram.organization.channel_bytes;
         if (at + length > dram.organization.channel_bytes) at = 0;
-        bursts.push_back({static_cast<std::int64_t>(bursts.size()), clock, at, length, direction < writes});
+        bursts.push_back({static_cast<std::int64_t>(bursts.size()), clock, at, length, direction < writes,
+                          clock + length / bytes_a_clock});
         at += length;
     }
     return bursts;

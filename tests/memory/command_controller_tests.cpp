@@ -88,7 +88,8 @@ TEST_CASE(
     ports.run();
     // One beat of 2.5 ns leaves the port while its head is on the way.
     CHECK(end.at == way + 2500 * ns / 1000 + way);
-    CHECK(ports.served.front().last_data == way + (22 + 16 + 4) * clock_fs);
+    // The pins carry them once they are there.
+    CHECK(ports.served.front().last_data == way + 2500 * ns / 1000 + (22 + 16 + 4) * clock_fs);
     CHECK(simulation_time() >= ports.served.front().last_data);
     CHECK(ports.controller.statistics().write_bytes == 64);
 }
@@ -98,11 +99,11 @@ TEST_CASE("by command: a read of what has just been written is answered from the
     End write;
     End read;
     ports.a.request({0, 16 * 64, 0, true}, write.note());
-    ports.run_to(30 * ns);
+    ports.run_to(45 * ns);
     ports.b.request({15 * 64, 64, 0, false},
                     read.note());  // arrives before the 16th has been given its column
     ports.run();
-    CHECK(read.at == 30 * ns + way + clock_fs + way + 2500 * ns / 1000);
+    CHECK(read.at == 45 * ns + way + clock_fs + way + 2500 * ns / 1000);
 }
 
 TEST_CASE("by command: a row hit of one port goes before an older conflict of the other one") {
@@ -120,6 +121,18 @@ TEST_CASE("by command: a row hit of one port goes before an older conflict of th
     REQUIRE(ports.served.size() == 3);
     CHECK(ports.served[1].address == 64);
     CHECK(ports.served[2].address == next_row);
+}
+
+TEST_CASE("by command: written data are on the pins no sooner than they have left a slow port") {
+    Ports ports;
+    End end;
+    // 8 KiB in 320 ns, as fast as the pins: the last access follows its data by row, column and data alone.
+    ports.a.request({0, 8192, 0, true}, end.note());
+    ports.run();
+    const auto there = 320 * ns + way;
+    CHECK(end.at == there + way);
+    CHECK(ports.served.front().last_data >= there + (16 + 4) * clock_fs);
+    CHECK(ports.served.front().last_data <= there + (22 + 16 + 4 + 4) * clock_fs);
 }
 
 TEST_CASE("by command: a closed page opens the row of every access") {
