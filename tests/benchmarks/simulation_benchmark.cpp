@@ -54,6 +54,14 @@ void simulate_token(benchmark::State& state) {
 }
 BENCHMARK(simulate_token)->Unit(benchmark::kMillisecond);
 
+// The same with the controller of the DRAM working command by command.
+void simulate_token_by_command(benchmark::State& state) {
+    Prepared prepared;
+    prepared.design.memory_controls["ddr4"].model = accel::DramModel::commands;
+    for (auto _ : state) benchmark::DoNotOptimize(accel::simulate(prepared.design, prepared.program));
+}
+BENCHMARK(simulate_token_by_command)->Unit(benchmark::kMillisecond);
+
 // One image of VAR-d30 from design to report: program, simulation, costs.
 void evaluate_image(benchmark::State& state) {
     const auto document = accel::DesignDocument::load(std::filesystem::path(TILEWRIGHT_SOURCE_DIR) /
