@@ -51,14 +51,20 @@ void mark_pareto(const Study& study, std::vector<SweepRow>& rows) {
     std::vector<Goal> goals;
     goals.reserve(study.objectives.size());
     for (const Objective& objective : study.objectives) goals.push_back(objective.goal);
-    std::vector<std::vector<double>> values;
-    values.reserve(rows.size());
-    for (const SweepRow& row : rows)
-        values.push_back(row.status == PointStatus::ok
-                             ? row.objectives
-                             : std::vector<double>(goals.size(), std::numeric_limits<double>::quiet_NaN()));
-    const std::vector<bool> front = pareto_front(values, goals);
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].pareto = front[i];
+    const auto competition = competitions(study, rows);
+    std::map<std::size_t, std::vector<std::size_t>> members;
+    for (std::size_t i = 0; i < rows.size(); ++i) members[competition[i]].push_back(i);
+    for (const auto& [ignored, indices] : members) {
+        std::vector<std::vector<double>> values;
+        values.reserve(indices.size());
+        for (const std::size_t i : indices)
+            values.push_back(
+                rows[i].status == PointStatus::ok
+                    ? rows[i].objectives
+                    : std::vector<double>(goals.size(), std::numeric_limits<double>::quiet_NaN()));
+        const std::vector<bool> front = pareto_front(values, goals);
+        for (std::size_t i = 0; i < indices.size(); ++i) rows[indices[i]].pareto = front[i];
+    }
 }
 
 // A misspelt metric would otherwise show as an empty column, and an empty front, with no word about it.
@@ -158,6 +164,19 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
     }
     outcome.warnings = missing_metrics(study, outcome.rows);
     return outcome;
+}
+
+std::vector<std::size_t> competitions(const Study& study, const std::vector<SweepRow>& rows) {
+    std::map<std::vector<std::string>, std::size_t> numbers;
+    std::vector<std::size_t> result;
+    result.reserve(rows.size());
+    for (const SweepRow& row : rows) {
+        std::vector<std::string> labels;
+        labels.reserve(study.compare_within.size());
+        for (const std::size_t p : study.compare_within) labels.push_back(row.point.labels[p].second);
+        result.push_back(numbers.emplace(std::move(labels), numbers.size()).first->second);
+    }
+    return result;
 }
 
 ResultTable result_table(const Study& study, const SweepOutcome& outcome) {

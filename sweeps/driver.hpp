@@ -38,7 +38,7 @@ struct SweepRow {
     std::string message;
     std::vector<double> objectives;  // [objective] in the study's order; NaN where the report has no number
     std::vector<nlohmann::json> columns;  // [column] in the study's order; null where the report has nothing
-    bool pareto = false;                  // among the ok rows of this outcome
+    bool pareto = false;                  // among the ok rows of this outcome that it competes with
     bool reused = false;                  // came from the store
 };
 
@@ -59,6 +59,9 @@ struct SweepOutcome {
 // WorkerError.
 SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const EvaluatePoint& evaluate,
                        const std::function<std::string(const Point&)>& canonical_key);
+
+// By row: a number for the points that compete with each other (Study::compare_within).
+std::vector<std::size_t> competitions(const Study& study, const std::vector<SweepRow>& rows);
 
 // One row per point: parameters, objectives, columns, Pareto mark, status.
 ResultTable result_table(const Study& study, const SweepOutcome& outcome);

@@ -31,6 +31,8 @@ ordered_json chart_data(const HtmlReport& report) {
     data["rows"] = ordered_json::array();
     data["pareto"] = ordered_json::array();
     data["status"] = ordered_json::array();
+    data["competition"] = report.competition.empty() ? std::vector<std::size_t>(report.table.rows.size(), 0)
+                                                     : report.competition;
     for (const ResultRow& row : report.table.rows) {
         data["rows"].push_back(row.cells);
         data["pareto"].push_back(row.pareto);
@@ -143,9 +145,11 @@ std::string chart_html(const HtmlReport& report, const std::optional<std::string
            "<div id=\"chart\" role=\"img\" aria-label=\"Scatter plot of the points; the table below has the "
            "same "
            "figures\"><noscript>The chart needs JavaScript; the table below does not.</noscript></div>\n"
-           "<p class=\"hint\">Large outlined points are on the Pareto front of all objectives; the dashed "
-           "line joins "
-           "the front of the two that are shown.</p></section>\n";
+           "<p class=\"hint\">Large outlined points are on the Pareto front of all objectives" +
+           (report.compared_within.empty()
+                ? ""
+                : fmt::format(", among points with the same {}", escape_html(report.compared_within))) +
+           "; the dashed line joins the front of the two that are shown.</p></section>\n";
 }
 
 bool wants_chart(const HtmlReport& report) {
@@ -205,6 +209,11 @@ HtmlReport make_html_report(const Study& study, const SweepOutcome& outcome, ord
     for (std::size_t p = 0; p < study.parameters.size(); ++p) report.parameters.push_back(p);
     for (std::size_t o = 0; o < study.objectives.size(); ++o)
         report.objectives.push_back({study.parameters.size() + o, study.objectives[o].goal});
+    report.competition = competitions(study, outcome.rows);
+    std::vector<std::string> within;
+    within.reserve(study.compare_within.size());
+    for (const std::size_t p : study.compare_within) within.push_back(study.parameters[p].name);
+    report.compared_within = fmt::format("{}", fmt::join(within, ", "));
     return report;
 }
 

@@ -32,6 +32,8 @@ struct HtmlReport {
     ResultTable table;
     std::vector<std::size_t> parameters;     // columns that points may be coloured by; the first at the start
     std::vector<ChartObjective> objectives;  // the first two are the axes at the start; fewer: no chart
+    std::vector<std::size_t> competition;    // by row: those with the same number compete; empty: all
+    std::string compared_within;             // what these have in common, in words; may be empty
 };
 
 // The report of a sweep, ready to be written.

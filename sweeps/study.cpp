@@ -95,6 +95,19 @@ void check_disjoint(const std::vector<Parameter>& parameters) {
             }
 }
 
+std::vector<Parameter>::const_iterator find_parameter(const std::string& name,
+                                                      const std::vector<Parameter>& parameters,
+                                                      const std::string& where) {
+    const auto found = std::find_if(parameters.begin(), parameters.end(),
+                                    [&](const Parameter& parameter) { return parameter.name == name; });
+    if (found != parameters.end()) return found;
+    std::vector<std::string> names;
+    names.reserve(parameters.size());
+    for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+    throw StudyError(where,
+                     fmt::format("there is no parameter \"{}\"; there are {}", name, fmt::join(names, ", ")));
+}
+
 Exclusion parse_exclusion(const json& item, const std::vector<Parameter>& parameters,
                           const std::string& where) {
     Exclusion exclusion;
@@ -102,16 +115,7 @@ Exclusion parse_exclusion(const json& item, const std::vector<Parameter>& parame
         throw StudyError(where,
                          "an exclusion is an object of parameter names and labels with at least one entry");
     for (const auto& [name, label_value] : item.items()) {
-        const std::string& wanted = name;
-        const auto parameter = std::find_if(parameters.begin(), parameters.end(),
-                                            [&](const Parameter& p) { return p.name == wanted; });
-        if (parameter == parameters.end()) {
-            std::vector<std::string> names;
-            names.reserve(parameters.size());
-            for (const Parameter& p : parameters) names.push_back(p.name);
-            throw StudyError(where, fmt::format("there is no parameter \"{}\"; there are {}", name,
-                                                fmt::join(names, ", ")));
-        }
+        const auto parameter = find_parameter(name, parameters, where);
         const std::string label = label_of(label_value);
         const auto value = std::find_if(parameter->values.begin(), parameter->values.end(),
                                         [&](const ParameterValue& v) { return v.label == label; });
@@ -153,6 +157,13 @@ Study parse(const json& document) {
     const json exclude = document.value("exclude", json::array());
     for (std::size_t i = 0; i < exclude.size(); ++i)
         study.exclude.push_back(parse_exclusion(exclude[i], study.parameters, fmt::format("/exclude/{}", i)));
+
+    const json within = document.value("compare_within", json::array());
+    for (std::size_t i = 0; i < within.size(); ++i) {
+        const auto parameter = find_parameter(within[i].get<std::string>(), study.parameters,
+                                              fmt::format("/compare_within/{}", i));
+        study.compare_within.push_back(static_cast<std::size_t>(parameter - study.parameters.begin()));
+    }
 
     const json& objectives = document.at("objectives");
     for (std::size_t i = 0; i < objectives.size(); ++i) {

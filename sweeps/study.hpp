@@ -63,12 +63,14 @@ struct Study {
     std::string fidelity;  // "bound" or "timing"
     std::vector<Parameter> parameters;
     std::vector<Exclusion> exclude;
+    std::vector<std::size_t> compare_within;  // parameters: points that differ in one do not compete
     std::vector<Objective> objectives;
     std::vector<Column> columns;
 };
 
 // Parses a document that has passed configs/schemas/study.schema.json. Throws StudyError for what a schema
-// cannot express: names used twice, unknown parameters and labels in `exclude`, malformed JSON pointers, a
+// cannot express: names used twice, unknown parameters and labels in `exclude` and
+// `compare_within`, malformed JSON pointers, a
 // plain value without a pointer to put it at, two parameters that set the same place.
 Study parse_study(const nlohmann::json& document);
 

@@ -22,12 +22,15 @@
   fill(selects.color, data.parameters, data.parameters[0]);
   const goal = (column) => data.objectives.find((objective) => objective.column === column).goal;
 
-  // The lower-left staircase after turning both axes to "less is better".
-  function front(points, x, y) {
+  // The lower-left staircase after turning both axes to "less is better", one of every competition.
+  function fronts(points, x, y) {
     const sx = goal(x) === "maximize" ? -1 : 1, sy = goal(y) === "maximize" ? -1 : 1;
-    let best = Infinity;
-    return points.slice().sort((a, b) => sx * (a.x - b.x) || sy * (a.y - b.y))
-        .filter((point) => sy * point.y < best && ((best = sy * point.y), true));
+    const best = new Map();
+    return points.slice().sort((a, b) => sx * (a.x - b.x) || sy * (a.y - b.y)).filter((point) => {
+      const leads = !best.has(point.competition) || sy * point.y < best.get(point.competition);
+      if (leads) best.set(point.competition, sy * point.y);
+      return leads;
+    });
   }
   // A logarithmic axis where the values span more than one and a half decades.
   function scaleType(points, axis) {
@@ -52,7 +55,7 @@
     return {
       width: container.clientWidth, height: 430, padding: 4, autosize: { type: "fit", contains: "padding" },
       background: "transparent", config: { axis: { labelFont: "inherit" }, text: { font: "sans-serif" } },
-      data: [{ name: "points", values: points }, { name: "front", values: front(points, x, y) }],
+      data: [{ name: "points", values: points }, { name: "fronts", values: fronts(points, x, y) }],
       scales: [
         scale("x", "width"), scale("y", "height"),
         { name: "color", type: "ordinal", domain: labels,
@@ -63,9 +66,10 @@
       legends: [{ fill: "color", title: data.columns[color].name, labelColor: css("--text"), titleColor: css("--text"),
                   labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle", orient: "right" }],
       marks: [
-        { type: "line", from: { data: "front" }, encode: { update: {
-          x: { scale: "x", field: "x" }, y: { scale: "y", field: "y" }, stroke: { value: css("--muted") },
-          strokeWidth: { value: 1.5 }, strokeDash: { value: [5, 4] } } } },
+        { type: "group", from: { facet: { name: "front", data: "fronts", groupby: "competition" } }, marks: [
+          { type: "line", from: { data: "front" }, encode: { update: {
+            x: { scale: "x", field: "x" }, y: { scale: "y", field: "y" }, stroke: { value: css("--muted") },
+            strokeWidth: { value: 1.5 }, strokeDash: { value: [5, 4] } } } }] },
         { type: "symbol", from: { data: "points" }, encode: {
           enter: { tooltip: { signal: "datum" } },
           update: { x: { scale: "x", field: "x" }, y: { scale: "y", field: "y" },
@@ -106,7 +110,7 @@
   function draw() {
     const x = Number(selects.x.value), y = Number(selects.y.value), color = Number(selects.color.value);
     const points = data.rows.map((cells, row) => ({ row, x: cells[x], y: cells[y], color: String(cells[color]),
-                                                    pareto: data.pareto[row] }))
+                                                    pareto: data.pareto[row], competition: data.competition[row] }))
         .filter((point) => data.status[point.row] === "ok" && typeof point.x === "number" &&
                            typeof point.y === "number" && !tableRows.get(point.row).hidden);
     if (view) view.finalize();

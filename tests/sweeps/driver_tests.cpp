@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -54,6 +56,43 @@ TEST_CASE("a sweep gives every point a row, in order, with its figures", "[sweep
     }
     CHECK(any);
     CHECK(outcome.rows[0].objectives[0] == Approx(256.0 * 8 / 24 / 4));
+}
+
+TEST_CASE("points compete within the parameters that a study names", "[sweeps]") {
+    auto document = testing::study_document();
+    const SweepOutcome all = run_sweep(parse_study(document), quiet(), fake_evaluation, fake_key);
+    document["compare_within"] = {"format", "port"};
+    const Study study = parse_study(document);
+    const SweepOutcome within = run_sweep(study, quiet(), fake_evaluation, fake_key);
+    const auto competition = competitions(study, within.rows);
+    std::map<std::size_t, std::vector<std::size_t>> members;
+    for (std::size_t i = 0; i < within.rows.size(); ++i) members[competition[i]].push_back(i);
+    CHECK(members.size() == 3 * 2);
+    for (const auto& [ignored, rows] : members) {
+        for (const auto i : rows) {
+            const auto& row = within.rows[i];
+            const bool beaten = std::any_of(rows.begin(), rows.end(), [&](std::size_t other) {
+                const auto& rival = within.rows[other];
+                if (rival.status != PointStatus::ok || rival.objectives == row.objectives) return false;
+                for (std::size_t o = 0; o < study.objectives.size(); ++o) {
+                    const double sign = study.objectives[o].goal == Goal::maximize ? 1 : -1;
+                    if (sign * rival.objectives[o] < sign * row.objectives[o]) return false;
+                }
+                return true;
+            });
+            CHECK(row.pareto == (row.status == PointStatus::ok && !beaten));
+            CHECK(row.point.labels[0] == within.rows[rows.front()].point.labels[0]);
+            CHECK(row.point.labels[2] == within.rows[rows.front()].point.labels[2]);
+        }
+    }
+    // Who is on the front of all is on its own, and others are, too.
+    std::size_t fronts[2] = {0, 0};
+    for (std::size_t i = 0; i < all.rows.size(); ++i) {
+        if (all.rows[i].pareto) CHECK(within.rows[i].pareto);
+        fronts[0] += all.rows[i].pareto ? 1 : 0;
+        fronts[1] += within.rows[i].pareto ? 1 : 0;
+    }
+    CHECK(fronts[1] > fronts[0]);
 }
 
 TEST_CASE("the rows of a sweep do not depend on the number of workers", "[sweeps]") {

@@ -75,6 +75,7 @@ TEST_CASE("the HTML report escapes what it is given and its data reads back", "[
     CHECK(data["rows"] == nlohmann::json::parse(R"([["W4A4",7.5,0.2],["</script><b>",null,null]])"));
     CHECK(data["objectives"][0] == nlohmann::json{{"column", 1}, {"goal", "maximize"}});
     CHECK(data["pareto"] == nlohmann::json{true, false});
+    CHECK(data["competition"] == nlohmann::json{0, 0});
 }
 
 TEST_CASE("the HTML report needs nothing from the network", "[sweeps]") {

@@ -82,6 +82,15 @@ TEST_CASE("shards are written I/N", "[sweeps]") {
         CHECK_THROWS_AS(parse_shard(wrong), SpaceError);
 }
 
+TEST_CASE("points can only compete within parameters that there are", "[sweeps]") {
+    json document = testing::study_document();
+    document["compare_within"] = {"port", "tyle"};
+    CHECK_THAT(error_of(document), Catch::Matchers::StartsWith("/compare_within/1: there is no parameter "
+                                                               "\"tyle\"; there are format, tile, port"));
+    document["compare_within"] = {"port"};
+    CHECK(parse_study(document).compare_within == std::vector<std::size_t>{2});
+}
+
 TEST_CASE("a space without points or with too many is refused", "[sweeps]") {
     json document = testing::study_document();
     document["exclude"] = {{{"port", 256}}, {{"port", 512}}};
