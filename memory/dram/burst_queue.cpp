@@ -2,7 +2,6 @@
 #include "memory/dram/burst_queue.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "memory/integer_math.hpp"
