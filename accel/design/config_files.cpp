@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <map>
 #include <set>
@@ -263,10 +264,13 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
         throw ConfigError(file_, pointer, "the text is not valid UTF-8", "allowed: UTF-8");
     }
     // Objects on the way that are missing are made; whether they may be there is for the schema to say.
-    auto standing = parsed.parent_pointer();
-    while (!standing.empty() && !stands(document_, standing)) standing.pop_back();
-    const bool missing_member = document_.at(standing).is_object();
-    if (!missing_member && !stands(document_, parsed)) {
+    auto standing = parsed;
+    std::deque<std::string> missing;
+    while (!stands(document_, standing)) {
+        missing.push_front(standing.back());
+        standing.pop_back();
+    }
+    if (!missing.empty() && !document_.at(standing).is_object()) {
         std::vector<std::string> known;
         if (document_.is_object()) {
             for (const auto& [key, member] : document_.items()) known.push_back(key);
@@ -275,7 +279,9 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
         for (const auto& name : known) list += (list.empty() ? "/" : ", /") + name;
         throw ConfigError(file_, pointer, "nothing stands there to be set", "the design has " + list);
     }
-    document_[parsed] = value;
+    auto* place = &document_.at(standing);
+    for (const auto& key : missing) place = &(*place)[key];
+    *place = value;
     changed_.push_back(pointer);
     const auto key = parsed.back();
     if (parsed.parent_pointer().empty() && reference_folders.contains(key)) resolve(key);

@@ -90,25 +90,35 @@ std::int64_t requested_bytes(const Activity& activity, const std::string& memory
 // Where the time of a memory's data pins goes, as fractions of the run that add up to 1: the average over the
 // channels that are used.
 ordered_json bandwidth_account(const Activity& activity, std::size_t index,
-                               const memory::DramSpecification& dram) {
+                               const memory::DramSpecification& dram, DramModel model) {
     const auto& [name, statistics] = activity.memories[index];
     const auto& occupancy = activity.occupancy[index];
     const auto run = static_cast<double>(activity.duration) * static_cast<double>(occupancy.channels);
     const auto fraction = [&](memory::TimeFs time) { return static_cast<double>(time) / run; };
-    const auto requested = memory::transfer_fs(requested_bytes(activity, name), dram.channel_bytes_per_s());
+    // What posted writes answered did not move.
+    const auto requested =
+        std::min(memory::transfer_fs(requested_bytes(activity, name) - statistics.forwarded_bytes,
+                                     dram.channel_bytes_per_s()),
+                 statistics.data_busy);
     const auto whole = activity.duration * occupancy.channels;
-    return {{"data", fraction(requested)},
-            {"padding", fraction(statistics.data_busy - requested)},
-            {"row_misses", fraction(statistics.row_stall)},
-            {"refresh", fraction(statistics.refresh_stall)},
-            {"turnaround", fraction(statistics.turnaround_stall)},
-            {"command_spacing", fraction(statistics.spacing_stall)},
-            {"column_latency", fraction(statistics.column_stall)},
-            {"port_limit", fraction(occupancy.active - statistics.served())},
-            {"outstanding_limit", fraction(occupancy.limited)},
-            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active - occupancy.limited)},
-            {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
-            {"channels", occupancy.channels}};
+    ordered_json account{{"data", fraction(requested)},
+                         {"padding", fraction(statistics.data_busy - requested)},
+                         {"row_misses", fraction(statistics.row_stall)}};
+    if (model == DramModel::commands) account["row_conflicts"] = fraction(statistics.conflict_stall);
+    account["refresh"] = fraction(statistics.refresh_stall);
+    account["turnaround"] = fraction(statistics.turnaround_stall);
+    if (model == DramModel::commands) {
+        account["bank_group"] = fraction(statistics.bank_group_stall);
+        account["activate_window"] = fraction(statistics.activate_stall);
+        account["column_spacing"] = fraction(statistics.spacing_stall);
+    }
+    account["column_latency"] = fraction(statistics.column_stall);
+    account["port_limit"] = fraction(occupancy.active - statistics.served());
+    account["outstanding_limit"] = fraction(occupancy.limited);
+    account["burst_overhead"] = fraction(occupancy.in_flight - occupancy.active - occupancy.limited);
+    account["waiting_for_fabric"] = fraction(whole - occupancy.in_flight);
+    account["channels"] = occupancy.channels;
+    return account;
 }
 
 ordered_json memory_json(const Evaluation& evaluation) {
@@ -129,10 +139,11 @@ ordered_json memory_json(const Evaluation& evaluation) {
                         {"row_hits", statistics.row_hits},
                         {"row_misses", statistics.row_misses},
                         {"row_activations", statistics.row_activations},
+                        {"forwarded_bytes", statistics.forwarded_bytes},
                         {"refreshes", statistics.refreshes},
                         {"turnarounds", statistics.turnarounds},
                         {"peak_bytes_per_s", dram.bytes_per_s()},
-                        {"bandwidth_account", bandwidth_account(activity, i, dram)}};
+                        {"bandwidth_account", bandwidth_account(activity, i, dram, control.model)}};
     }
     auto& ports = result["ports"];
     for (const auto& port : activity.ports) {

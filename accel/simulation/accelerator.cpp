@@ -149,8 +149,8 @@ class Accelerator : public sc_core::sc_module {
                     module_name.c_str(), dram.channel(), policy,
                     memory::AddressMapping(control.address_mapping, dram.channel()), base,
                     shortest_way(initiators, c, *system.interconnect));
-                controller->watch([interconnect = system.interconnect.get(), channel](const auto& burst) {
-                    interconnect->served(channel, burst.service_begin, burst.last_data);
+                controller->watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
+                    net->served(channel, begin, end);
                 });
                 system.by_command.push_back(controller.get());
                 system.controllers.push_back(std::move(controller));
@@ -204,7 +204,7 @@ class Accelerator : public sc_core::sc_module {
             }
             if (!system.by_command.empty()) {
                 auto& controller = *system.by_command[static_cast<std::size_t>(c)];
-                arbiter->ask_for_room([&controller] { return controller.room_at(); });
+                arbiter->ask_for_room([&controller] { return controller.has_room(); });
                 controller.tell_room([arbiter = arbiter.get()] { arbiter->wake(); });
             }
             system.arbiters.push_back(std::move(arbiter));

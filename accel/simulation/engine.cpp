@@ -270,6 +270,7 @@ void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
 void DmaEngine::expect_oldest(TimeFs time) {
     if (in_flight_.empty() || in_flight_.front().unanswered > 0) return;
+    done_.cancel();  // of one that was the oldest; a later notification would not replace an earlier one
     done_.notify(memory::to_sc_time(std::max(in_flight_.front().done, time) - time));
     show_oldest(time);
 }

@@ -56,7 +56,7 @@ void DmaChannel::issue_allowed() {
         if (to_issue_ != requests_.end()) arbiter_->wake();
         return;
     }
-    while (to_issue_ != requests_.end() && next_burst_allowed() != unknown) issue_burst();
+    while (to_issue_ != requests_.end() && ends_[oldest_] != unknown) issue_burst();
 }
 
 std::int64_t DmaChannel::next_burst_bytes() const {

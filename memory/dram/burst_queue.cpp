@@ -12,6 +12,7 @@ DramBurstQueue::DramBurstQueue(const DramSpecification& specification, const Dra
                                const AddressMapping& mapping, bool closed_form)
     : mapping_(mapping),
       timing_(specification.timing),
+      policy_(policy),
       access_bytes_(specification.access_bytes()),
       run_accesses_(closed_form ? mapping.accesses_over_groups() : 0),
       scheduler_(specification, policy) {}
@@ -25,15 +26,19 @@ DramBurstQueue::Open& DramBurstQueue::open(std::int64_t id) {
 }
 
 // Access i of n, counted from 1, comes i n-ths of the way behind the burst's arrival.
+std::int64_t DramBurstQueue::come(const Burst& burst, std::int64_t accesses, MemoryClock clock) {
+    if (clock >= burst.last_arrival) return accesses;
+    if (clock < burst.arrival) return 0;
+    return (clock - burst.arrival) * accesses / (burst.last_arrival - burst.arrival);
+}
+
 std::int64_t DramBurstQueue::Waiting::there(MemoryClock clock) const {
-    if (clock >= last_arrival) return left;
-    const auto come = (clock - arrival) * accesses / (last_arrival - arrival);
-    return std::max(std::int64_t{0}, come - (accesses - left));
+    return std::max(std::int64_t{0}, come(burst, accesses, clock) - (accesses - left));
 }
 
 MemoryClock DramBurstQueue::Waiting::next_arrival(MemoryClock clock) const {
-    const auto nth = accesses - left + there(clock) + 1;
-    return arrival + divide_up(nth * (last_arrival - arrival), accesses);
+    const auto nth = come(burst, accesses, clock) + 1;
+    return burst.arrival + divide_up(nth * (burst.last_arrival - burst.arrival), accesses);
 }
 
 void DramBurstQueue::add(Burst burst) {
@@ -48,8 +53,7 @@ void DramBurstQueue::admit() {
     auto end = arriving_.begin();
     for (; end != arriving_.end() && end->arrival <= now(); ++end) {
         const auto count = accesses(*end);
-        waiting_[end->write ? 1 : 0].push_back(
-            {end->id, end->address / access_bytes_, count, count, end->arrival, end->last_arrival});
+        waiting_[end->write ? 1 : 0].push_back({*end, end->address / access_bytes_, count, count});
     }
     arriving_.erase(arriving_.begin(), end);
 }
@@ -61,11 +65,10 @@ void DramBurstQueue::enter(bool write, std::int64_t accesses, MemoryClock clock)
     front.next += accesses;
     front.left -= accesses;
     youngest_[write ? 1 : 0] = front.next - 1;
-    auto& burst = open(front.id);
+    auto& burst = open(front.burst.id);
     burst.outside -= accesses;
-    if (burst.outside == 0 && write) accepted_.push_back({front.id, clock});
+    if (burst.outside == 0 && write) accepted_.push_back({front.burst.id, clock});
     if (front.left == 0) waiting.pop_front();
-    room_since_ = std::max(room_since_, clock);
 }
 
 // As many accesses as the queue has room for.
@@ -73,7 +76,7 @@ void DramBurstQueue::feed(bool write) {
     const auto& waiting = waiting_[write ? 1 : 0];
     while (!waiting.empty() && scheduler_.accepts(write) && waiting.front().there(now()) > 0) {
         const auto& front = waiting.front();
-        scheduler_.enqueue(now(), front.id, write, mapping_.decode(front.next * access_bytes_));
+        scheduler_.enqueue(now(), front.burst.id, write, mapping_.decode(front.next * access_bytes_));
         enter(write, 1, now());
     }
 }
@@ -91,7 +94,7 @@ bool DramBurstQueue::run(MemoryClock limit) {
     bool more = there > 0;
     if (more && waiting.front().next == youngest + 1) {
         const auto& front = waiting.front();
-        id = front.id;
+        id = front.burst.id;
         // Up to the end of the block of the youngest access in the queue.
         following = std::min(there, run_accesses_ - 1 - youngest % run_accesses_);
         more = following < there || (there == front.left && waiting.size() > 1);
@@ -108,7 +111,7 @@ bool DramBurstQueue::run(MemoryClock limit) {
     if (gone > 0) enter(write, gone, clock(gone));
     for (auto nth = gone + 1; nth <= entered; ++nth) {
         const auto& front = waiting.front();
-        scheduler_.enqueue(now(), front.id, write, mapping_.decode(front.next * access_bytes_));
+        scheduler_.enqueue(now(), front.burst.id, write, mapping_.decode(front.next * access_bytes_));
         enter(write, 1, clock(nth));
     }
     return true;
@@ -136,14 +139,24 @@ MemoryClock DramBurstQueue::next_arrival(MemoryClock until) const {
     return until;
 }
 
-// Accesses that have come and wait outside a queue.
-std::int64_t DramBurstQueue::outside(bool write) const {
-    std::int64_t accesses = 0;
-    for (const auto& burst : waiting_[write ? 1 : 0]) {
-        accesses += burst.there(now());
-        if (burst.there(now()) < burst.left) break;
-    }
-    return accesses;
+std::int64_t DramBurstQueue::unserved_reads() const {
+    auto count = scheduler_.unserved(false);
+    for (const auto& burst : waiting_[0]) count += burst.left;
+    for (const auto& burst : arriving_) count += burst.write ? 0 : accesses(burst);
+    return count;
+}
+
+std::int64_t DramBurstQueue::unserved_writes() const {
+    const auto soon = now() + policy_.write_queue * timing_.column_spacing();
+    auto count = scheduler_.unserved(true);
+    for (const auto& burst : waiting_[1]) count += burst.there(soon);
+    for (const auto& burst : arriving_) count += burst.write ? come(burst, accesses(burst), soon) : 0;
+    return count;
+}
+
+// A read may be answered from a write in the queue.
+bool DramBurstQueue::may_forward() const {
+    return std::any_of(open_.begin(), open_.end(), [](const Open& burst) { return burst.write; });
 }
 
 void DramBurstQueue::advance(MemoryClock until) {
@@ -167,20 +180,22 @@ std::vector<DramBurstQueue::Accepted> DramBurstQueue::take_accepted() {
     return std::exchange(accepted_, {});
 }
 
-std::optional<MemoryClock> DramBurstQueue::room_since() const {
-    const auto reads = [](const Burst& burst) { return !burst.write; };
-    if (outside(false) > 0 || outside(true) > 0 || std::any_of(arriving_.begin(), arriving_.end(), reads)) {
-        return {};
-    }
-    return room_since_;
+bool DramBurstQueue::has_room() const {
+    return unserved_reads() < policy_.read_queue && unserved_writes() < policy_.write_queue;
 }
 
-std::optional<MemoryClock> DramBurstQueue::next_event(bool room) const {
+std::optional<MemoryClock> DramBurstQueue::next_room() const {
+    if (has_room()) return {};
+    if (may_forward() && unserved_reads() >= policy_.read_queue) return now() + 1;
+    const auto to_serve =
+        std::max(unserved_reads() - policy_.read_queue, unserved_writes() - policy_.write_queue);
+    return now() + to_serve * timing_.column_spacing() + 1;
+}
+
+std::optional<MemoryClock> DramBurstQueue::next_event() const {
     std::optional<MemoryClock> soonest;
     const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
-    // A read may be answered from a write in the queue.
-    const bool forwards =
-        std::any_of(open_.begin(), open_.end(), [](const Open& burst) { return burst.write; });
+    const bool forwards = may_forward();
     for (const auto& burst : open_) {
         const auto at = std::find_if(arriving_.begin(), arriving_.end(),
                                      [&](const Burst& other) { return other.id == burst.id; });
@@ -194,11 +209,6 @@ std::optional<MemoryClock> DramBurstQueue::next_event(bool room) const {
         const auto latency = (burst.write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
         const auto columns_end = begin + (columns - 1) * timing_.column_spacing() + latency;
         consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : begin + 1);
-    }
-    if (room && !room_since()) {
-        const auto waiting = std::max(outside(false), outside(true));
-        if (waiting > 0) consider(now() + waiting);
-        if (waiting == 0 && !arriving_.empty()) consider(arriving_.front().arrival);
     }
     return soonest;
 }

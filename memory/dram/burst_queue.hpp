@@ -52,24 +52,30 @@ class DramBurstQueue {
     std::vector<Served> take_served();
     // Written bursts that the queue has taken over completely: they are posted.
     std::vector<Accepted> take_accepted();
-    // Nothing that has arrived waits outside the queues; bursts that have been added but have not arrived
-    // count as waiting if they are read. Since when?
-    std::optional<MemoryClock> room_since() const;
+    // Whether a burst that arrives now finds room: there are fewer accesses than a queue takes, of the reads
+    // that have been added and not been served; and of the writes, where those count whose data have come or
+    // will while the pins could serve a queue of them.
+    bool has_room() const;
 
-    // No burst can be served or accepted and, if `room` matters, no room appear before this clock; nothing if
-    // all is done. It is no bound for what is added later.
-    std::optional<MemoryClock> next_event(bool room) const;
+    // No burst can be served or accepted before this clock; nothing if all is done. It is no bound for what
+    // is added later.
+    std::optional<MemoryClock> next_event() const;
+    // No room can appear before this clock; nothing if there is some.
+    std::optional<MemoryClock> next_room() const;
+    // Something waits to be taken by take_served() or take_accepted().
+    bool has_news() const { return !served_.empty() || !accepted_.empty(); }
+    std::vector<DramCommandScheduler::Busy> take_busy() { return scheduler_.take_busy(); }
     MemoryClock now() const { return scheduler_.now(); }
     DramChannelStatistics statistics() const { return scheduler_.statistics(); }
 
   private:
+    // Written data come access by access; how many of a burst have come at a clock.
+    static std::int64_t come(const Burst& burst, std::int64_t accesses, MemoryClock clock);
     struct Waiting {  // outside the queue
-        std::int64_t id = 0;
+        Burst burst;
         std::int64_t next = 0;  // access to come, counted from the start of the channel
         std::int64_t left = 0;
         std::int64_t accesses = 0;  // of the whole burst
-        MemoryClock arrival = 0;
-        MemoryClock last_arrival = 0;
 
         // Accesses of those left that are there at a clock, and the clock at which one more is.
         std::int64_t there(MemoryClock clock) const;
@@ -92,11 +98,14 @@ class DramBurstQueue {
     bool run(MemoryClock limit);
     void collect();
     MemoryClock next_arrival(MemoryClock until) const;
-    std::int64_t outside(bool write) const;
+    std::int64_t unserved_reads() const;
+    std::int64_t unserved_writes() const;
+    bool may_forward() const;
     std::int64_t accesses(const Burst& burst) const;
 
     AddressMapping mapping_;
     DramTiming timing_;
+    DramControllerPolicy policy_;
     std::int64_t access_bytes_;
     std::int64_t
         run_accesses_;  // within an aligned block of so many only column and bank group change; 0: none
@@ -105,7 +114,6 @@ class DramBurstQueue {
     std::deque<Waiting> waiting_[2];       // reads, writes
     std::int64_t youngest_[2] = {-1, -1};  // access that went into the queue last
     std::vector<Open> open_;
-    MemoryClock room_since_ = 0;
     std::vector<Served> served_;
     std::vector<Accepted> accepted_;
 };

@@ -15,7 +15,9 @@ DramCommandController::DramCommandController(sc_core::sc_module_name name, const
                                              TimeFs lookahead)
     : DramController(name, channel, base_address),
       queue_(channel, policy, mapping),
+      access_bytes_(channel.access_bytes()),
       period_(period_fs(channel.timing.clock_hz)),
+      access_time_(channel.timing.column_spacing() * period_),
       lookahead_(lookahead) {
     SC_METHOD(work);
     sensitive << wake_;
@@ -50,24 +52,36 @@ tlm::tlm_sync_enum DramCommandController::nb_transport_fw(tlm::tlm_generic_paylo
     return tlm::TLM_UPDATED;
 }
 
-TimeFs DramCommandController::room_at() {
-    const auto since = queue_.room_since();
-    if (since) return std::max(TimeFs{0}, time(*since) - lookahead_);
+// A burst that is announced from now on arrives no earlier than this.
+void DramCommandController::advance() {
+    queue_.advance((simulation_time() + lookahead_) / period_);
+}
+
+bool DramCommandController::has_room() {
+    advance();
+    if (queue_.has_news()) wake_.notify(sc_core::SC_ZERO_TIME);
+    if (queue_.has_room()) return true;
     room_awaited_ = true;
     wake_for_next();
-    return never;
+    return false;
 }
 
 // Something may happen from the next event on. What is known by then is told at once, though it lies up to
-// the lookahead in the future.
+// the lookahead in the future. Room is told that much before it is there.
 void DramCommandController::wake_for_next() {
     const auto now = simulation_time();
-    if (const auto event = queue_.next_event(room_awaited_)) {
-        const auto at = std::max({now, time(*event), time(queue_.now() + 1) - lookahead_});
-        wake_.notify(to_sc_time(at - now));
+    std::optional<TimeFs> next;
+    if (const auto event = queue_.next_event()) {
+        next = std::max(time(*event), time(queue_.now() + 1) - lookahead_);
     } else if (last_data_ > now) {
-        wake_.notify(to_sc_time(last_data_ - now));  // the run does not end before the data have passed
+        next = last_data_;  // the run does not end before the data have passed
     }
+    if (room_awaited_) {
+        const auto room = time(queue_.next_room().value_or(queue_.now())) - lookahead_;
+        const auto at = std::max(room, now + access_time_);  // and no more often than an access takes
+        next = std::min(next.value_or(at), at);
+    }
+    if (next) wake_.notify(to_sc_time(std::max(*next - now, TimeFs{0})));
 }
 
 void DramCommandController::answer(tlm::tlm_generic_payload& payload, TimeFs done) {
@@ -79,8 +93,7 @@ void DramCommandController::answer(tlm::tlm_generic_payload& payload, TimeFs don
 }
 
 void DramCommandController::work() {
-    // A burst that is announced from now on arrives no earlier than this.
-    queue_.advance((simulation_time() + lookahead_) / period_);
+    advance();
     std::vector<std::pair<tlm::tlm_generic_payload*, TimeFs>> answers;
     for (const auto& accepted : queue_.take_accepted()) {
         auto& posted = burst(accepted.id);
@@ -92,7 +105,6 @@ void DramCommandController::work() {
         one.served.first_data = time(done.first_data);
         one.served.last_data = time(done.last_data);
         last_data_ = std::max(last_data_, one.served.last_data);
-        busy_.add(one.served.arrival, one.served.last_data);
         tell(one.served);
         if (one.payload != nullptr) {
             auto& extension = *one.payload->get_extension<BurstExtension>();
@@ -102,8 +114,12 @@ void DramCommandController::work() {
         }
         bursts_.erase(bursts_.begin() + (&one - bursts_.data()));
     }
+    for (const auto& piece : queue_.take_busy()) {
+        busy_ += time(piece.end - piece.begin);
+        if (watch_busy_) watch_busy_(time(piece.begin), time(piece.end));
+    }
     for (const auto& [payload, done] : answers) answer(*payload, done);
-    if (room_awaited_ && queue_.room_since()) {
+    if (room_awaited_ && queue_.has_room()) {
         room_awaited_ = false;
         if (told_room_) told_room_();
     }
@@ -122,13 +138,16 @@ DramStatistics DramCommandController::statistics() const {
     result.refreshes = commands.refreshes;
     result.turnarounds = commands.turnarounds;
     result.data_busy = time(commands.data);
+    result.forwarded_bytes = commands.forwarded_reads * access_bytes_;
     result.refresh_stall = lost(DramLoss::refresh);
-    result.row_stall = lost(DramLoss::row_miss) + lost(DramLoss::row_conflict);
+    result.row_stall = lost(DramLoss::row_miss);
+    result.conflict_stall = lost(DramLoss::row_conflict);
     result.turnaround_stall = lost(DramLoss::turnaround);
-    result.spacing_stall =
-        lost(DramLoss::bank_group) + lost(DramLoss::activate_window) + lost(DramLoss::column_spacing);
-    // Behind the last command of a run of work, and a clock's fraction in front of it.
-    result.column_stall = std::max(TimeFs{0}, busy_.covered() - result.served());
+    result.bank_group_stall = lost(DramLoss::bank_group);
+    result.activate_stall = lost(DramLoss::activate_window);
+    result.spacing_stall = lost(DramLoss::column_spacing);
+    // The rest: from the last commands of a run of work to the end of its data.
+    result.column_stall = busy_ - result.served();
     return result;
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <systemc>
 #include <utility>
 #include <vector>
@@ -16,7 +15,6 @@
 #include "memory/dram/burst_queue.hpp"
 #include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_controller.hpp"
-#include "memory/interval_union.hpp"
 
 namespace tilewright::memory {
 
@@ -36,11 +34,14 @@ class DramCommandController : public DramController {
 
     DramStatistics statistics() const override;
 
-    // From when on a burst may be announced so that it finds room in the queue when it arrives; `never` while
-    // that is not known. Then `told`, if it has been set, is called as soon as it is.
-    static constexpr TimeFs never = std::numeric_limits<TimeFs>::max();
-    TimeFs room_at();
+    // Whether a burst that is announced now finds room in the queue when it arrives. If not, `told`, if it
+    // has been set, is called when one will.
+    bool has_room();
     void tell_room(std::function<void()> told) { told_room_ = std::move(told); }
+    // Tells `watcher` of the time in which bursts were served, piece by piece.
+    void watch_busy(std::function<void(TimeFs begin, TimeFs end)> watcher) {
+        watch_busy_ = std::move(watcher);
+    }
 
   private:
     SC_HAS_PROCESS(DramCommandController);
@@ -58,15 +59,20 @@ class DramCommandController : public DramController {
     void wake_for_next();
     TimeFs time(MemoryClock clock) const { return clock * period_; }
 
+    void advance();
+
     DramBurstQueue queue_;
+    std::int64_t access_bytes_;
     TimeFs period_;
+    TimeFs access_time_;  // of the pins
     TimeFs lookahead_;
     std::int64_t next_id_ = 0;
     std::vector<Burst> bursts_;  // not served yet
     std::int64_t read_bytes_ = 0;
     std::int64_t write_bytes_ = 0;
     TimeFs last_data_ = 0;
-    IntervalUnion busy_;  // a burst is there and not served
+    TimeFs busy_ = 0;  // accesses were there or their data on their way
+    std::function<void(TimeFs, TimeFs)> watch_busy_;
     std::function<void()> told_room_;
     bool room_awaited_ = false;
     sc_core::sc_event wake_;

@@ -58,9 +58,15 @@ void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool writ
     advance(clock);
     if (!started_) {
         started_ = true;
-        statistics_.first_arrival = slot_free_ = clock;
+        statistics_.first_arrival = slot_free_ = busy_from_ = statistics_.last_data = clock;
     }
-    if (idle()) lose(clock, DramLoss::idle);
+    if (idle()) {
+        lose(clock, DramLoss::idle);
+        if (clock > statistics_.last_data) {  // a pause behind the data of what came before
+            if (statistics_.last_data > busy_from_) busy_.push_back({busy_from_, statistics_.last_data});
+            busy_from_ = clock;
+        }
+    }
     if (!write && is_queued(true, address)) {
         ++statistics_.forwarded_reads;
         completions_.push_back({id, now_ + 1, now_ + 1});
@@ -101,6 +107,21 @@ void DramCommandScheduler::drain() {
 
 std::vector<DramCommandScheduler::Completion> DramCommandScheduler::take_completions() {
     return std::exchange(completions_, {});
+}
+
+std::int64_t DramCommandScheduler::unserved(bool write) const {
+    const auto opened = std::count_if(opened_.begin(), opened_.end(),
+                                      [write](const Access& access) { return access.write == write; });
+    return opened + static_cast<std::int64_t>((write ? writes_ : reads_).size());
+}
+
+std::vector<DramCommandScheduler::Busy> DramCommandScheduler::take_busy() {
+    const auto end = idle() ? statistics_.last_data : now_;
+    if (started_ && end > busy_from_) {
+        busy_.push_back({busy_from_, end});
+        busy_from_ = end;
+    }
+    return std::exchange(busy_, {});
 }
 
 DramChannelStatistics DramCommandScheduler::statistics() const {

@@ -102,6 +102,15 @@ class DramCommandScheduler {
     void drain();
 
     bool idle() const { return reads_.empty() && writes_.empty() && opened_.empty(); }
+    // Accesses that wait for their column, in the queue or with their row opened for them.
+    std::int64_t unserved(bool write) const;
+    // Time, since the last call, in which an access was there or its data were on their way: up to now, or,
+    // idle, the end of the last data. In order and disjoint.
+    struct Busy {
+        MemoryClock begin = 0;
+        MemoryClock end = 0;
+    };
+    std::vector<Busy> take_busy();
     MemoryClock now() const { return now_; }
     // Figures up to the last access; complete after drain().
     DramChannelStatistics statistics() const;
@@ -164,6 +173,8 @@ class DramCommandScheduler {
     MemoryClock now_ = 0;
     MemoryClock slot_free_ = 0;  // from here on the data pins are not spoken for
     bool started_ = false;
+    MemoryClock busy_from_ = 0;  // not told yet
+    std::vector<Busy> busy_;
     bool draining_writes_ = false;
     bool last_was_write_ = false;
     std::vector<Completion> completions_;

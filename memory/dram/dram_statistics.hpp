@@ -16,17 +16,22 @@ struct DramStatistics {
     std::int64_t row_activations = 0;
     std::int64_t refreshes = 0;  // those that fell inside the simulated work
     std::int64_t turnarounds = 0;
-    TimeFs data_busy = 0;  // data pins moving data
+    std::int64_t forwarded_bytes = 0;  // accesses that were answered from posted writes, not by the pins
+    TimeFs data_busy = 0;              // data pins moving data
     // While there is a burst to be served, its data move or wait: for a refresh, for a row, for the bus to
     // turn around, for rules between columns (CCD) or activates (RRD, FAW), for the column latency.
     TimeFs refresh_stall = 0;
     TimeFs row_stall = 0;
+    TimeFs conflict_stall = 0;
     TimeFs turnaround_stall = 0;
+    TimeFs bank_group_stall = 0;
+    TimeFs activate_stall = 0;
     TimeFs spacing_stall = 0;
     TimeFs column_stall = 0;
 
     TimeFs served() const {
-        return data_busy + refresh_stall + row_stall + turnaround_stall + spacing_stall + column_stall;
+        return data_busy + refresh_stall + row_stall + conflict_stall + turnaround_stall + bank_group_stall +
+               activate_stall + spacing_stall + column_stall;
     }
     DramStatistics& operator+=(const DramStatistics& other);
 };
@@ -39,10 +44,14 @@ inline DramStatistics& DramStatistics::operator+=(const DramStatistics& other) {
     row_activations += other.row_activations;
     refreshes += other.refreshes;
     turnarounds += other.turnarounds;
+    forwarded_bytes += other.forwarded_bytes;
     data_busy += other.data_busy;
     refresh_stall += other.refresh_stall;
     row_stall += other.row_stall;
+    conflict_stall += other.conflict_stall;
     turnaround_stall += other.turnaround_stall;
+    bank_group_stall += other.bank_group_stall;
+    activate_stall += other.activate_stall;
     spacing_stall += other.spacing_stall;
     column_stall += other.column_stall;
     return *this;

@@ -46,7 +46,7 @@ void ChannelArbiter::arbitrate() {
                 next = std::min(next, allowed);
             }
         }
-        if (any && ask_room_) room_at_ = ask_room_();
+        if (any && has_room_) room_at_ = has_room_() ? now : never;
         if (any && room_at_ > now) next = std::min(next, room_at_);
         if (!any || room_at_ > now) {
             if (next != never) next_.notify(to_sc_time(next - now));

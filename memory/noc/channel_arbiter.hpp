@@ -40,9 +40,8 @@ class ChannelArbiter : public sc_core::sc_module {
     // `request_latency`: from the port to the channel.
     void add(BurstSource& source, std::int64_t weight, std::int64_t quantum_bytes, TimeFs request_latency);
 
-    // The memory says itself from when on a burst may be issued; time's end while it does not know, and it
-    // wakes the arbiter when it does.
-    void ask_for_room(std::function<TimeFs()> room_at) { ask_room_ = std::move(room_at); }
+    // The memory says itself whether a burst may be issued now, and wakes the arbiter when one may.
+    void ask_for_room(std::function<bool()> has_room) { has_room_ = std::move(has_room); }
 
     // A source has work. Takes effect when all sources of this instant have said so.
     void wake() { next_.notify(sc_core::SC_ZERO_TIME); }
@@ -58,7 +57,7 @@ class ChannelArbiter : public sc_core::sc_module {
     std::vector<std::int64_t> waiting_bytes_;
     TimeFs lookahead_;
     TimeFs room_at_ = 0;  // from here on the controller's queue has room
-    std::function<TimeFs()> ask_room_;
+    std::function<bool()> has_room_;
     sc_core::sc_event next_;
 };
 
