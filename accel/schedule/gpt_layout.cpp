@@ -19,19 +19,18 @@ GptLayout lay_out_gpt(const Design& design) {
     const auto& gpt = *design.gpt;
     const auto& block = gpt.block;
     GptLayout layout;
-    Allocator weights(Allocator::region_alignment);
-    static_cast<LinearLayout&>(layout) = lay_out_linears(design, weights);
-    const auto& weights_port = design.memory_ports[design.port_of(Stream::weights)];
-    layout.lm_head = weights.place(
-        stream_bytes(weights_port, unquantized_weights(), gpt.network.vocabulary * block.width));
-    layout.weights_end = weights.end();
+    MemoryMap memory(design);
+    static_cast<LinearLayout&>(layout) = lay_out_linears(design, memory);
+    const auto weights_port = design.port_of(Stream::weights);
+    layout.lm_head =
+        memory.place(weights_port, stream_bytes(design.memory_ports[weights_port], unquantized_weights(),
+                                                gpt.network.vocabulary * block.width));
 
-    Allocator state(Allocator::region_alignment);
-    if (!state_lies_apart(design)) state.place(layout.weights_end);
-    const auto& port = design.memory_ports[design.port_of(Stream::state)];
+    const auto state_port = design.port_of(Stream::state);
+    const auto place_state = [&](std::int64_t bytes) { return memory.place(state_port, bytes); };
     Allocator in_cache(Allocator::piece_alignment);
     const auto piece = [&](std::int64_t tokens) {
-        const auto bytes = padded_bytes(port, gpt_cache_size(gpt, tokens));
+        const auto bytes = padded_bytes(design.memory_ports[state_port], gpt_cache_size(gpt, tokens));
         const auto keys = in_cache.place(bytes);
         return GptLayout::Piece{keys, in_cache.place(bytes), tokens};
     };
@@ -44,7 +43,7 @@ GptLayout lay_out_gpt(const Design& design) {
         layout.made = piece(work.beams);
     }
     layout.cache_stride = in_cache.end();
-    const auto cache = state.place(layout.cache_stride * block.blocks);
+    const auto cache = place_state(layout.cache_stride * block.blocks);
     const auto move = [&](GptLayout::Piece& one) {
         one.keys += cache;
         one.values += cache;
@@ -55,13 +54,13 @@ GptLayout lay_out_gpt(const Design& design) {
     Allocator in_block(Allocator::piece_alignment);
     in_block.place(4 * gpt_block_vector_elements(block));
     layout.vectors_stride = in_block.end();
-    layout.vectors = state.place(layout.vectors_stride * block.blocks);
-    layout.final_norm = state.place(4 * 2 * block.width);
+    layout.vectors = place_state(layout.vectors_stride * block.blocks);
+    layout.final_norm = place_state(4 * 2 * block.width);
     std::int64_t rows = 0;
     for (const auto& step : gpt.work.steps()) rows = std::max(rows, step.rows());
-    layout.embedding = state.place(4 * 2 * rows * block.width);
-    layout.outputs = state.place(4 * rows * std::max(block.width, gpt.network.vocabulary));
-    layout.state_end = state.end();
+    layout.embedding = place_state(4 * 2 * rows * block.width);
+    layout.outputs = place_state(4 * rows * std::max(block.width, gpt.network.vocabulary));
+    memory.check_ends();
     return layout;
 }
 

@@ -9,11 +9,10 @@
 
 namespace tilewright::accel {
 
-// Bytes from the start of the port that carries them: weights, or everything else ("state"). What repeats
+// Bytes in the space of the port that carries them: weights, or everything else ("state"). What repeats
 // with every block has a stride.
 struct GptLayout : LinearLayout {
     std::int64_t lm_head = 0;
-    std::int64_t weights_end = 0;
 
     // The cache is written in pieces of keys and pieces of values. Of the first block: those of every slice
     // of the prompt; in a decode step also those that the beams have made before, and those that they make
@@ -32,9 +31,9 @@ struct GptLayout : LinearLayout {
     std::int64_t final_norm = 0;
     std::int64_t embedding = 0;  // rows of the tokens of a step, then those of their positions
     std::int64_t outputs = 0;    // logits, or the residual stream
-    std::int64_t state_end = 0;
 };
 
+// Throws MappingError where a port does not reach all of it.
 GptLayout lay_out_gpt(const Design& design);
 
 // Weights and biases of both norms, biases of the four linear layers.

@@ -2,12 +2,10 @@
 #include "accel/schedule/mamba2_layout.hpp"
 
 #include <algorithm>
-#include <string>
 
 #include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/mamba2_order.hpp"
 #include "accel/schedule/memory_layout.hpp"
-#include "accel/schedule/schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -21,20 +19,6 @@ namespace {
 std::int64_t stored_piece(const Design& design, Stream stream, const models::Quantization& quantization,
                           std::int64_t elements) {
     return padded_bytes(design.memory_ports[design.port_of(stream)], transfer_size(quantization, elements));
-}
-
-void check_memory(const Design& design, const Mamba2Layout& layout) {
-    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
-        const auto& port = design.memory_ports[i];
-        const auto& organization = design.device.memories.at(port.memory).dram.organization;
-        const auto available = organization.channel_bytes * port.channels;
-        if (layout.end > available) {
-            throw MappingError("/memory_ports/" + std::to_string(i),
-                               "the network needs " + std::to_string(layout.end) +
-                                   " bytes of memory but the port reaches " + std::to_string(available),
-                               "a smaller network or format, or more channels");
-        }
-    }
 }
 
 }  // namespace
@@ -72,17 +56,19 @@ std::array<LinearWeights, linear_engine_count> linear_weights(
     return result;
 }
 
-// Everything on a port lies behind each other: block weights, embedding, lm_head, convolution weights and
-// state, SSM state. Each starts on a new row of the DRAM.
+// In the order in which regions are placed: block weights, embedding, lm_head, convolution weights and state,
+// SSM state. Each starts on a new row of the DRAM.
 Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& graph) {
     const auto& network = design.network;
     Mamba2Layout layout;
-    Allocator memory(Allocator::region_alignment);
+    MemoryMap memory(design);
+    const auto weights_port = [&](std::size_t engine) {
+        return design.weights_port(static_cast<LinearEngine>(engine));
+    };
     auto& block = layout.block;
     const auto weights = linear_weights(design, graph.operators);
     const auto weight_bytes = [&](std::size_t engine, std::int64_t count) {
-        const auto port = design.weights_port(static_cast<LinearEngine>(engine));
-        return stream_bytes(design.memory_ports[port], design.recipe.weights, count);
+        return stream_bytes(design.memory_ports[weights_port(engine)], design.recipe.weights, count);
     };
     for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
         auto& stride = block.weights_stride[engine];
@@ -90,13 +76,15 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
             block.weights[engine][piece] = {stride, weights[engine].block[piece]};
             stride += weight_bytes(engine, weights[engine].block[piece]);
         }
-        const auto begin = memory.place(stride * network.layers);
+        const auto begin = memory.place(weights_port(engine), stride * network.layers);
         for (auto& piece : block.weights[engine]) piece.begin += begin;
     }
     layout.embedding =
-        memory.place(models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
+        memory.place(design.port_of(Stream::weights),
+                     models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
     for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
-        layout.lm_head[engine] = memory.place(weight_bytes(engine, weights[engine].head));
+        layout.lm_head[engine] =
+            memory.place(weights_port(engine), weight_bytes(engine, weights[engine].head));
     }
     const auto whole_pieces = [](std::int64_t bytes) {
         return divide_up(bytes, Allocator::piece_alignment) * Allocator::piece_alignment;
@@ -104,12 +92,12 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
     const auto convolution = whole_pieces(
         stored_piece(design, Stream::convolution, design.recipe.convolution, convolution_elements(design)));
     block.convolution_weights_stride = block.convolution_state_stride = convolution;
-    block.convolution_weights = memory.place(convolution * network.layers);
-    block.convolution_state = memory.place(convolution * network.layers);
+    const auto convolution_port = design.port_of(Stream::convolution);
+    block.convolution_weights = memory.place(convolution_port, convolution * network.layers);
+    block.convolution_state = memory.place(convolution_port, convolution * network.layers);
     block.ssm_state_stride = whole_pieces(state_group_stride(design) * channel_groups(design));
-    block.ssm_state = memory.place(block.ssm_state_stride * network.layers);
-    layout.end = memory.end();
-    check_memory(design, layout);
+    block.ssm_state = memory.place(design.port_of(Stream::state), block.ssm_state_stride * network.layers);
+    memory.check_ends();
     return layout;
 }
 

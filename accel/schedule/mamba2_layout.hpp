@@ -19,7 +19,7 @@ enum WeightPiece : std::size_t {
 };
 inline constexpr std::size_t weight_piece_count = 3;
 
-// Where things lie in memory, in bytes from the start of the port's first channel.
+// Where things lie in memory, in bytes in the space of the port that moves them.
 struct Mamba2BlockLayout {
     // By LinearEngine: pieces of the first block, how many weights each has, and from block to block. Pieces
     // begin with a burst; where passes follow each other the weights of both layers are one piece.
@@ -42,7 +42,6 @@ struct Mamba2Layout {
     std::int64_t embedding = 0;  // row after row, for look-ups
     // By LinearEngine: the same matrix, in the order of the weight tiles.
     std::array<std::int64_t, linear_engine_count> lm_head{};
-    std::int64_t end = 0;
 };
 
 // Throws MappingError where a port does not reach all of it.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/schedule/memory_layout.hpp"
 
+#include <algorithm>
+
+#include "accel/schedule/schedule.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -21,6 +24,43 @@ std::int64_t Allocator::place(std::int64_t bytes) {
     const auto at = next_;
     next_ += divide_up(bytes, alignment_) * alignment_;
     return at;
+}
+
+MemoryMap::MemoryMap(const Design& design) : design_(design) {
+    for (const auto& port : design.memory_ports) {
+        const auto& organization = design.device.memories.at(port.memory).dram.organization;
+        ends_[port.memory].resize(static_cast<std::size_t>(organization.channels));
+    }
+}
+
+std::int64_t MemoryMap::place(std::size_t port, std::int64_t bytes) {
+    const auto aligned = [](std::int64_t count) {
+        return divide_up(count, region_alignment) * region_alignment;
+    };
+    const auto address = aligned(end(port));
+    const auto& one = design_.memory_ports[port];
+    const auto channel_end = divide_up(address + aligned(bytes), one.channels);
+    std::fill_n(ends_.at(one.memory).begin() + one.first_channel, one.channels, channel_end);
+    return address;
+}
+
+std::int64_t MemoryMap::end(std::size_t port) const {
+    const auto& one = design_.memory_ports[port];
+    const auto first = ends_.at(one.memory).begin() + one.first_channel;
+    return *std::max_element(first, first + one.channels) * one.channels;
+}
+
+void MemoryMap::check_ends() const {
+    for (std::size_t i = 0; i < design_.memory_ports.size(); ++i) {
+        const auto& port = design_.memory_ports[i];
+        const auto available =
+            design_.device.memories.at(port.memory).dram.organization.channel_bytes * port.channels;
+        if (end(i) <= available) continue;
+        throw MappingError("/memory_ports/" + std::to_string(i),
+                           "the network needs " + std::to_string(end(i)) +
+                               " bytes of memory but the port reaches " + std::to_string(available),
+                           "a smaller network or format, or more channels");
+    }
 }
 
 }  // namespace tilewright::accel

@@ -2,10 +2,8 @@
 #include "accel/schedule/transformer_layout.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
-#include "accel/schedule/schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -26,46 +24,24 @@ models::Quantization kv_format(const TransformerDesign& design) {
     return models::row_quantization(*design.recipe.kv_cache, design.block.head_dim);
 }
 
-LinearLayout lay_out_linears(const Design& design, Allocator& weights) {
+LinearLayout lay_out_linears(const Design& design, MemoryMap& memory) {
     LinearLayout layout;
     const auto operands = linear_operands(design);
     const auto operators = transformer_linear_operators(design);
     for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
         const auto kind = static_cast<LinearEngine>(engine);
-        const auto& port = design.memory_ports[design.weights_port(kind)];
+        const auto port = design.weights_port(kind);
         Allocator in_block(Allocator::piece_alignment);
         for (std::size_t i = 0; i < transformer_linear_count; ++i) {
             const auto outputs = split_of(design, operators[i]).outputs(kind);
-            layout.linear[engine][i] =
-                in_block.place(stream_bytes(port, operands[i].weights, outputs * operands[i].inputs));
+            layout.linear[engine][i] = in_block.place(
+                stream_bytes(design.memory_ports[port], operands[i].weights, outputs * operands[i].inputs));
         }
         layout.linear_stride[engine] = in_block.end();
-        const auto first = weights.place(layout.linear_stride[engine] * design.blocks());
+        const auto first = memory.place(port, layout.linear_stride[engine] * design.blocks());
         for (auto& address : layout.linear[engine]) address += first;
     }
     return layout;
-}
-
-bool state_lies_apart(const Design& design) {
-    const auto& state = design.memory_ports[design.port_of(Stream::state)];
-    const auto apart = [&](const MemoryPort& port) {
-        return port.memory != state.memory || port.first_channel + port.channels <= state.first_channel ||
-               state.first_channel + state.channels <= port.first_channel;
-    };
-    return apart(design.memory_ports[design.weights_port(LinearEngine::pl)]) &&
-           apart(design.memory_ports[design.weights_port(LinearEngine::aie)]);
-}
-
-void check_region(const Design& design, Stream stream, std::int64_t end) {
-    const auto index = design.port_of(stream);
-    const auto& port = design.memory_ports[index];
-    const auto available =
-        design.device.memories.at(port.memory).dram.organization.channel_bytes * port.channels;
-    if (end <= available) return;
-    throw MappingError("/memory_ports/" + std::to_string(index),
-                       "the network needs " + std::to_string(end) + " bytes of memory but the port reaches " +
-                           std::to_string(available),
-                       "a smaller network or format, or more channels");
 }
 
 std::vector<models::Operator> transformer_linear_operators(const Design& design) {

@@ -24,19 +24,13 @@ models::Quantization unquantized_activations();
 // Format of the key/value cache: the recipe's, or binary32. Rows are a head's vectors.
 models::Quantization kv_format(const TransformerDesign& design);
 
-// The linear layers' weights, in bytes from the start of the port that carries them, by LinearEngine: of the
+// The linear layers' weights, in bytes in the space of the port that carries them, by LinearEngine: of the
 // first block, and from block to block.
 struct LinearLayout {
     std::array<std::array<std::int64_t, transformer_linear_count>, linear_engine_count> linear{};
     std::array<std::int64_t, linear_engine_count> linear_stride{};
 };
-LinearLayout lay_out_linears(const Design& design, Allocator& weights);
-
-// Whether weights and everything else ("state") lie in different channels; otherwise they share addresses.
-bool state_lies_apart(const Design& design);
-
-// Throws MappingError when a port does not reach as far as its region ends.
-void check_region(const Design& design, Stream stream, std::int64_t end);
+LinearLayout lay_out_linears(const Design& design, MemoryMap& memory);
 
 // The classes of linear layers as operators of one row: what their weights are cut into.
 std::vector<models::Operator> transformer_linear_operators(const Design& design);

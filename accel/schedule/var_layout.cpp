@@ -24,25 +24,24 @@ VarLayout lay_out_var(const Design& design) {
     const auto& var = *design.var;
     const auto& network = var.network;
     const auto c = network.width;
-    const auto& port = design.memory_ports[design.port_of(Stream::weights)];
+    const auto weights_port = design.port_of(Stream::weights);
+    const auto state_port = design.port_of(Stream::state);
     VarLayout layout;
 
-    Allocator weights(Allocator::region_alignment);
-    static_cast<LinearLayout&>(layout) = lay_out_linears(design, weights);
+    MemoryMap memory(design);
+    static_cast<LinearLayout&>(layout) = lay_out_linears(design, memory);
+    const auto place_weights = [&](std::int64_t bytes) { return memory.place(weights_port, bytes); };
     const auto plain = [&](std::int64_t elements) {
-        return stream_bytes(port, unquantized_weights(), elements);
+        return stream_bytes(design.memory_ports[weights_port], unquantized_weights(), elements);
     };
     layout.adaln_stride =
         divide_up(plain(6 * c * c), Allocator::piece_alignment) * Allocator::piece_alignment;
-    layout.adaln = weights.place(layout.adaln_stride * (network.shared_adaln ? 1 : network.depth));
-    layout.head_adaln = weights.place(plain(2 * c * c));
-    layout.word_embedding = weights.place(plain(c * network.codebook_width));
-    layout.head = weights.place(plain(network.codebook * c));
-    layout.weights_end = weights.end();
+    layout.adaln = place_weights(layout.adaln_stride * (network.shared_adaln ? 1 : network.depth));
+    layout.head_adaln = place_weights(plain(2 * c * c));
+    layout.word_embedding = place_weights(plain(c * network.codebook_width));
+    layout.head = place_weights(plain(network.codebook * c));
 
-    Allocator state(Allocator::region_alignment);
-    // Both regions may lie in the same channels, behind one port or two.
-    if (!state_lies_apart(design)) state.place(layout.weights_end);
+    const auto place_state = [&](std::int64_t bytes) { return memory.place(state_port, bytes); };
     Allocator in_cache(Allocator::piece_alignment);
     const auto format = kv_format(var);
     const auto heads = heads_per_tile(design);
@@ -50,26 +49,25 @@ VarLayout lay_out_var(const Design& design) {
         for (std::int64_t group = 0; group < head_groups(design); ++group) {
             const auto present = std::min(heads, network.heads - group * heads);
             const auto size = transfer_size(format, cache_piece_elements(var, scale, present));
-            const auto& carrier = design.memory_ports[design.port_of(Stream::state)];
-            layout.cache_piece.push_back(in_cache.place(padded_bytes(carrier, size)));
+            layout.cache_piece.push_back(in_cache.place(padded_bytes(design.memory_ports[state_port], size)));
         }
     }
     layout.cache_stride = in_cache.end();
-    const auto cache = state.place(layout.cache_stride * network.depth);
+    const auto cache = place_state(layout.cache_stride * network.depth);
     for (auto& address : layout.cache_piece) address += cache;
     const auto batch = var.step.batch();
     const auto binary32 = [&](std::int64_t elements) { return 4 * elements; };
     layout.modulation_stride =
         divide_up(binary32(batch * 6 * c), Allocator::piece_alignment) * Allocator::piece_alignment;
-    layout.modulation = state.place(layout.modulation_stride * (network.depth + 1));  // and the head's
+    layout.modulation = place_state(layout.modulation_stride * (network.depth + 1));  // and the head's
     layout.vectors_stride = divide_up(binary32(block_vector_elements(network)), Allocator::piece_alignment) *
                             Allocator::piece_alignment;
-    layout.vectors = state.place(layout.vectors_stride * network.depth);
-    layout.positions = state.place(binary32(network.tokens() * c));
+    layout.vectors = place_state(layout.vectors_stride * network.depth);
+    layout.positions = place_state(binary32(network.tokens() * c));
     const auto rows = batch * network.scale_tokens(network.scales.size() - 1);
-    layout.inputs = state.place(binary32(rows * c));
-    layout.outputs = state.place(binary32(rows * std::max(c, network.codebook)));
-    layout.state_end = state.end();
+    layout.inputs = place_state(binary32(rows * c));
+    layout.outputs = place_state(binary32(rows * std::max(c, network.codebook)));
+    memory.check_ends();
     return layout;
 }
 

@@ -10,7 +10,7 @@
 
 namespace tilewright::accel {
 
-// Bytes from the start of the port that carries them: weights, or everything else ("state"). What repeats
+// Bytes in the space of the port that carries them: weights, or everything else ("state"). What repeats
 // with every block has a stride.
 struct VarLayout : LinearLayout {
     std::int64_t adaln = 0;  // weights of the first block
@@ -18,7 +18,6 @@ struct VarLayout : LinearLayout {
     std::int64_t head_adaln = 0;
     std::int64_t word_embedding = 0;
     std::int64_t head = 0;
-    std::int64_t weights_end = 0;
 
     // The cache is written in pieces: of each block and scale, of each group of heads, the keys and values of
     // all images.
@@ -31,9 +30,9 @@ struct VarLayout : LinearLayout {
     std::int64_t positions = 0;  // position and level embeddings of all tokens
     std::int64_t inputs = 0;     // of a scale: token maps, or the residual stream
     std::int64_t outputs = 0;    // of a scale: logits, or the residual stream
-    std::int64_t state_end = 0;
 };
 
+// Throws MappingError where a port does not reach all of it.
 VarLayout lay_out_var(const Design& design);
 
 // Biases of qkv, proj, fc1 and fc2, and a factor for every head.

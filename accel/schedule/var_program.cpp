@@ -19,8 +19,6 @@ class VarProgram : private TransformerProgram {
             rows.push_back(var_.step.batch() * var_.network.scale_tokens(scale));
         }
         check_pieces(rows, "take larger tiles, or fewer images");
-        check_region(design, Stream::weights, layout_.weights_end);
-        check_region(design, Stream::state, layout_.state_end);
     }
 
     void emit() {
