@@ -100,12 +100,26 @@ class DramCheck {
             refuse("timing/refi", std::to_string(t.refi) + " clocks between refreshes leave no time for data",
                    "more than rp_all + rfc + rcd = " + std::to_string(refresh));
         }
+        below_refresh("timing/rc", t.rc);
+        below_refresh("timing/faw", t.faw);
+        below_refresh("timing/rrd_l", t.rrd_l);
+        below_refresh("timing/ccd_l", t.ccd_l);
+        below_refresh("timing/rtp", t.rtp);
+        below_refresh("timing/cl", t.cl);
+        below_refresh("timing/cwl", t.cwl);
+        below_refresh("timing/wtr_l", t.wtr_l);
+        below_refresh("timing/wr", t.wr);
     }
 
   private:
     [[noreturn]] void refuse(const std::string& key, const std::string& what,
                              const std::string& allowed) const {
         throw ConfigError(file_, pointer_ + "/" + key, what, "allowed: " + allowed);
+    }
+    void below_refresh(const std::string& key, std::int64_t clocks) const {
+        if (clocks < dram_.timing.refi) return;
+        refuse(key, std::to_string(clocks) + " clocks are not over before the next refresh",
+               "less than refi = " + std::to_string(dram_.timing.refi));
     }
     void power_of_two(const std::string& key, std::int64_t value) const {
         if (std::has_single_bit(static_cast<std::uint64_t>(value))) return;

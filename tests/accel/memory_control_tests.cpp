@@ -127,9 +127,9 @@ TEST_CASE("transfers that end while those before them are reported halt no simul
     // Four transfers of one port in flight; in phases, or in turn with another port.
     for (const int outstanding : {3, 4, 8}) {
         const auto design = [&](const json& ports, const std::string& model) {
-            return design_document("fpqvar-vck190-fp4", {{"/network", "var-small"},
-                                                         {"/memory_ports", ports},
-                                                         {"/memories/ddr4/model", model}});
+            return design_document(
+                "fpqvar-vck190-fp4",
+                {{"/network", "var-small"}, {"/memory_ports", ports}, {"/memories/ddr4/model", model}});
         };
         auto all = port("all", {"weights", "state"}, 256);
         auto weights = port("weights", {"weights"}, 16);
@@ -158,6 +158,9 @@ TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     CHECK_THAT(refused("/modle", "commands"), Contains("#/memories/ddr4/modle") && Contains("\"model\""));
     CHECK_THAT(refused("/model", "command"), Contains("#/memories/ddr4/model"));
     CHECK(refused("/address_mapping", "RoBaRaCoBgCh").empty());
+    CHECK_THAT(refusal(small_document({{"/device/memories/ddr4/timing/faw", 1000000}})),
+               Contains("/timing/faw: 1000000 clocks are not over before the next refresh") &&
+                   Contains("allowed: less than refi = 12480"));
     CHECK_THAT(refusal(small_document({{"/memories/hbm/model", "commands"}})),
                Contains("#/memories/hbm: the device has no memory \"hbm\"; allowed: ddr4, lpddr4"));
 }
