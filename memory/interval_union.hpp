@@ -10,7 +10,7 @@
 
 namespace tilewright::memory {
 
-// Keeps the last few disjoint intervals and adds up what lies before them. An interval that begins before
+// Keeps the last hundreds of disjoint intervals and adds up what lies before them. An interval that begins before
 // those kept is cut there.
 class IntervalUnion {
   public:
@@ -45,7 +45,7 @@ class IntervalUnion {
     }
 
   private:
-    static constexpr std::size_t kept_intervals = 32;
+    static constexpr std::size_t kept_intervals = 512;
     struct Interval {
         TimeFs begin = 0;
         TimeFs end = 0;

@@ -8,9 +8,12 @@ namespace tilewright::memory {
 DramChannel::DramChannel(const DramSpecification& specification)
     : specification_(specification),
       period_(period_fs(specification.timing.clock_hz)),
-      // Column accesses to alternating bank groups follow each other every CCD_S; the data of one occupies
-      // burst_length / 2 clocks. The larger of the two is the pace.
-      access_time_(period_ * std::max(specification.timing.ccd_s, specification.timing.burst_length / 2)),
+      // Column accesses to alternating bank groups follow each other every CCD_S, those to the same one,
+      // after a turn of all groups, every CCD_L; the data of one occupies burst_length / 2 clocks. The
+      // largest is the pace.
+      access_time_(
+          std::max(period_ * specification.timing.column_spacing(),
+                   divide_up(period_ * specification.timing.ccd_l, specification.organization.bank_groups))),
       access_bytes_(specification.access_bytes()),
       row_set_bytes_(specification.organization.row_bytes * specification.organization.bank_groups),
       banks_(static_cast<std::size_t>(specification.organization.banks_per_group)),
