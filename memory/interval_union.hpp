@@ -10,8 +10,8 @@
 
 namespace tilewright::memory {
 
-// Keeps the last hundreds of disjoint intervals and adds up what lies before them. An interval that begins before
-// those kept is cut there.
+// Keeps the last hundreds of disjoint intervals and adds up what lies before them. An interval that begins
+// before those kept is cut there.
 class IntervalUnion {
   public:
     void add(TimeFs begin, TimeFs end) {
