@@ -107,8 +107,7 @@ class DramBurstQueue {
     DramTiming timing_;
     DramControllerPolicy policy_;
     std::int64_t access_bytes_;
-    std::int64_t
-        run_accesses_;  // within an aligned block of so many only column and bank group change; 0: none
+    std::int64_t run_accesses_;  // of an aligned block that a run may cover; 0: no runs
     DramCommandScheduler scheduler_;
     std::vector<Burst> arriving_;          // by arrival
     std::deque<Waiting> waiting_[2];       // reads, writes

@@ -57,9 +57,8 @@ class DramCommandController : public DramController {
     Burst& burst(std::int64_t id);
     void answer(tlm::tlm_generic_payload& payload, TimeFs done);
     void wake_for_next();
-    TimeFs time(MemoryClock clock) const { return clock * period_; }
-
     void advance();
+    TimeFs time(MemoryClock clock) const { return clock * period_; }
 
     DramBurstQueue queue_;
     std::int64_t access_bytes_;

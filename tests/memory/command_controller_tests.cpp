@@ -102,6 +102,11 @@ TEST_CASE("by command: a read of what has just been written is answered from the
                     read.note());  // arrives before the 16th has been given its column
     ports.run();
     CHECK(read.at == 45 * ns + way + clock_fs + way + 2500 * ns / 1000);
+    // Its data did not pass the pins.
+    const auto statistics = ports.controller.statistics();
+    CHECK(statistics.read_bytes == 64);
+    CHECK(statistics.forwarded_bytes == 64);
+    CHECK(statistics.data_busy == 16 * 4 * clock_fs);
 }
 
 TEST_CASE("by command: a row hit of one port goes before an older conflict of the other one") {
