@@ -104,6 +104,7 @@ struct MemoryControl {
     DramModel model = DramModel::bursts;
     std::string address_mapping = "RoBaRaCoBgCh";  // within a channel: ports choose that by its address
     memory::PagePolicy page = memory::PagePolicy::open;
+    int refreshes_postponed = 0;  // at most, while accesses wait
 };
 
 enum class Unroll { none, partial, full };

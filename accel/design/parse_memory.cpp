@@ -76,13 +76,15 @@ MemoryControl parse_control(const json& from, const DeviceMemory& memory, const 
     control.page = choice<memory::PagePolicy>(
         from.value("page", json("open")),
         {{"open", memory::PagePolicy::open}, {"closed", memory::PagePolicy::closed}});
-    const auto needs_commands = [&](const std::string& key, const std::string& only) {
+    control.refreshes_postponed = from.value("refreshes_postponed", 0);
+    const auto needs_commands = [&](const std::string& key, const json& only) {
         if (control.model == DramModel::commands) return;
         throw ConfigError(file, pointer + "/" + key,
                           from.at(key).dump() + " needs the controller that works command by command",
-                          "allowed: \"" + only + "\", or \"model\": \"commands\" beside it");
+                          "allowed: " + only.dump() + ", or \"model\": \"commands\" beside it");
     };
     if (control.page != memory::PagePolicy::open) needs_commands("page", "open");
+    if (control.refreshes_postponed > 0) needs_commands("refreshes_postponed", 0);
     if (from.contains("address_mapping")) {
         const MemoryControl usual;
         control.address_mapping = from.at("address_mapping").get<std::string>();

@@ -132,6 +132,7 @@ ordered_json memory_json(const Evaluation& evaluation) {
         result[name] = {{"model", to_string(control.model)},
                         {"address_mapping", control.address_mapping},
                         {"page", to_string(control.page)},
+                        {"refreshes_postponed", control.refreshes_postponed},
                         {"read_bytes", statistics.read_bytes},
                         {"write_bytes", statistics.write_bytes},
                         {"bandwidth_bytes_per_s",

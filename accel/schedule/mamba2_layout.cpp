@@ -7,11 +7,8 @@
 #include "accel/schedule/mamba2_order.hpp"
 #include "accel/schedule/memory_layout.hpp"
 #include "accel/schedule/weight_stream.hpp"
-#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
-
-using memory::divide_up;
 
 namespace {
 
@@ -57,7 +54,7 @@ std::array<LinearWeights, linear_engine_count> linear_weights(
 }
 
 // In the order in which regions are placed: block weights, embedding, lm_head, convolution weights and state,
-// SSM state. Each starts on a new row of the DRAM.
+// SSM state. Each, and what a block has of it, starts with the first bank of the DRAM: blocks are alike.
 Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& graph) {
     const auto& network = design.network;
     Mamba2Layout layout;
@@ -76,6 +73,7 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
             block.weights[engine][piece] = {stride, weights[engine].block[piece]};
             stride += weight_bytes(engine, weights[engine].block[piece]);
         }
+        stride = memory.whole_rows(weights_port(engine), stride);
         const auto begin = memory.place(weights_port(engine), stride * network.layers);
         for (auto& piece : block.weights[engine]) piece.begin += begin;
     }
@@ -86,17 +84,17 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
         layout.lm_head[engine] =
             memory.place(weights_port(engine), weight_bytes(engine, weights[engine].head));
     }
-    const auto whole_pieces = [](std::int64_t bytes) {
-        return divide_up(bytes, Allocator::piece_alignment) * Allocator::piece_alignment;
-    };
-    const auto convolution = whole_pieces(
+    const auto convolution_port = design.port_of(Stream::convolution);
+    const auto convolution = memory.whole_rows(
+        convolution_port,
         stored_piece(design, Stream::convolution, design.recipe.convolution, convolution_elements(design)));
     block.convolution_weights_stride = block.convolution_state_stride = convolution;
-    const auto convolution_port = design.port_of(Stream::convolution);
     block.convolution_weights = memory.place(convolution_port, convolution * network.layers);
     block.convolution_state = memory.place(convolution_port, convolution * network.layers);
-    block.ssm_state_stride = whole_pieces(state_group_stride(design) * channel_groups(design));
-    block.ssm_state = memory.place(design.port_of(Stream::state), block.ssm_state_stride * network.layers);
+    const auto state_port = design.port_of(Stream::state);
+    block.ssm_state_stride =
+        memory.whole_rows(state_port, state_group_stride(design) * channel_groups(design));
+    block.ssm_state = memory.place(state_port, block.ssm_state_stride * network.layers);
     memory.check_ends();
     return layout;
 }

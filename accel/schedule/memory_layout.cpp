@@ -33,13 +33,17 @@ MemoryMap::MemoryMap(const Design& design) : design_(design) {
     }
 }
 
-std::int64_t MemoryMap::place(std::size_t port, std::int64_t bytes) {
-    const auto aligned = [](std::int64_t count) {
-        return divide_up(count, region_alignment) * region_alignment;
-    };
-    const auto address = aligned(end(port));
+std::int64_t MemoryMap::whole_rows(std::size_t port, std::int64_t bytes) const {
     const auto& one = design_.memory_ports[port];
-    const auto channel_end = divide_up(address + aligned(bytes), one.channels);
+    const auto& organization = design_.device.memories.at(one.memory).dram.organization;
+    const auto rows = organization.row_bytes * organization.banks_per_rank() * one.channels;
+    return divide_up(bytes, rows) * rows;
+}
+
+std::int64_t MemoryMap::place(std::size_t port, std::int64_t bytes) {
+    const auto address = whole_rows(port, end(port));
+    const auto& one = design_.memory_ports[port];
+    const auto channel_end = divide_up(address + whole_rows(port, bytes), one.channels);
     std::fill_n(ends_.at(one.memory).begin() + one.first_channel, one.channels, channel_end);
     return address;
 }

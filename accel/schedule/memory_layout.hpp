@@ -43,11 +43,13 @@ class Allocator {
 // a / channels in each of them, and ports with different channels see the same bytes at different addresses.
 class MemoryMap {
   public:
-    static constexpr std::int64_t region_alignment = 64 * 1024;  // whole rows of every memory of the devices
-
     // The design must live as long as the map.
     explicit MemoryMap(const Design& design);
-    // Address of a region of so many bytes that this port moves, behind all that lies in its channels.
+    // `bytes` as so many that what lies behind them begins with the first bank again: one row of every bank
+    // of the port's channels, or a multiple of it.
+    std::int64_t whole_rows(std::size_t port, std::int64_t bytes) const;
+    // Address of a region of so many bytes that this port moves, behind all that lies in its channels, from
+    // the first bank on.
     std::int64_t place(std::size_t port, std::int64_t bytes);
     // Where all that lies in the port's channels ends, of whatever port it is.
     std::int64_t end(std::size_t port) const;

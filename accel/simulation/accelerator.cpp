@@ -137,6 +137,10 @@ class Accelerator : public sc_core::sc_module {
         const auto control = design_.memory_control(name);
         auto policy = memory.controller;
         policy.page = control.page;
+        policy.refreshes_postponed = control.refreshes_postponed;
+        policy.packet_accesses = static_cast<int>(
+            std::max(std::int64_t{1}, design_.device.interconnect.packet_bytes / dram.access_bytes()));
+        const auto episodes = std::make_shared<memory::DramEpisodeStore>();
         for (int c = 0; c < dram.organization.channels; ++c) {
             const auto channel = static_cast<std::size_t>(c);
             const auto module_name = name + std::to_string(c);
@@ -148,7 +152,7 @@ class Accelerator : public sc_core::sc_module {
                 auto controller = std::make_unique<memory::DramCommandController>(
                     module_name.c_str(), dram.channel(), policy,
                     memory::AddressMapping(control.address_mapping, dram.channel()), base,
-                    shortest_way(initiators, c, *system.interconnect));
+                    shortest_way(initiators, c, *system.interconnect), episodes);
                 controller->watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
                     net->served(channel, begin, end);
                 });

@@ -256,15 +256,17 @@ void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
                                        layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
                                        work.opcode == Opcode::store, data};
         if (!channels[i]->answers_later()) {
-            transfer.done = std::max(transfer.done, channels[i]->transfer(part));
-            --transfer.unanswered;
+            moved(transfer, channels[i]->transfer(part));
             continue;
         }
-        channels[i]->request(part, [this, &transfer](TimeFs done) {
-            transfer.done = std::max(transfer.done, done);
-            if (--transfer.unanswered == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
-        });
+        channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
     }
+}
+
+// One channel's part of a transfer.
+void DmaEngine::moved(Transfer& transfer, TimeFs done) {
+    transfer.done = std::max(transfer.done, done);
+    if (--transfer.unanswered == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
 }
 
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
@@ -319,11 +321,8 @@ void DmaEngine::proceed() {
         const auto& work = current();
         count(work);
         in_flight_.push_back({step()});
+        if (in_flight_.size() == 1) busy_since_ = time;
         issue(in_flight_.back(), work);
-        if (in_flight_.size() == 1) {
-            busy_since_ = time;
-            expect_oldest(time);
-        }
         advance();
     }
 }

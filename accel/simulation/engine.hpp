@@ -150,6 +150,7 @@ class DmaEngine : public Engine {
     void on_done();
     void proceed() override;
     void issue(Transfer& transfer, const Instruction& work);
+    void moved(Transfer& transfer, memory::TimeFs done);
     void expect_oldest(memory::TimeFs time);
     void count(const Instruction& work);
     void show_oldest(memory::TimeFs time);

@@ -2,6 +2,7 @@
 #include "memory/dram/burst_queue.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "memory/integer_math.hpp"
@@ -25,20 +26,24 @@ DramBurstQueue::Open& DramBurstQueue::open(std::int64_t id) {
     return *std::find_if(open_.begin(), open_.end(), [id](const Open& burst) { return burst.id == id; });
 }
 
-// Access i of n, counted from 1, comes i n-ths of the way behind the burst's arrival.
-std::int64_t DramBurstQueue::come(const Burst& burst, std::int64_t accesses, MemoryClock clock) {
+// Packet i of n, counted from 1, has come i n-ths of the way behind the burst's arrival.
+std::int64_t DramBurstQueue::come(const Burst& burst, std::int64_t accesses, MemoryClock clock) const {
     if (clock >= burst.last_arrival) return accesses;
     if (clock < burst.arrival) return 0;
-    return (clock - burst.arrival) * accesses / (burst.last_arrival - burst.arrival);
+    const auto come = (clock - burst.arrival) * accesses / (burst.last_arrival - burst.arrival);
+    return come - come % policy_.packet_accesses;
 }
 
-std::int64_t DramBurstQueue::Waiting::there(MemoryClock clock) const {
-    return std::max(std::int64_t{0}, come(burst, accesses, clock) - (accesses - left));
+std::int64_t DramBurstQueue::there(const Waiting& waiting, MemoryClock clock) const {
+    return std::max(std::int64_t{0},
+                    come(waiting.burst, waiting.accesses, clock) - (waiting.accesses - waiting.left));
 }
 
-MemoryClock DramBurstQueue::Waiting::next_arrival(MemoryClock clock) const {
-    const auto nth = come(burst, accesses, clock) + 1;
-    return burst.arrival + divide_up(nth * (burst.last_arrival - burst.arrival), accesses);
+MemoryClock DramBurstQueue::more_there(const Waiting& waiting, MemoryClock clock) const {
+    const auto& burst = waiting.burst;
+    const auto next =
+        std::min(waiting.accesses, come(burst, waiting.accesses, clock) + policy_.packet_accesses);
+    return burst.arrival + divide_up(next * (burst.last_arrival - burst.arrival), waiting.accesses);
 }
 
 void DramBurstQueue::add(Burst burst) {
@@ -67,17 +72,25 @@ void DramBurstQueue::enter(bool write, std::int64_t accesses, MemoryClock clock)
     youngest_[write ? 1 : 0] = front.next - 1;
     auto& burst = open(front.burst.id);
     burst.outside -= accesses;
-    if (burst.outside == 0 && write) accepted_.push_back({front.burst.id, clock});
+    if (burst.outside == 0) accepted_.push_back({front.burst.id, clock, write});
     if (front.left == 0) waiting.pop_front();
 }
 
 // As many accesses as the queue has room for.
 void DramBurstQueue::feed(bool write) {
     const auto& waiting = waiting_[write ? 1 : 0];
-    while (!waiting.empty() && scheduler_.accepts(write) && waiting.front().there(now()) > 0) {
+    auto room = scheduler_.room(write);
+    while (!waiting.empty() && room > 0) {
         const auto& front = waiting.front();
-        scheduler_.enqueue(now(), front.burst.id, write, mapping_.decode(front.next * access_bytes_));
-        enter(write, 1, now());
+        // A read that is answered at once takes no room; it is asked again.
+        const auto count = std::min(room, there(front, now()));
+        if (count == 0) return;
+        for (std::int64_t i = 0; i < count; ++i) {
+            scheduler_.enqueue(now(), front.burst.id, write,
+                               mapping_.decode((front.next + i) * access_bytes_));
+        }
+        enter(write, count, now());
+        room = scheduler_.room(write);
     }
 }
 
@@ -90,14 +103,14 @@ bool DramBurstQueue::run(MemoryClock limit) {
     std::int64_t id = 0;
     std::int64_t following = 0;
     // What has not come yet does so no sooner than the limit.
-    const auto there = waiting.empty() ? 0 : waiting.front().there(now());
-    bool more = there > 0;
+    const auto come = waiting.empty() ? 0 : there(waiting.front(), now());
+    bool more = come > 0;
     if (more && waiting.front().next == youngest + 1) {
         const auto& front = waiting.front();
         id = front.burst.id;
         // Up to the end of the block of the youngest access in the queue.
-        following = std::min(there, run_accesses_ - 1 - youngest % run_accesses_);
-        more = following < there || (there == front.left && waiting.size() > 1);
+        following = std::min(come, run_accesses_ - 1 - youngest % run_accesses_);
+        more = following < come || (come == front.left && waiting.size() > 1);
     }
     const auto served = scheduler_.serve_run(limit, id, following, more);
     if (served.accesses == 0) return false;
@@ -118,7 +131,8 @@ bool DramBurstQueue::run(MemoryClock limit) {
 }
 
 void DramBurstQueue::collect() {
-    for (const auto& done : scheduler_.take_completions()) {
+    scheduler_.take_completions(completions_);
+    for (const auto& done : completions_) {
         auto& burst = open(done.id);
         burst.unserved -= done.accesses;
         if (burst.first_data == 0 || done.first < burst.first_data) burst.first_data = done.first;
@@ -133,8 +147,8 @@ void DramBurstQueue::collect() {
 MemoryClock DramBurstQueue::next_arrival(MemoryClock until) const {
     if (!arriving_.empty()) until = std::min(until, arriving_.front().arrival);
     for (const auto& waiting : waiting_) {
-        if (waiting.empty() || waiting.front().there(now()) == waiting.front().left) continue;
-        until = std::min(until, waiting.front().next_arrival(now()));
+        if (waiting.empty() || there(waiting.front(), now()) == waiting.front().left) continue;
+        until = std::min(until, more_there(waiting.front(), now()));
     }
     return until;
 }
@@ -149,7 +163,7 @@ std::int64_t DramBurstQueue::unserved_reads() const {
 std::int64_t DramBurstQueue::unserved_writes() const {
     const auto soon = now() + policy_.write_queue * timing_.column_spacing();
     auto count = scheduler_.unserved(true);
-    for (const auto& burst : waiting_[1]) count += burst.there(soon);
+    for (const auto& burst : waiting_[1]) count += there(burst, soon);
     for (const auto& burst : arriving_) count += burst.write ? come(burst, accesses(burst), soon) : 0;
     return count;
 }
@@ -159,25 +173,45 @@ bool DramBurstQueue::may_forward() const {
     return std::any_of(open_.begin(), open_.end(), [](const Open& burst) { return burst.write; });
 }
 
+// One command, or one run of them, or the time up to the next one.
+void DramBurstQueue::work(MemoryClock until) {
+    admit();
+    feed(false);
+    feed(true);
+    const auto limit = next_arrival(until);
+    if (!run(limit)) scheduler_.step(limit);
+    feed(false);
+    feed(true);
+    collect();
+}
+
 void DramBurstQueue::advance(MemoryClock until) {
-    while (now() < until) {
-        admit();
-        feed(false);
-        feed(true);
-        const auto limit = next_arrival(until);
-        if (!run(limit)) scheduler_.step(limit);
-        feed(false);
-        feed(true);
-        collect();
+    if (empty()) scheduler_.advance(until);
+    while (now() < until) work(until);
+}
+
+MemoryClock DramBurstQueue::advance_to_rest() {
+    constexpr auto never = std::numeric_limits<MemoryClock>::max();
+    auto first_idle = never;
+    while (!empty()) {
+        work(never);
+        if (scheduler_.idle()) first_idle = std::min(first_idle, now());
     }
+    while (!scheduler_.rests(now())) {
+        // A refresh is due, or what has been given still binds.
+        work(scheduler_.quiet() > now() ? scheduler_.quiet() : now() + timing_.rfc);
+    }
+    return first_idle;
 }
 
-std::vector<DramBurstQueue::Served> DramBurstQueue::take_served() {
-    return std::exchange(served_, {});
+void DramBurstQueue::take_served(std::vector<Served>& taken) {
+    taken.clear();
+    taken.swap(served_);
 }
 
-std::vector<DramBurstQueue::Accepted> DramBurstQueue::take_accepted() {
-    return std::exchange(accepted_, {});
+void DramBurstQueue::take_accepted(std::vector<Accepted>& taken) {
+    taken.clear();
+    taken.swap(accepted_);
 }
 
 bool DramBurstQueue::has_room() const {
@@ -190,6 +224,13 @@ std::optional<MemoryClock> DramBurstQueue::next_room() const {
     const auto to_serve =
         std::max(unserved_reads() - policy_.read_queue, unserved_writes() - policy_.write_queue);
     return now() + to_serve * timing_.column_spacing() + 1;
+}
+
+MemoryClock DramBurstQueue::earliest_news(const Burst& burst, bool forwards) const {
+    if (burst.write) return burst.last_arrival;
+    if (forwards) return burst.arrival + 1;
+    return burst.arrival + (accesses(burst) - 1) * timing_.column_spacing() + timing_.cl +
+           timing_.data_clocks();
 }
 
 std::optional<MemoryClock> DramBurstQueue::next_event() const {

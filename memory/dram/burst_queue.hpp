@@ -26,7 +26,7 @@ class DramBurstQueue {
         std::int64_t address = 0;  // bytes from the start of the channel
         std::int64_t bytes = 0;    // at least 1
         bool write = false;
-        MemoryClock last_arrival = 0;  // of written data, which come evenly from `arrival` on
+        MemoryClock last_arrival = 0;  // of written data, which come packet by packet from `arrival` on
     };
     struct Served {
         std::int64_t id = 0;
@@ -36,6 +36,7 @@ class DramBurstQueue {
     struct Accepted {
         std::int64_t id = 0;
         MemoryClock clock = 0;
+        bool write = false;
     };
 
     // `specification` and `mapping` of one channel. `closed_form`: false serves every access by itself, for
@@ -49,9 +50,9 @@ class DramBurstQueue {
     void advance(MemoryClock until);
 
     // Bursts whose last byte has passed, or will pass, the pins; since the last call.
-    std::vector<Served> take_served();
-    // Written bursts that the queue has taken over completely: they are posted.
-    std::vector<Accepted> take_accepted();
+    void take_served(std::vector<Served>& taken);
+    // Bursts that the queue has taken over completely: written ones are posted by then.
+    void take_accepted(std::vector<Accepted>& taken);
     // Whether a burst that arrives now finds room: there are fewer accesses than a queue takes, of the reads
     // that have been added and not been served; and of the writes, where those count whose data have come or
     // will while the pins could serve a queue of them.
@@ -60,27 +61,38 @@ class DramBurstQueue {
     // No burst can be served or accepted before this clock; nothing if all is done. It is no bound for what
     // is added later.
     std::optional<MemoryClock> next_event() const;
+    // No news of a burst that has not arrived yet before this clock. `forwards`: it may be answered from a
+    // write in the queue.
+    MemoryClock earliest_news(const Burst& burst, bool forwards) const;
     // No room can appear before this clock; nothing if there is some.
     std::optional<MemoryClock> next_room() const;
+    // All bursts have been served.
+    bool empty() const { return open_.empty(); }
+    // Goes on until the channel rests, if no other burst arrives. Returns the clock at which no access was
+    // waiting for the first time.
+    MemoryClock advance_to_rest();
+    // The channel without its bursts.
+    DramCommandScheduler& scheduler() { return scheduler_; }
+    const DramCommandScheduler& scheduler() const { return scheduler_; }
+
     // Something waits to be taken by take_served() or take_accepted().
     bool has_news() const { return !served_.empty() || !accepted_.empty(); }
-    std::vector<DramCommandScheduler::Busy> take_busy() { return scheduler_.take_busy(); }
+    void take_busy(std::vector<DramCommandScheduler::Busy>& taken) { scheduler_.take_busy(taken); }
     MemoryClock now() const { return scheduler_.now(); }
     DramChannelStatistics statistics() const { return scheduler_.statistics(); }
 
   private:
-    // Written data come access by access; how many of a burst have come at a clock.
-    static std::int64_t come(const Burst& burst, std::int64_t accesses, MemoryClock clock);
+    // How many accesses of a burst have come at a clock.
+    std::int64_t come(const Burst& burst, std::int64_t accesses, MemoryClock clock) const;
     struct Waiting {  // outside the queue
         Burst burst;
         std::int64_t next = 0;  // access to come, counted from the start of the channel
         std::int64_t left = 0;
         std::int64_t accesses = 0;  // of the whole burst
-
-        // Accesses of those left that are there at a clock, and the clock at which one more is.
-        std::int64_t there(MemoryClock clock) const;
-        MemoryClock next_arrival(MemoryClock clock) const;
     };
+    // Accesses of those left that are there at a clock, and the clock at which more are.
+    std::int64_t there(const Waiting& waiting, MemoryClock clock) const;
+    MemoryClock more_there(const Waiting& waiting, MemoryClock clock) const;
     struct Open {  // neither served nor, if written, accepted and served
         std::int64_t id = 0;
         bool write = false;
@@ -92,6 +104,7 @@ class DramBurstQueue {
     };
 
     Open& open(std::int64_t id);
+    void work(MemoryClock until);
     void admit();
     void feed(bool write);
     void enter(bool write, std::int64_t accesses, MemoryClock clock);
@@ -113,6 +126,7 @@ class DramBurstQueue {
     std::deque<Waiting> waiting_[2];       // reads, writes
     std::int64_t youngest_[2] = {-1, -1};  // access that went into the queue last
     std::vector<Open> open_;
+    std::vector<DramCommandScheduler::Completion> completions_;  // for collect()
     std::vector<Served> served_;
     std::vector<Accepted> accepted_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "memory/burst_extension.hpp"
 #include "memory/integer_math.hpp"
@@ -12,9 +13,9 @@ namespace tilewright::memory {
 DramCommandController::DramCommandController(sc_core::sc_module_name name, const DramSpecification& channel,
                                              const DramControllerPolicy& policy,
                                              const AddressMapping& mapping, std::int64_t base_address,
-                                             TimeFs lookahead)
+                                             TimeFs lookahead, std::shared_ptr<DramEpisodeStore> store)
     : DramController(name, channel, base_address),
-      queue_(channel, policy, mapping),
+      queue_(channel, policy, mapping, std::move(store)),
       access_bytes_(channel.access_bytes()),
       period_(period_fs(channel.timing.clock_hz)),
       access_time_(channel.timing.column_spacing() * period_),
@@ -73,8 +74,8 @@ void DramCommandController::wake_for_next() {
     std::optional<TimeFs> next;
     if (const auto event = queue_.next_event()) {
         next = std::max(time(*event), time(queue_.now() + 1) - lookahead_);
-    } else if (last_data_ > now) {
-        next = last_data_;  // the run does not end before the data have passed
+    } else if (last_written_ > now) {
+        next = last_written_;  // the run does not end before the data have passed
     }
     if (room_awaited_) {
         const auto room = time(queue_.next_room().value_or(queue_.now())) - lookahead_;
@@ -92,33 +93,44 @@ void DramCommandController::answer(tlm::tlm_generic_payload& payload, TimeFs don
     payload.release();
 }
 
-void DramCommandController::work() {
-    advance();
-    std::vector<std::pair<tlm::tlm_generic_payload*, TimeFs>> answers;
-    for (const auto& accepted : queue_.take_accepted()) {
+void DramCommandController::answer_all() {
+    answers_.clear();
+    queue_.take_accepted(accepted_);
+    for (const auto& accepted : accepted_) {
         auto& posted = burst(accepted.id);
         posted.payload->get_extension<BurstExtension>()->last_data = time(accepted.clock);
-        answers.emplace_back(std::exchange(posted.payload, nullptr), time(accepted.clock));
+        answers_.emplace_back(std::exchange(posted.payload, nullptr), time(accepted.clock));
     }
-    for (const auto& done : queue_.take_served()) {
+    queue_.take_served(served_);
+    for (const auto& done : served_) {
         auto& one = burst(done.id);
         one.served.first_data = time(done.first_data);
         one.served.last_data = time(done.last_data);
-        last_data_ = std::max(last_data_, one.served.last_data);
+        if (one.served.write) last_written_ = std::max(last_written_, one.served.last_data);
         tell(one.served);
         if (one.payload != nullptr) {
             auto& extension = *one.payload->get_extension<BurstExtension>();
             extension.first_data = one.served.first_data;
             extension.last_data = one.served.last_data;
-            answers.emplace_back(one.payload, one.served.last_data);
+            answers_.emplace_back(one.payload, one.served.last_data);
         }
         bursts_.erase(bursts_.begin() + (&one - bursts_.data()));
     }
-    for (const auto& piece : queue_.take_busy()) {
+    for (const auto& [payload, done] : answers_) answer(*payload, done);
+}
+
+void DramCommandController::tell_busy() {
+    queue_.take_busy(busy_pieces_);
+    for (const auto& piece : busy_pieces_) {
         busy_ += time(piece.end - piece.begin);
         if (watch_busy_) watch_busy_(time(piece.begin), time(piece.end));
     }
-    for (const auto& [payload, done] : answers) answer(*payload, done);
+}
+
+void DramCommandController::work() {
+    advance();
+    tell_busy();
+    answer_all();
     if (room_awaited_ && queue_.has_room()) {
         room_awaited_ = false;
         if (told_room_) told_room_();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <systemc>
 #include <utility>
 #include <vector>
@@ -12,9 +13,9 @@
 #include <tlm.h>
 
 #include "memory/dram/address_mapping.hpp"
-#include "memory/dram/burst_queue.hpp"
 #include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_controller.hpp"
+#include "memory/dram/episode_queue.hpp"
 
 namespace tilewright::memory {
 
@@ -27,10 +28,11 @@ namespace tilewright::memory {
 // than `lookahead` after its announcement, and the controller works as far ahead of the simulation's time.
 class DramCommandController : public DramController {
   public:
-    // `channel`: the specification of one channel, which `mapping` is made for.
+    // `channel`: the specification of one channel, which `mapping` and `store` are made for.
     DramCommandController(sc_core::sc_module_name name, const DramSpecification& channel,
                           const DramControllerPolicy& policy, const AddressMapping& mapping,
-                          std::int64_t base_address, TimeFs lookahead);
+                          std::int64_t base_address, TimeFs lookahead,
+                          std::shared_ptr<DramEpisodeStore> store = std::make_shared<DramEpisodeStore>());
 
     DramStatistics statistics() const override;
 
@@ -58,9 +60,11 @@ class DramCommandController : public DramController {
     void answer(tlm::tlm_generic_payload& payload, TimeFs done);
     void wake_for_next();
     void advance();
+    void answer_all();
+    void tell_busy();
     TimeFs time(MemoryClock clock) const { return clock * period_; }
 
-    DramBurstQueue queue_;
+    DramEpisodeQueue queue_;
     std::int64_t access_bytes_;
     TimeFs period_;
     TimeFs access_time_;  // of the pins
@@ -69,11 +73,16 @@ class DramCommandController : public DramController {
     std::vector<Burst> bursts_;  // not served yet
     std::int64_t read_bytes_ = 0;
     std::int64_t write_bytes_ = 0;
-    TimeFs last_data_ = 0;
-    TimeFs busy_ = 0;  // accesses were there or their data on their way
+    TimeFs last_written_ = 0;  // posted data have passed the pins
+    TimeFs busy_ = 0;          // accesses were there or their data on their way
     std::function<void(TimeFs, TimeFs)> watch_busy_;
     std::function<void()> told_room_;
     bool room_awaited_ = false;
+    // Kept for their memory.
+    std::vector<std::pair<tlm::tlm_generic_payload*, TimeFs>> answers_;
+    std::vector<DramEpisodeQueue::Served> served_;
+    std::vector<DramEpisodeQueue::Accepted> accepted_;
+    std::vector<DramCommandScheduler::Busy> busy_pieces_;
     sc_core::sc_event wake_;
 };
 

@@ -2,6 +2,7 @@
 // Runs of accesses in closed form: while every access in sight finds its row open and the bank groups take
 // turns, one column command follows the other at the pace of the pins and nothing else is given.
 #include <algorithm>
+#include <cmath>
 
 #include "memory/dram/command_scheduler.hpp"
 
@@ -26,6 +27,30 @@ bool DramCommandScheduler::runs_on(const std::vector<Access>& queue, DramCommand
         group = rank_begin + (group - rank_begin + 1) % organization.bank_groups;
     }
     return true;
+}
+
+// How many accesses of a run the controller gives before it turns to the other queue, where none waits for
+// one of them or is answered from it: at most `accesses`.
+std::int64_t DramCommandScheduler::before_turn(bool write, std::int64_t accesses,
+                                               std::int64_t following) const {
+    const auto& other = write ? reads_ : writes_;
+    if (other.empty()) return accesses;
+    const auto filled = static_cast<double>(writes_.size());
+    if (write != draining_writes_) return 0;
+    if (!write && filled > policy_.write_high_watermark * policy_.write_queue) return 0;
+    const auto& youngest = (write ? writes_ : reads_).back().address;
+    const auto last_column = youngest.column + following / specification_.organization.bank_groups + 1;
+    const auto involved = [&](const Access& access) {
+        const auto& address = access.address;
+        return access.waits_for_read || (address.rank == youngest.rank && address.bank == youngest.bank &&
+                                         address.row == youngest.row && address.column >= youngest.column &&
+                                         address.column <= last_column);
+    };
+    if (std::any_of(other.begin(), other.end(), involved)) return 0;
+    if (!write) return accesses;
+    // Those that follow keep the queue filled; behind them it empties down to the low watermark.
+    const auto above = std::floor(filled - policy_.write_low_watermark * policy_.write_queue);
+    return above < 0 ? 0 : std::min(accesses, following + static_cast<std::int64_t>(above) + 1);
 }
 
 void DramCommandScheduler::complete_one(std::int64_t id, MemoryClock end) {
@@ -54,6 +79,7 @@ void DramCommandScheduler::issue_run(std::vector<Access>& queue, DramCommandKind
         if (nth(i + groups).bank != nth(i).bank) issue(i);
     }
     for (auto i = std::max(std::int64_t{0}, accesses - groups); i < accesses; ++i) issue(i);
+    bind(kind, begin + (accesses - 1) * specification_.timing.column_spacing());
 }
 
 DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std::int64_t id,
@@ -65,18 +91,22 @@ DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std
     const auto spacing = static_cast<MemoryClock>(timing.column_spacing());
     const auto queued = static_cast<std::int64_t>(queue.size());
     if (policy_.page != PagePolicy::open || log_ != nullptr || !opened_.empty() || queued < groups ||
-        !(write ? reads_ : writes_).empty() || last_was_write_ != write) {
+        last_was_write_ != write) {
         return {};
     }
     if (spacing != timing.data_clocks() || timing.ccd_l > groups * spacing) return {};
     const auto kind = write ? DramCommandKind::write : DramCommandKind::read;
-    const auto begin = timer_.earliest(kind, queue.front().address.rank).clock;
-    // The pins are busy up to the first of them.
-    if (begin != slot_free_ || begin < now_) return {};
-    const auto end = std::min(until, *std::min_element(next_refresh_.begin(), next_refresh_.end()));
+    const auto begin = std::max(now_, timer_.earliest(kind, queue.front().address.rank).clock);
+    // The pins are not left free up to the first of them.
+    if (begin != slot_free_) return {};
+    auto end = until;
+    for (int rank = 0; rank < specification_.organization.ranks; ++rank) {
+        end = std::min(end, refresh_forced(rank));
+    }
     // Others that wait come into the queue behind the last of `following`, and may want other rows.
-    const auto accesses =
+    const auto in_time =
         std::min(more ? following : queued + following, (end - begin + spacing - 1) / spacing);
+    const auto accesses = before_turn(write, in_time, following);
     if (accesses < groups || !runs_on(queue, kind, begin)) return {};
     const auto& youngest = queue.back().address;
     const auto elsewhere = [&](const Access& access) {

@@ -43,19 +43,15 @@ DramCommandScheduler::DramCommandScheduler(const DramSpecification& specificatio
                                       specification.organization.banks_per_rank())),
       open_banks_(static_cast<std::size_t>(specification.organization.ranks), 0),
       claims_(static_cast<std::size_t>(specification.organization.ranks), 0),
-      next_refresh_(static_cast<std::size_t>(specification.organization.ranks), specification.timing.refi) {
+      next_refresh_(static_cast<std::size_t>(specification.organization.ranks), specification.timing.refi),
+      refresh_end_(static_cast<std::size_t>(specification.organization.ranks), 0) {
     reads_.reserve(static_cast<std::size_t>(policy.read_queue));
     writes_.reserve(static_cast<std::size_t>(policy.write_queue));
 }
 
-bool DramCommandScheduler::accepts(bool write) const {
-    return write ? writes_.size() < static_cast<std::size_t>(policy_.write_queue)
-                 : reads_.size() < static_cast<std::size_t>(policy_.read_queue);
-}
-
 void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool write,
                                    const DramAddress& address) {
-    advance(clock);
+    if (now_ < clock) advance(clock);
     if (!started_) {
         started_ = true;
         statistics_.first_arrival = slot_free_ = busy_from_ = statistics_.last_data = clock;
@@ -89,6 +85,7 @@ bool DramCommandScheduler::is_queued(bool write, const DramAddress& address) con
         return other.write == write && same_line(other.address, address);
     };
     const auto& queue = write ? writes_ : reads_;
+    if (queue.empty() && opened_.empty()) return false;
     return std::any_of(queue.begin(), queue.end(), same) || std::any_of(opened_.begin(), opened_.end(), same);
 }
 
@@ -105,8 +102,9 @@ void DramCommandScheduler::drain() {
     while (!idle()) step(never);
 }
 
-std::vector<DramCommandScheduler::Completion> DramCommandScheduler::take_completions() {
-    return std::exchange(completions_, {});
+void DramCommandScheduler::take_completions(std::vector<Completion>& taken) {
+    taken.clear();
+    taken.swap(completions_);
 }
 
 std::int64_t DramCommandScheduler::unserved(bool write) const {
@@ -115,13 +113,14 @@ std::int64_t DramCommandScheduler::unserved(bool write) const {
     return opened + static_cast<std::int64_t>((write ? writes_ : reads_).size());
 }
 
-std::vector<DramCommandScheduler::Busy> DramCommandScheduler::take_busy() {
+void DramCommandScheduler::take_busy(std::vector<Busy>& taken) {
     const auto end = idle() ? statistics_.last_data : now_;
     if (started_ && end > busy_from_) {
         busy_.push_back({busy_from_, end});
         busy_from_ = end;
     }
-    return std::exchange(busy_, {});
+    taken.clear();
+    taken.swap(busy_);
 }
 
 DramChannelStatistics DramCommandScheduler::statistics() const {
@@ -167,7 +166,7 @@ DramCommandKind DramCommandScheduler::next_command(const Access& access) const {
 bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind kind,
                                           MemoryClock clock) const {
     const int rank = access.address.rank;
-    if (now_ < next_refresh_[static_cast<std::size_t>(rank)]) return false;
+    if (now_ < refresh_forced(rank)) return false;
     const auto& timing = specification_.timing;
     const auto close = timer_.earliest(DramCommandKind::precharge_all, rank).clock;
     if (kind == DramCommandKind::read) return clock + timing.rtp > close;
@@ -181,22 +180,32 @@ bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind 
 DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& queue) const {
     const bool claimed = &queue == &opened_;
     Choice choice;
+    // The first 32 banks that have been looked at for an access to their row, and for one to another row:
+    // younger ones have no better chance.
+    std::uint32_t looked_at[2] = {0, 0};
     for (std::size_t i = 0; i < queue.size(); ++i) {
         const auto& access = queue[i];
         const auto& bank = banks_[static_cast<std::size_t>(access.bank)];
         if (access.waits_for_read) continue;
+        if (access.bank < 32) {
+            auto& banks = looked_at[bank.open_row == access.address.row ? 1 : 0];
+            const auto bit = std::uint32_t{1} << static_cast<unsigned>(access.bank);
+            if ((banks & bit) != 0) continue;
+            banks |= bit;
+        }
         const auto kind = next_command(access);
         if (!claimed && bank.claimed && closes(kind)) continue;
         if (choice.ready <= timer_.earliest(kind, access.address.rank).clock) continue;
         auto earliest = timer_.earliest(kind, access.address.rank, access.group, access.bank);
+        const bool expired = earliest.clock < now_;
         earliest.clock = std::max(earliest.clock, now_);
         if (!claimed && delays_refresh(access, kind, earliest.clock)) continue;
         if (choice.ready <= earliest.clock) continue;
-        if (earliest.loss == DramLoss::row_miss || earliest.loss == DramLoss::idle) {
+        if (expired || earliest.loss == DramLoss::row_miss || earliest.loss == DramLoss::idle) {
             const bool conflict = bank.conflict || kind == DramCommandKind::precharge;
-            earliest.loss = is_column(kind) ? bank.opening
-                            : conflict      ? DramLoss::row_conflict
-                                            : DramLoss::row_miss;
+            earliest.loss = is_column(kind) && !expired ? bank.opening
+                            : conflict                  ? DramLoss::row_conflict
+                                                        : DramLoss::row_miss;
         }
         choice = {&queue, i, earliest.clock, earliest.loss, is_column(kind)};
         if (choice.ready == now_) break;  // none can be sooner
@@ -209,8 +218,9 @@ DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& 
 bool DramCommandScheduler::refresh_step(MemoryClock& horizon) {
     for (int rank = 0; rank < specification_.organization.ranks; ++rank) {
         auto& due = next_refresh_[static_cast<std::size_t>(rank)];
-        if (now_ < due) {
-            horizon = std::min(horizon, due);
+        const auto begin = idle() ? due : refresh_forced(rank);
+        if (now_ < begin) {
+            horizon = std::min(horizon, begin);
             continue;
         }
         if (claims_[static_cast<std::size_t>(rank)] > 0) continue;  // they go first, nothing else starts
@@ -238,6 +248,9 @@ bool DramCommandScheduler::skip_refreshes(MemoryClock until) {
     const MemoryClock refi = specification_.timing.refi;
     if (log_ != nullptr || until - now_ < 4 * refi) return false;
     if (std::any_of(open_banks_.begin(), open_banks_.end(), [](int open) { return open > 0; })) return false;
+    if (std::any_of(next_refresh_.begin(), next_refresh_.end(), [this](auto due) { return due < now_; })) {
+        return false;
+    }
     const auto left_out = (until - now_) / refi - 2;
     now_ += left_out * refi;
     for (auto& due : next_refresh_) due += left_out * refi;
@@ -248,6 +261,10 @@ bool DramCommandScheduler::skip_refreshes(MemoryClock until) {
 // One clock with a command, or the time up to the next clock that may have one.
 void DramCommandScheduler::step(MemoryClock until) {
     const bool waiting = !idle();
+    if (!waiting && until <= *std::min_element(next_refresh_.begin(), next_refresh_.end())) {
+        now_ = until;
+        return;
+    }
     if (!waiting && skip_refreshes(until)) return;
     auto horizon = until;
     if (refresh_step(horizon)) {
@@ -281,6 +298,11 @@ void DramCommandScheduler::step(MemoryClock until) {
 
 void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row) {
     timer_.issue(kind, now_, rank, group, bank);
+    if (kind == DramCommandKind::refresh) {
+        refresh_end_[static_cast<std::size_t>(rank)] = now_ + specification_.timing.rfc;
+    } else {
+        bind(kind, now_);
+    }
     const auto& organization = specification_.organization;
     auto& open_banks = open_banks_[static_cast<std::size_t>(rank)];
     auto& state = banks_[static_cast<std::size_t>(bank)];
@@ -293,13 +315,23 @@ void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int 
         ++open_banks;
         ++statistics_.activates;
     } else if (kind == DramCommandKind::precharge_all) {
-        std::fill_n(banks_.begin() + bank, organization.banks_per_rank(), Bank{});  // none has a claimant
+        std::fill_n(banks_.begin() + bank, organization.banks_per_rank(),
+                    DramBankState{});  // none has a claimant
         open_banks = 0;
     }
     if (log_ != nullptr) {
         log_->push_back(
             {now_, kind, rank, group % organization.bank_groups, bank % organization.banks_per_group, row});
     }
+}
+
+// Commands that come soon behind this one have to wait for it, or might be said to have done so.
+void DramCommandScheduler::bind(DramCommandKind kind, MemoryClock clock) {
+    const auto& timing = specification_.timing;
+    const MemoryClock data_end =
+        is_column(kind) ? std::max(timing.cl, timing.cwl) + timing.data_clocks() + 1 : 0;
+    const auto bound = timer_.longest(kind) + timing.data_clocks();
+    quiet_ = std::max(quiet_, clock + std::max(bound, data_end));
 }
 
 void DramCommandScheduler::issue_for(std::vector<Access>& queue, std::size_t index) {

@@ -3,8 +3,8 @@
 //
 // Accesses of one burst each wait in a read and a write queue. Every memory clock may carry one command; it
 // goes to (FR-FCFS: Rixner et al., ISCA 2000)
-//   1. a refresh that is due (all-bank, every REFI, ranks closed first; not postponed), behind the accesses
-//      whose rows were already opened for them,
+//   1. a refresh that is due (all-bank, every REFI, ranks closed first; or postponed up to a number of them
+//      while accesses wait), behind the accesses whose rows were already opened for them,
 //   2. the oldest access whose row was opened for it and whose column may be given; it left its queue with
 //      the activate,
 //   3. the oldest access of the queue that is served whose next command (column, activate or precharge) may
@@ -44,6 +44,8 @@ struct DramControllerPolicy {
     int write_queue = 32;
     double write_high_watermark = 0.8;  // of the write queue
     double write_low_watermark = 0.2;
+    int refreshes_postponed = 0;  // at most, while accesses wait; JESD79-4 allows eight
+    int packet_accesses = 1;      // of written data, that come at once
 };
 
 struct DramChannelStatistics {
@@ -64,6 +66,13 @@ struct DramChannelStatistics {
     std::array<MemoryClock, dram_losses> losses{};
 };
 
+struct DramBankState {
+    std::int64_t open_row = -1;
+    bool conflict = false;                  // closed to open another row
+    DramLoss opening = DramLoss::row_miss;  // what its last activate had to wait for
+    bool claimed = false;                   // opened for an access that has not been served yet
+};
+
 class DramCommandScheduler {
   public:
     // One access, or several of the same id.
@@ -76,7 +85,12 @@ class DramCommandScheduler {
 
     DramCommandScheduler(const DramSpecification& specification, const DramControllerPolicy& policy);
 
-    bool accepts(bool write) const;
+    // Accesses that a queue still takes.
+    std::int64_t room(bool write) const {
+        return (write ? policy_.write_queue - static_cast<std::int64_t>(writes_.size())
+                      : policy_.read_queue - static_cast<std::int64_t>(reads_.size()));
+    }
+    bool accepts(bool write) const { return room(write) > 0; }
     // An access arrives at `clock`, which must not be before what advance() has reached. The queue must
     // accept it.
     void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address);
@@ -96,7 +110,7 @@ class DramCommandScheduler {
         std::int64_t queued = 0;  // in the queue before
         MemoryClock begin = 0;    // first column command; they are column_spacing() clocks apart
     };
-    bool runs_would_write() const { return reads_.empty(); }
+    bool runs_would_write() const { return reads_.empty() || (draining_writes_ && !writes_.empty()); }
     Run serve_run(MemoryClock until, std::int64_t id, std::int64_t following, bool more);
     // Goes on until both queues are empty.
     void drain();
@@ -110,12 +124,47 @@ class DramCommandScheduler {
         MemoryClock begin = 0;
         MemoryClock end = 0;
     };
-    std::vector<Busy> take_busy();
+    void take_busy(std::vector<Busy>& taken);
     MemoryClock now() const { return now_; }
     // Figures up to the last access; complete after drain().
     DramChannelStatistics statistics() const;
     // What has been completed since the last call, in the order of the commands.
-    std::vector<Completion> take_completions();
+    void take_completions(std::vector<Completion>& taken);
+
+    // At rest nothing waits, and what has been given so far binds no command from `clock` on; only a refresh
+    // may still run. `clock` is not before now().
+    bool rests(MemoryClock clock) const;
+    // The soonest clock at which the channel may rest, if nothing else arrives.
+    MemoryClock quiet() const { return quiet_; }
+    MemoryClock refresh_due(int rank) const { return next_refresh_[static_cast<std::size_t>(rank)]; }
+    MemoryClock refresh_end(int rank) const { return refresh_end_[static_cast<std::size_t>(rank)]; }
+    const DramBankState& bank(int bank) const { return banks_[static_cast<std::size_t>(bank)]; }
+    bool any_open(int rank) const { return open_banks_[static_cast<std::size_t>(rank)] > 0; }
+    bool draining_writes() const { return draining_writes_; }
+    bool last_was_write() const { return last_was_write_; }
+
+    // What has come of a channel between two rests, but for its banks. Clocks from the first rest on.
+    struct Course {
+        struct Refreshes {
+            std::int64_t count = 0;
+            MemoryClock end = 0;  // of the last one
+        };
+        MemoryClock rest = 0;
+        MemoryClock slot_free = 0;
+        DramChannelStatistics statistics;  // what has been added; last_data is a clock
+        bool draining_writes = false;
+        bool last_was_write = false;
+        std::vector<Busy> busy;
+        std::vector<Refreshes> refreshes;  // by rank
+    };
+    // The channel rests up to `clock`, from now() on.
+    void rest(MemoryClock clock);
+    // The course since rest(); the channel rests again.
+    Course course();
+    // Takes a course without giving its commands. The first access came at `arrival` and had to wait for a
+    // refresh up to the course's begin. Banks are as they were, or closed by a refresh, until they are set.
+    void follow(const Course& course, MemoryClock arrival, MemoryClock begin);
+    void set_bank(int rank, int bank, const DramBankState& state);
     // From now on every command is appended to `log`, which must outlive the scheduler.
     void record(std::vector<DramCommand>& log) { log_ = &log; }
 
@@ -130,12 +179,6 @@ class DramCommandScheduler {
         bool classified = false;      // counted as hit, miss or conflict
         bool waits_for_read = false;  // of the same address
     };
-    struct Bank {
-        std::int64_t open_row = -1;
-        bool conflict = false;                  // closed to open another row
-        DramLoss opening = DramLoss::row_miss;  // what its last activate had to wait for
-        bool claimed = false;                   // opened for an access that has not been served yet
-    };
     struct Choice {
         std::vector<Access>* queue = nullptr;  // null: none found
         std::size_t index = 0;
@@ -144,8 +187,14 @@ class DramCommandScheduler {
         bool column = false;
     };
 
+    // From here on a rank's refresh goes before what waits.
+    MemoryClock refresh_forced(int rank) const {
+        return next_refresh_[static_cast<std::size_t>(rank)] +
+               policy_.refreshes_postponed * specification_.timing.refi;
+    }
     bool refresh_step(MemoryClock& horizon);
     bool skip_refreshes(MemoryClock until);
+    std::int64_t before_turn(bool write, std::int64_t accesses, std::int64_t following) const;
     bool runs_on(const std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin) const;
     void issue_run(std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin,
                    std::int64_t accesses);
@@ -155,6 +204,8 @@ class DramCommandScheduler {
     Choice soonest(std::vector<Access>& queue) const;
     DramCommandKind next_command(const Access& access) const;
     void issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row);
+    void end_work(MemoryClock clock);
+    void bind(DramCommandKind kind, MemoryClock clock);
     void issue_for(std::vector<Access>& queue, std::size_t index);
     void complete(std::vector<Access>& queue, std::size_t index);
     void lose(MemoryClock until, DramLoss loss);
@@ -166,10 +217,12 @@ class DramCommandScheduler {
     std::vector<Access> reads_;  // oldest first
     std::vector<Access> writes_;
     std::vector<Access> opened_;             // taken from the queues when their rows were opened
-    std::vector<Bank> banks_;                // over all ranks
+    std::vector<DramBankState> banks_;       // over all ranks
     std::vector<int> open_banks_;            // by rank
     std::vector<int> claims_;                // by rank: accesses in opened_
     std::vector<MemoryClock> next_refresh_;  // by rank
+    std::vector<MemoryClock> refresh_end_;   // by rank
+    MemoryClock quiet_ = 0;                  // no command but a refresh binds those from here on
     MemoryClock now_ = 0;
     MemoryClock slot_free_ = 0;  // from here on the data pins are not spoken for
     bool started_ = false;
@@ -179,6 +232,12 @@ class DramCommandScheduler {
     bool last_was_write_ = false;
     std::vector<Completion> completions_;
     DramChannelStatistics statistics_;
+    struct Rest {
+        MemoryClock begin = 0;
+        DramChannelStatistics statistics;
+        std::vector<MemoryClock> next_refresh;
+    };
+    Rest rest_;  // of which course() tells
     std::vector<DramCommand>* log_ = nullptr;
 };
 

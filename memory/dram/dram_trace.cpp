@@ -30,8 +30,10 @@ DramTraceResult run_dram_trace(const DramSpecification& specification, const Dra
     std::vector<DramCommandScheduler> channels(static_cast<std::size_t>(specification.organization.channels),
                                                DramCommandScheduler(specification, policy));
     std::vector<MemoryClock> ends(requests.size(), 0);
+    std::vector<DramCommandScheduler::Completion> completions;
     const auto collect = [&](DramCommandScheduler& channel) {
-        for (const auto& done : channel.take_completions()) {
+        channel.take_completions(completions);
+        for (const auto& done : completions) {
             auto& end = ends[static_cast<std::size_t>(done.id)];
             end = std::max(end, done.last);
         }

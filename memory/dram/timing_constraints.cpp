@@ -94,6 +94,8 @@ CommandTimer::CommandTimer(const DramSpecification& specification) {
     groups_.resize(groups);
     banks_.resize(groups * static_cast<std::size_t>(organization.banks_per_group));
     for (const auto& constraint : timing_constraints(specification.timing)) {
+        auto& longest = longest_[static_cast<std::size_t>(constraint.preceding)];
+        longest = std::max(longest, MemoryClock{constraint.clocks});
         if (constraint.window > 1) {
             windows_.push_back(constraint);
             for (std::size_t rank = 0; rank < ranks; ++rank) {

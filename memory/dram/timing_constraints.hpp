@@ -70,6 +70,8 @@ class CommandTimer {
         return ranks_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(kind)];
     }
     void issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank);
+    // The longest that any command may have to wait for one of a kind.
+    MemoryClock longest(DramCommandKind kind) const { return longest_[static_cast<std::size_t>(kind)]; }
 
   private:
     using ByCommand = std::array<Earliest, dram_command_kinds>;
@@ -83,6 +85,7 @@ class CommandTimer {
     static void later(Earliest& earliest, MemoryClock clock, DramLoss loss);
 
     std::array<std::vector<Rule>, dram_command_kinds> rules_;  // by preceding command
+    std::array<MemoryClock, dram_command_kinds> longest_{};
     std::vector<TimingConstraint> windows_;
     std::vector<ByCommand> banks_;
     std::vector<ByCommand> groups_;

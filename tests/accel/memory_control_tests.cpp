@@ -144,10 +144,30 @@ TEST_CASE("transfers that end while those before them are reported halt no simul
     }
 }
 
+TEST_CASE("refreshes that are put off cost less where the memory has time for them") {
+    const auto run = [](int postponed) {
+        auto settings = control("RoBaRaCoBgCh", "open");
+        settings.front().second["refreshes_postponed"] = postponed;
+        settings.emplace_back("/network/layers", 2);
+        const auto document = design_document("lightmamba-vck190-w4a4", settings);
+        const auto evaluation = evaluate(document, Fidelity::timing);
+        return make_report(document, evaluation).at("memory").at("ddr4");
+    };
+    const auto in_time = run(0);
+    const auto put_off = run(8);
+    CHECK(put_off.at("refreshes_postponed") == 8);
+    CHECK(put_off.at("refreshes") == in_time.at("refreshes"));
+    CHECK(in_account(put_off, "refresh") < in_account(in_time, "refresh"));
+}
+
 TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     const auto refused = [](const std::string& pointer, const json& value) {
         return refusal(small_document({{"/memories/ddr4" + pointer, value}}));
     };
+    CHECK_THAT(
+        refused("/refreshes_postponed", 1),
+        Contains("#/memories/ddr4/refreshes_postponed: 1 needs the controller") && Contains("\"commands\""));
+    CHECK_THAT(refused("/refreshes_postponed", 9), Contains("#/memories/ddr4/refreshes_postponed"));
     CHECK_THAT(refused("/page", "closed"),
                Contains("#/memories/ddr4/page: \"closed\" needs the controller") && Contains("\"commands\""));
     CHECK_THAT(refused("/address_mapping", "MOP4CLXOR"),

@@ -2,6 +2,7 @@
 // Where regions lie when ports with different channels share a memory.
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -119,19 +120,22 @@ void check_same_bits_and_time(const DesignDocument& document) {
 }  // namespace
 
 TEST_CASE("regions of ports with the same channels lie one behind the other") {
-    const std::vector<std::pair<std::string, int>> all = {
-        {"ddr4", 1}, {"lpddr4", 2}, {"hbm", 16}, {"hbm", 32}};
-    for (const auto& [memory, channels] : all) {
+    // Row times banks of a channel.
+    const std::vector<std::tuple<std::string, int, std::int64_t>> all = {
+        {"ddr4", 1, 128 * kib}, {"lpddr4", 2, 32 * kib}, {"hbm", 16, 16 * kib}, {"hbm", 32, 16 * kib}};
+    for (const auto& [memory, channels, row_of_every_bank] : all) {
         const auto one = memory_port(memory, channels, 0);
         const auto design = design_with({one, one});
         MemoryMap map(design);
+        const auto rows = map.whole_rows(0, 1);
+        CHECK(rows == row_of_every_bank * channels);
         CHECK(map.place(0, 1) == 0);
-        CHECK(map.place(1, 64 * kib) == 64 * kib);
-        CHECK(map.place(1, 0) == 128 * kib);
-        CHECK(map.place(0, 64 * kib + 1) == 128 * kib);
-        CHECK(map.place(1, 5) == 256 * kib);
-        CHECK(map.end(0) == 320 * kib);
-        CHECK(map.end(1) == 320 * kib);
+        CHECK(map.place(1, rows) == rows);
+        CHECK(map.place(1, 0) == 2 * rows);
+        CHECK(map.place(0, rows + 1) == 2 * rows);
+        CHECK(map.place(1, 5) == 4 * rows);
+        CHECK(map.end(0) == 5 * rows);
+        CHECK(map.end(1) == 5 * rows);
     }
 }
 
@@ -139,20 +143,20 @@ TEST_CASE("regions of ports with one and two channels lie behind each other in e
     const auto design = design_with({memory_port("lpddr4", 1, 0), memory_port("lpddr4", 2, 0),
                                      memory_port("lpddr4", 1, 1), memory_port("ddr4", 1, 0)});
     MemoryMap map(design);
-    CHECK(map.place(0, 100) == 0);                // the first channel's first 64 KiB
-    CHECK(map.place(1, 200 * kib) == 128 * kib);  // behind them: 64 to 192 KiB of both channels
-    CHECK(map.place(0, 1) == 192 * kib);
-    CHECK(map.place(2, 70 * kib) == 192 * kib);  // of the second channel: up to 320 KiB
-    CHECK(map.place(0, 1) == 256 * kib);         // of the first one
-    CHECK(map.place(1, 1) == 640 * kib);         // from 320 KiB of both
-    CHECK(map.end(0) == 352 * kib);
-    CHECK(map.end(1) == 704 * kib);
-    CHECK(map.end(2) == 352 * kib);
-    CHECK(map.place(2, 1) == 384 * kib);  // the next multiple of 64 KiB
+    CHECK(map.place(0, 100) == 0);               // the first channel's first 32 KiB
+    CHECK(map.place(1, 200 * kib) == 64 * kib);  // behind them: 32 to 160 KiB of both channels
+    CHECK(map.place(0, 1) == 160 * kib);
+    CHECK(map.place(2, 70 * kib) == 160 * kib);  // of the second channel: up to 256 KiB
+    CHECK(map.place(0, 1) == 192 * kib);         // of the first one
+    CHECK(map.place(1, 1) == 512 * kib);         // from 256 KiB of both
+    CHECK(map.end(0) == 288 * kib);
+    CHECK(map.end(1) == 576 * kib);
+    CHECK(map.end(2) == 288 * kib);
+    CHECK(map.place(2, 1) == 288 * kib);
     // Another memory has nothing to do with it.
     CHECK(map.end(3) == 0);
     CHECK(map.place(3, 1) == 0);
-    CHECK(map.end(1) == 896 * kib);
+    CHECK(map.end(1) == 640 * kib);
 }
 
 TEST_CASE("a port over all channels finds the end of the fullest, others that of their own") {
@@ -160,17 +164,17 @@ TEST_CASE("a port over all channels finds the end of the fullest, others that of
         design_with({memory_port("hbm", 32, 0), memory_port("hbm", 1, 5), memory_port("hbm", 2, 6),
                      memory_port("hbm", 3, 29), memory_port("lpddr4", 2, 0)});
     MemoryMap map(design);
-    CHECK(map.place(0, 64 * kib) == 0);        // 2 KiB of every channel
-    CHECK(map.place(1, 1) == 64 * kib);        // channel 5: 64 to 128 KiB
-    CHECK(map.place(2, 1) == 64 * kib);        // channels 6 and 7: 32 to 64 KiB
-    CHECK(map.place(0, 1) == 32 * 128 * kib);  // every channel: 128 to 130 KiB
-    CHECK(map.place(2, 1) == 320 * kib);       // 260 KiB, rounded up
-    CHECK(map.place(1, 1) == 192 * kib);
-    CHECK(map.end(2) == 384 * kib);
-    CHECK(map.place(3, 1) == 448 * kib);           // 390 KiB, rounded up
-    CHECK(map.end(3) == 3 * (512 * kib / 3 + 1));  // no third of it is whole
-    CHECK(map.place(3, 1) == 576 * kib);
-    CHECK(map.end(0) == 32 * 256 * kib);  // channel 5
+    CHECK(map.place(0, 64 * kib) == 0);       // 16 KiB of every channel, for 2 that are wanted
+    CHECK(map.place(1, 1) == 16 * kib);       // channel 5: 16 to 32 KiB
+    CHECK(map.place(2, 1) == 32 * kib);       // channels 6 and 7: 16 to 32 KiB
+    CHECK(map.place(0, 1) == 32 * 32 * kib);  // every channel: 32 to 48 KiB
+    CHECK(map.place(2, 1) == 96 * kib);
+    CHECK(map.place(1, 1) == 48 * kib);
+    CHECK(map.end(2) == 128 * kib);
+    CHECK(map.place(3, 1) == 144 * kib);
+    CHECK(map.end(3) == 192 * kib);
+    CHECK(map.place(3, 1) == 192 * kib);
+    CHECK(map.end(0) == 32 * 80 * kib);  // channels 29 to 31
     CHECK(map.end(4) == 0);
 }
 
@@ -220,9 +224,9 @@ TEST_CASE("transfers of no two regions meet in a channel") {
             transfer.value_bytes = beats * port.channels * port.width_bits / 8;
             const auto before = map.end(index);
             transfer.address = map.place(index, transfer.value_bytes);
-            RC_ASSERT(transfer.address % MemoryMap::region_alignment == 0);
+            RC_ASSERT(transfer.address == map.whole_rows(index, transfer.address));
             RC_ASSERT(transfer.address >= before);
-            RC_ASSERT(transfer.address < before + MemoryMap::region_alignment);
+            RC_ASSERT(transfer.address < before + map.whole_rows(index, 1));
             RC_ASSERT(map.end(index) >= transfer.address + transfer.value_bytes);
             append_parts(design, index, transfer, 0, parts);
         }

@@ -113,7 +113,7 @@ Run run(const DramSpecification& dram, const DramControllerPolicy& policy, const
         result.arrivals.push_back(source);
     }
     scheduler.drain();
-    for (const auto& done : scheduler.take_completions()) {
+    for (const auto& done : tilewright::test::completions(scheduler)) {
         auto& end = result.ends[static_cast<std::size_t>(done.id)];
         RC_ASSERT(end == -1);  // completed once
         end = done.last;

@@ -2,6 +2,9 @@
 // DRAM that the tests share.
 #pragma once
 
+#include <vector>
+
+#include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_timing.hpp"
 
 namespace tilewright::test {
@@ -40,6 +43,13 @@ inline memory::DramSpecification ddr4(std::int64_t channel_bytes = std::int64_t{
     t.rfc = 560;
     t.refi = 12480;
     return dram;
+}
+
+inline std::vector<memory::DramCommandScheduler::Completion> completions(
+    memory::DramCommandScheduler& scheduler) {
+    std::vector<memory::DramCommandScheduler::Completion> completions;
+    scheduler.take_completions(completions);
+    return completions;
 }
 
 }  // namespace tilewright::test

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// From one rest of a channel to the next: what has come of it, and the same again without its commands.
+#include <algorithm>
+
+#include "memory/dram/command_scheduler.hpp"
+
+namespace tilewright::memory {
+
+namespace {
+
+// Every count of `total` changes by `sign` times the one of `part`.
+void change(DramChannelStatistics& total, const DramChannelStatistics& part, std::int64_t sign) {
+    total.reads += sign * part.reads;
+    total.writes += sign * part.writes;
+    total.forwarded_reads += sign * part.forwarded_reads;
+    total.row_hits += sign * part.row_hits;
+    total.row_misses += sign * part.row_misses;
+    total.row_conflicts += sign * part.row_conflicts;
+    total.activates += sign * part.activates;
+    total.refreshes += sign * part.refreshes;
+    total.turnarounds += sign * part.turnarounds;
+    total.data += sign * part.data;
+    for (std::size_t i = 0; i < total.losses.size(); ++i) total.losses[i] += sign * part.losses[i];
+}
+
+}  // namespace
+
+bool DramCommandScheduler::rests(MemoryClock clock) const {
+    const auto pending = [clock](MemoryClock due) { return due < clock; };
+    return idle() && statistics_.reads + statistics_.writes > 0 && quiet_ <= clock &&
+           std::none_of(next_refresh_.begin(), next_refresh_.end(), pending);
+}
+
+void DramCommandScheduler::end_work(MemoryClock clock) {
+    lose(clock, DramLoss::idle);
+    if (statistics_.last_data > busy_from_) busy_.push_back({busy_from_, statistics_.last_data});
+    busy_from_ = statistics_.last_data;
+}
+
+void DramCommandScheduler::rest(MemoryClock clock) {
+    end_work(clock);
+    now_ = clock;
+    rest_ = {clock, statistics_, next_refresh_};
+}
+
+DramCommandScheduler::Course DramCommandScheduler::course() {
+    Course course;
+    course.rest = now_ - rest_.begin;
+    course.slot_free = slot_free_ - rest_.begin;
+    course.statistics = statistics_;
+    change(course.statistics, rest_.statistics, -1);
+    course.statistics.last_data -= rest_.begin;
+    course.draining_writes = draining_writes_;
+    course.last_was_write = last_was_write_;
+    take_busy(course.busy);
+    for (auto& piece : course.busy) {
+        piece.begin -= rest_.begin;
+        piece.end -= rest_.begin;
+    }
+    course.refreshes.resize(next_refresh_.size());
+    for (std::size_t rank = 0; rank < next_refresh_.size(); ++rank) {
+        course.refreshes[rank] = {
+            (next_refresh_[rank] - rest_.next_refresh[rank]) / specification_.timing.refi,
+            refresh_end_[rank] - rest_.begin};
+    }
+    return course;
+}
+
+void DramCommandScheduler::follow(const Course& course, MemoryClock arrival, MemoryClock begin) {
+    end_work(arrival);
+    lose(begin, DramLoss::refresh);
+    change(statistics_, course.statistics, 1);
+    statistics_.last_data = begin + course.statistics.last_data;
+    slot_free_ = begin + course.slot_free;
+    draining_writes_ = course.draining_writes;
+    last_was_write_ = course.last_was_write;
+    for (const auto& piece : course.busy) busy_.push_back({begin + piece.begin, begin + piece.end});
+    if (arrival < begin && !course.busy.empty()) {
+        busy_[busy_.size() - course.busy.size()].begin = arrival;
+    }
+    busy_from_ = statistics_.last_data;
+    const auto& organization = specification_.organization;
+    for (int rank = 0; rank < organization.ranks; ++rank) {
+        const auto r = static_cast<std::size_t>(rank);
+        const auto& refreshes = course.refreshes[r];
+        if (refreshes.count == 0) continue;
+        const auto first = rank * organization.banks_per_rank();
+        refresh_end_[r] = begin + refreshes.end;
+        next_refresh_[r] += refreshes.count * specification_.timing.refi;
+        timer_.issue(DramCommandKind::refresh, refresh_end_[r] - specification_.timing.rfc, rank,
+                     rank * organization.bank_groups, first);
+        std::fill_n(banks_.begin() + first, organization.banks_per_rank(), DramBankState{});
+        open_banks_[r] = 0;
+    }
+    now_ = begin + course.rest;
+}
+
+void DramCommandScheduler::set_bank(int rank, int bank, const DramBankState& state) {
+    auto& old = banks_[static_cast<std::size_t>(bank)];
+    auto& open = open_banks_[static_cast<std::size_t>(rank)];
+    open += static_cast<int>(state.open_row >= 0) - static_cast<int>(old.open_row >= 0);
+    old = state;
+}
+
+}  // namespace tilewright::memory

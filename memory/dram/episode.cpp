@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/dram/episode.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tilewright::memory {
+
+namespace {
+
+// Fields of a word of the key.
+constexpr std::int64_t refreshed_flag = 4;
+constexpr int row_bits = 4;  // of the order of rows, closed included
+constexpr int state_bits = row_bits + 1;
+constexpr int most_groups = 63 / state_bits;
+constexpr std::size_t most_bank_sets = 200;
+
+}  // namespace
+
+std::size_t DramEpisodeStore::Hash::operator()(const Key& key) const {
+    std::uint64_t hash = key.size();
+    for (const auto word : key) {
+        hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x9E3779B97F4A7C15U;  // 2^64 over the golden ratio
+        hash ^= hash >> 29U;
+    }
+    return static_cast<std::size_t>(hash);
+}
+
+const DramEpisode* DramEpisodeStore::add(const Key& key, const DramEpisode& episode) {
+    return episodes_.size() < most_episodes ? &episodes_.emplace(key, episode).first->second : nullptr;
+}
+
+DramEpisodes::DramEpisodes(const DramSpecification& specification, const DramControllerPolicy& policy,
+                           const AddressMapping& mapping, std::shared_ptr<DramEpisodeStore> store)
+    : organization_(specification.organization),
+      timing_(specification.timing),
+      mapping_(mapping),
+      postpones_(policy.refreshes_postponed > 0),
+      access_bytes_(specification.access_bytes()),
+      block_accesses_(organization_.bank_groups <= most_groups ? mapping.accesses_over_groups() : 0),
+      store_(std::move(store)) {}
+
+int DramEpisodes::bank_index(const BankSet& set, int group) const {
+    const auto absolute = (first_group_ + group) & (organization_.bank_groups - 1);  // a power of two
+    return (set.rank * organization_.bank_groups + absolute) * organization_.banks_per_group + set.bank;
+}
+
+// The set of banks of an address by its number; the state of a new one becomes part of the key.
+std::size_t DramEpisodes::meet(const DramCommandScheduler& scheduler, const DramAddress& address) {
+    for (std::size_t i = 0; i < sets_; ++i) {
+        if (bank_sets_[i].rank == address.rank && bank_sets_[i].bank == address.bank) return i;
+    }
+    if (sets_ == bank_sets_.size()) bank_sets_.emplace_back();
+    auto& set = bank_sets_[sets_];
+    set.rank = address.rank;
+    set.bank = address.bank;
+    set.count = 0;
+    set.row(address.row);
+    std::int64_t word = 0;
+    for (int group = 0; group < organization_.bank_groups; ++group) {
+        const auto& state = scheduler.bank(bank_index(set, group));
+        const std::int64_t row = state.open_row < 0 ? 0 : 1 + set.row(state.open_row);
+        // How a row that is open came to be so makes no difference any more.
+        const bool conflict = state.open_row < 0 && state.conflict;
+        word = word << state_bits | row << 1U | static_cast<std::int64_t>(conflict);
+    }
+    key_.push_back(word);
+    return sets_++;
+}
+
+// One burst block by block: where it starts among the groups, in which banks and rows, and how far it goes.
+bool DramEpisodes::describe(const DramCommandScheduler& scheduler, const DramBurstQueue::Burst& burst) {
+    key_.push_back((std::max(burst.arrival, begin_) - begin_) << 1U | static_cast<std::int64_t>(burst.write));
+    if (burst.write) key_.push_back(burst.last_arrival - burst.arrival);
+    const auto last = (burst.address + burst.bytes - 1) / access_bytes_;
+    for (auto access = burst.address / access_bytes_; access <= last;) {
+        const auto count = std::min(last + 1, (access / block_accesses_ + 1) * block_accesses_) - access;
+        const auto address = mapping_.decode(access * access_bytes_);
+        if (sets_ == 0) first_group_ = address.bank_group;
+        const auto set = meet(scheduler, address);
+        const auto row = bank_sets_[set].row(address.row);
+        if (set >= most_bank_sets || bank_sets_[set].count == BankSet::most_rows) return false;
+        const auto group = (address.bank_group - first_group_) & (organization_.bank_groups - 1);
+        key_.push_back((((count << 8U | address.rank) << 8U | group) << 8U | static_cast<std::int64_t>(set))
+                           << 8U |
+                       row);
+        access += count;
+    }
+    return true;
+}
+
+// Reads that come while a refresh runs wait in the queue for its end: they may as well come just before it.
+MemoryClock DramEpisodes::begin_of(const DramCommandScheduler& scheduler,
+                                   const std::vector<DramBurstQueue::Burst>& bursts) const {
+    const auto arrival = bursts.front().arrival;
+    const auto end = scheduler.refresh_end(0) - 1;
+    if (organization_.ranks > 1 || end <= arrival) return arrival;
+    const bool writes = std::any_of(bursts.begin(), bursts.end(), [end](const DramBurstQueue::Burst& burst) {
+        return burst.write && burst.arrival < end;
+    });
+    return writes ? arrival : end;
+}
+
+bool DramEpisodes::describe(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts) {
+    const auto& scheduler = channel.scheduler();
+    begin_ = begin_of(scheduler, bursts);
+    sets_ = 0;
+    key_.clear();
+    key_.push_back(static_cast<std::int64_t>(bursts.size()) << 3U |
+                   static_cast<std::int64_t>(scheduler.draining_writes()) << 1U |
+                   static_cast<std::int64_t>(scheduler.last_was_write()));
+    for (int rank = 0; rank < organization_.ranks; ++rank) {
+        // What is given right behind a refresh is said to have waited for it.
+        const auto felt = scheduler.refresh_end(rank) + timing_.data_clocks() - begin_;
+        key_.push_back(std::max(MemoryClock{0}, felt));
+    }
+    for (const auto& burst : bursts) {
+        if (!describe(scheduler, burst)) return false;
+        // Reads and writes of one place wait for each other, or are answered from the queue.
+        for (const auto& other : bursts) {
+            if (other.write != burst.write &&
+                other.address / access_bytes_ <= (burst.address + burst.bytes - 1) / access_bytes_ &&
+                burst.address / access_bytes_ <= (other.address + other.bytes - 1) / access_bytes_) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool DramEpisodes::refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const {
+    for (int rank = 0; rank < organization_.ranks; ++rank) {
+        if (scheduler.refresh_due(rank) < begin_ + rest) return true;
+    }
+    return false;
+}
+
+// A refresh comes due before nothing waits any more, and is postponed up to there: the clock makes no
+// difference.
+bool DramEpisodes::waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const {
+    const auto due = scheduler.refresh_due(0) - begin_;
+    return postpones_ && organization_.ranks == 1 && due <= episode.first_idle &&
+           due + timing_.refi >= episode.rest();
+}
+
+void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool waits) {
+    key_.resize(bursts_key_);
+    key_.front() |= refreshed_flag;
+    for (int rank = 0; rank < organization_.ranks; ++rank) {
+        const auto due = waits ? -1 : scheduler.refresh_due(rank) - begin_;
+        key_.push_back(due * 2 + static_cast<std::int64_t>(scheduler.any_open(rank)));
+    }
+}
+
+// Leaves the key of the last one that it looked for.
+const DramEpisode* DramEpisodes::known(const DramCommandScheduler& scheduler) {
+    const auto* alone = store_->find(key_);
+    if (alone != nullptr && !refreshed_within(scheduler, alone->rest())) return alone;
+    if (postpones_) {
+        key_with_refresh(scheduler, true);
+        const auto* postponed = store_->find(key_);
+        if (postponed != nullptr && waits_for_idle(scheduler, *postponed)) return postponed;
+    }
+    key_with_refresh(scheduler, false);
+    return store_->find(key_);
+}
+
+const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
+                                      const std::vector<DramBurstQueue::Burst>& bursts) {
+    if (block_accesses_ == 0 || !describe(channel, bursts)) return nullptr;
+    bursts_key_ = key_.size();
+    const auto& scheduler = channel.scheduler();
+    if (const auto* episode = known(scheduler)) return episode;
+    not_stored_ = work_out(channel, bursts);
+    if (!refreshed_within(scheduler, not_stored_.rest())) {
+        key_.resize(bursts_key_);
+        key_.front() &= ~refreshed_flag;
+    } else if (waits_for_idle(scheduler, not_stored_)) {
+        key_with_refresh(scheduler, true);
+    }
+    const auto* stored = store_->add(key_, not_stored_);
+    return stored != nullptr ? stored : &not_stored_;
+}
+
+DramEpisode DramEpisodes::work_out(const DramBurstQueue& channel,
+                                   const std::vector<DramBurstQueue::Burst>& bursts) {
+    worker_ = channel;
+    auto& worker = *worker_;
+    worker.scheduler().rest(begin_);
+    worker.take_busy(busy_);
+    for (std::size_t i = 0; i < bursts.size(); ++i) {
+        auto burst = bursts[i];
+        burst.id = static_cast<std::int64_t>(i);
+        burst.arrival = std::max(burst.arrival, begin_);
+        worker.add(burst);
+    }
+    DramEpisode episode;
+    episode.first_idle = worker.advance_to_rest() - begin_;
+    episode.entered.resize(bursts.size());
+    worker.take_accepted(accepted_);
+    for (const auto& accepted : accepted_) {
+        const auto clock = accepted.clock - begin_;
+        const auto burst = static_cast<std::size_t>(accepted.id);
+        episode.entered[burst] = clock;
+        if (accepted.write) episode.news.push_back({clock, burst, true, 0, clock});
+    }
+    worker.take_served(served_);
+    for (const auto& served : served_) {
+        const auto burst = static_cast<std::size_t>(served.id);
+        const auto latency = (bursts[burst].write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
+        const auto last = served.last_data - begin_;
+        episode.news.push_back({last - latency, burst, false, served.first_data - begin_, last});
+    }
+    std::stable_sort(episode.news.begin(), episode.news.end(),
+                     [](const auto& a, const auto& b) { return a.known < b.known; });
+    episode.course = worker.scheduler().course();
+    for (std::size_t i = 0; i < sets_; ++i) {
+        auto& set = bank_sets_[i];
+        for (int group = 0; group < organization_.bank_groups; ++group) {
+            DramEpisode::BankChange change;
+            change.bank = i;
+            change.group = group;
+            const auto bank = bank_index(set, group);
+            change.state = worker.scheduler().bank(bank);
+            const auto& before = channel.scheduler().bank(bank);
+            // A row that stays open need not be opened, and one that is closed not be closed.
+            if (change.state.open_row == before.open_row && change.state.conflict == before.conflict &&
+                episode.course.refreshes[static_cast<std::size_t>(set.rank)].count == 0) {
+                continue;
+            }
+            if (change.state.open_row >= 0) change.row = set.row(change.state.open_row);
+            episode.banks.push_back(change);
+        }
+    }
+    return episode;
+}
+
+void DramEpisodes::follow(DramBurstQueue& channel, const DramEpisode& episode, MemoryClock arrival) const {
+    channel.scheduler().follow(episode.course, arrival, begin_);
+    for (const auto& change : episode.banks) {
+        const auto& set = bank_sets_[change.bank];
+        auto state = change.state;
+        state.open_row = change.row < 0 ? -1 : set.rows[static_cast<std::size_t>(change.row)];
+        channel.scheduler().set_bank(set.rank, bank_index(set, change.group), state);
+    }
+}
+
+}  // namespace tilewright::memory

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Episodes of a DRAM channel: what it does from the moment in which bursts find it at rest until it rests
+// again.
+//
+// An episode depends on little: when its bursts arrive, which bank groups and rows their accesses take their
+// turns over, how those rows stand, and where a refresh comes in between. Clocks count from its begin, banks
+// and rows by the order in which they are met, bank groups from the first one on: to the rules of the command
+// bus they are all alike. Two episodes that agree in that are the same command for command. The first one is
+// worked out by DramBurstQueue, and the others follow it in closed form, which is therefore exact.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "memory/dram/address_mapping.hpp"
+#include "memory/dram/burst_queue.hpp"
+#include "memory/dram/command_scheduler.hpp"
+
+namespace tilewright::memory {
+
+// Clocks from the episode's begin.
+struct DramEpisode {
+    struct News {
+        MemoryClock known = 0;  // commands before this clock and this one have decided it
+        std::size_t burst = 0;  // counted from the first one
+        bool accepted = false;  // written, and in the queue; otherwise served
+        MemoryClock first_data = 0;
+        MemoryClock last_data = 0;  // or the clock at which it was accepted
+    };
+    struct BankChange {
+        std::size_t bank = 0;  // by the order in which the banks were met
+        int group = 0;         // from the first one on
+        int row = -1;          // by the order in which they were met; -1: closed
+        DramBankState state;
+    };
+    std::vector<News> news;  // by `known`
+    DramCommandScheduler::Course course;
+    std::vector<BankChange> banks;
+    std::vector<MemoryClock> entered;  // by burst: the queue has taken over all of it
+    MemoryClock first_idle = 0;        // nothing waits for the first time
+
+    // From here on it binds nothing. Bursts that arrive sooner belong to it.
+    MemoryClock rest() const { return course.rest; }
+};
+
+// Episodes that have been worked out, by what they depend on. The channels of a memory share them.
+class DramEpisodeStore {
+  public:
+    using Key = std::vector<std::int64_t>;
+
+    // Null if there is none.
+    const DramEpisode* find(const Key& key) const {
+        const auto at = episodes_.find(key);
+        return at == episodes_.end() ? nullptr : &at->second;
+    }
+    // Stays where it is; null if there are too many.
+    const DramEpisode* add(const Key& key, const DramEpisode& episode);
+    std::size_t size() const { return episodes_.size(); }
+
+  private:
+    static constexpr std::size_t most_episodes = 100000;
+    struct Hash {
+        std::size_t operator()(const Key& key) const;
+    };
+    std::unordered_map<Key, DramEpisode, Hash> episodes_;
+};
+
+class DramEpisodes {
+  public:
+    // `store` is for channels of this specification, policy and mapping.
+    DramEpisodes(const DramSpecification& specification, const DramControllerPolicy& policy,
+                 const AddressMapping& mapping, std::shared_ptr<DramEpisodeStore> store);
+
+    // The episode of these bursts, by arrival, which find `channel` at rest at the first one's; null if it is
+    // none that can be compared. Valid up to the next call.
+    const DramEpisode* find(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
+    // Its begin: the first arrival, or later, if nothing can be done before.
+    MemoryClock begin() const { return begin_; }
+    // Lets the channel pass through the episode that was found last, whose first burst came at `arrival`.
+    void follow(DramBurstQueue& channel, const DramEpisode& episode, MemoryClock arrival) const;
+
+  private:
+    // The same bank of every group.
+    struct BankSet {
+        static constexpr int most_rows = 15;
+        int rank = 0;
+        int bank = 0;  // within its group
+        int count = 0;
+        std::array<std::int64_t, most_rows> rows{};  // in the order in which they are met
+
+        // Its number; most_rows if there are too many.
+        int row(std::int64_t row) {
+            for (int i = 0; i < count; ++i) {
+                if (rows[static_cast<std::size_t>(i)] == row) return i;
+            }
+            if (count < most_rows) rows[static_cast<std::size_t>(count++)] = row;
+            return count < most_rows ? count - 1 : most_rows;
+        }
+    };
+
+    MemoryClock begin_of(const DramCommandScheduler& scheduler,
+                         const std::vector<DramBurstQueue::Burst>& bursts) const;
+    bool describe(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
+    bool describe(const DramCommandScheduler& scheduler, const DramBurstQueue::Burst& burst);
+    std::size_t meet(const DramCommandScheduler& scheduler, const DramAddress& address);
+    bool refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const;
+    const DramEpisode* known(const DramCommandScheduler& scheduler);
+    bool waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const;
+    void key_with_refresh(const DramCommandScheduler& scheduler, bool waits);
+    DramEpisode work_out(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
+    int bank_index(const BankSet& set, int group) const;
+
+    DramOrganization organization_;
+    DramTiming timing_;
+    AddressMapping mapping_;
+    bool postpones_;
+    std::int64_t access_bytes_;
+    std::int64_t block_accesses_;  // over which only group and column change
+    std::shared_ptr<DramEpisodeStore> store_;
+    DramEpisode not_stored_;
+
+    // Of the bursts that were described last.
+    DramEpisodeStore::Key key_;
+    std::size_t bursts_key_ = 0;  // words of it that do without refreshes
+    MemoryClock begin_ = 0;
+    int first_group_ = 0;
+    std::size_t sets_ = 0;
+    std::vector<BankSet> bank_sets_;
+    // Kept for their memory.
+    std::optional<DramBurstQueue> worker_;
+    std::vector<DramBurstQueue::Served> served_;
+    std::vector<DramBurstQueue::Accepted> accepted_;
+    std::vector<DramCommandScheduler::Busy> busy_;
+};
+
+}  // namespace tilewright::memory

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/dram/episode_queue.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace tilewright::memory {
+
+namespace {
+
+constexpr MemoryClock no_read = std::numeric_limits<MemoryClock>::min();  // none is outside
+
+// By arrival, behind those of the same clock.
+template <typename Bursts>
+void insert(Bursts& bursts, const DramBurstQueue::Burst& burst) {
+    const auto later = [](MemoryClock arrival, const auto& other) { return arrival < other.arrival; };
+    bursts.insert(std::upper_bound(bursts.begin(), bursts.end(), burst.arrival, later), burst);
+}
+
+}  // namespace
+
+DramEpisodeQueue::DramEpisodeQueue(const DramSpecification& specification, const DramControllerPolicy& policy,
+                                   const AddressMapping& mapping, std::shared_ptr<DramEpisodeStore> store)
+    : channel_(specification, policy, mapping), episodes_(specification, policy, mapping, std::move(store)) {}
+
+void DramEpisodeQueue::add(Burst burst) {
+    if (by_command_ && channel_.empty()) by_command_ = false;
+    if (by_command_) {
+        channel_.add(burst);
+        return;
+    }
+    burst.last_arrival = burst.write ? std::max(burst.arrival, burst.last_arrival) : burst.arrival;
+    insert(coming_, burst);
+}
+
+// Whether the next burst that comes before `until` does so before the episode's end.
+bool DramEpisodeQueue::joins(MemoryClock until) const {
+    return !coming_.empty() &&
+           coming_.front().arrival < std::min(until, episodes_.begin() + episode_->rest());
+}
+
+void DramEpisodeQueue::begin() {
+    const auto arrival = coming_.front().arrival;
+    channel_.advance(arrival);
+    if (!channel_.scheduler().rests(arrival)) {
+        go_by_command();
+        return;
+    }
+    find_episode();
+}
+
+// With what comes next, and before all data of that have come.
+void DramEpisodeQueue::find_episode() {
+    // A read that comes while an earlier one still waits outside the queue may as well have come with it.
+    auto outside_until = no_read;
+    MemoryClock outside_since = 0;
+    for (std::size_t i = 0; episode_ != nullptr && i < bursts_.size(); ++i) {
+        if (bursts_[i].write) continue;
+        outside_until = episodes_.begin() + episode_->entered[i];
+        outside_since = bursts_[i].arrival;
+    }
+    auto last = coming_.front().arrival;
+    for (const auto& burst : bursts_) last = std::max(last, burst.last_arrival);
+    while (!coming_.empty() && coming_.front().arrival <= last) {
+        auto burst = coming_.front();
+        coming_.pop_front();
+        last = std::max(last, burst.last_arrival);
+        if (!burst.write && burst.arrival <= outside_until) burst.arrival = outside_since;
+        insert(bursts_, burst);
+    }
+    episode_ = episodes_.find(channel_, bursts_);
+    if (episode_ == nullptr) go_by_command();
+}
+
+// What commands of the clocks before `until` have decided.
+void DramEpisodeQueue::tell(MemoryClock until) {
+    const auto begin = episodes_.begin();
+    for (; told_ < episode_->news.size() && begin + episode_->news[told_].known < until; ++told_) {
+        const auto& news = episode_->news[told_];
+        const auto id = bursts_[news.burst].id;
+        told_bursts_[news.accepted ? 1 : 0].push_back(id);
+        if (news.accepted) {
+            accepted_.push_back({id, begin + news.last_data, true});
+        } else {
+            served_.push_back({id, begin + news.first_data, begin + news.last_data});
+        }
+    }
+}
+
+void DramEpisodeQueue::end() {
+    episodes_.follow(channel_, *episode_, bursts_.front().arrival);
+    episode_ = nullptr;
+    told_ = 0;
+    for (auto& ids : told_bursts_) ids.clear();
+    bursts_.clear();
+}
+
+// From the episode's begin on; what has been told of it comes out again.
+void DramEpisodeQueue::go_by_command() {
+    by_command_ = true;
+    for (const auto& burst : bursts_) channel_.add(burst);
+    for (const auto& burst : coming_) channel_.add(burst);
+    episode_ = nullptr;
+    told_ = 0;
+    bursts_.clear();
+    coming_.clear();
+}
+
+void DramEpisodeQueue::collect() {
+    const auto told = [&](std::size_t kind, std::int64_t id) {
+        auto& ids = told_bursts_[kind];
+        const auto at = std::find(ids.begin(), ids.end(), id);
+        if (at == ids.end()) return false;
+        ids.erase(at);
+        return true;
+    };
+    channel_.take_served(served_by_command_);
+    for (const auto& one : served_by_command_) {
+        if (!told(0, one.id)) served_.push_back(one);
+    }
+    channel_.take_accepted(accepted_by_command_);
+    for (const auto& one : accepted_by_command_) {
+        if (one.write && !told(1, one.id)) accepted_.push_back(one);
+    }
+}
+
+void DramEpisodeQueue::advance(MemoryClock until) {
+    if (until <= now_) return;
+    now_ = until;
+    while (!by_command_) {
+        if (episode_ == nullptr) {
+            if (coming_.empty() || coming_.front().arrival >= until) return;
+            begin();
+        } else if (joins(until)) {
+            tell(coming_.front().arrival);
+            find_episode();
+        } else {
+            tell(until);
+            if (until < episodes_.begin() + episode_->rest()) return;
+            end();
+        }
+    }
+    channel_.advance(until);
+    collect();
+}
+
+void DramEpisodeQueue::take_served(std::vector<Served>& taken) {
+    taken.clear();
+    taken.swap(served_);
+}
+
+void DramEpisodeQueue::take_accepted(std::vector<Accepted>& taken) {
+    taken.clear();
+    taken.swap(accepted_);
+}
+
+bool DramEpisodeQueue::has_room() {
+    if (!by_command_) {
+        if (episode_ == nullptr && coming_.empty()) return true;
+        go_by_command();
+        channel_.advance(now_);
+        collect();
+    }
+    return channel_.has_room();
+}
+
+std::optional<MemoryClock> DramEpisodeQueue::next_room() {
+    if (has_room()) return {};
+    return channel_.next_room();
+}
+
+std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
+    if (by_command_) return channel_.next_event();
+    std::optional<MemoryClock> soonest;
+    const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
+    if (episode_ != nullptr) {
+        const auto begin = episodes_.begin();
+        for (auto i = told_; i < episode_->news.size(); ++i) consider(begin + episode_->news[i].last_data);
+        // What has not come yet may turn the order from its arrival on.
+        if (soonest && !coming_.empty()) consider(coming_.front().arrival + 1);
+    }
+    const auto writes = [](const Burst& burst) { return burst.write; };
+    const bool forwards = std::any_of(bursts_.begin(), bursts_.end(), writes) ||
+                          std::any_of(coming_.begin(), coming_.end(), writes);
+    for (const auto& burst : coming_) consider(channel_.earliest_news(burst, forwards));
+    return soonest;
+}
+
+void DramEpisodeQueue::take_busy(std::vector<DramCommandScheduler::Busy>& taken) {
+    taken.clear();
+    // What has not been told of yet.
+    const auto add = [&](MemoryClock begin, MemoryClock end) {
+        begin = std::max(begin, busy_told_);
+        if (begin >= end) return;
+        busy_told_ = end;
+        taken.push_back({begin, end});
+    };
+    channel_.take_busy(pieces_);
+    for (const auto& piece : pieces_) add(piece.begin, piece.end);
+    // Nothing that still may come changes an episode whose bursts have all been told of.
+    if (episode_ == nullptr || told_ < episode_->news.size()) return;
+    const auto begin = episodes_.begin();
+    add(bursts_.front().arrival, begin);
+    for (const auto& piece : episode_->course.busy) add(begin + piece.begin, begin + piece.end);
+}
+
+DramChannelStatistics DramEpisodeQueue::statistics() const {
+    auto channel = channel_;
+    if (episode_ != nullptr) episodes_.follow(channel, *episode_, bursts_.front().arrival);
+    channel.advance(now_);
+    return channel.statistics();
+}
+
+}  // namespace tilewright::memory
