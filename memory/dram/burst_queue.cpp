@@ -192,7 +192,11 @@ void DramBurstQueue::advance(MemoryClock until) {
 
 MemoryClock DramBurstQueue::advance_to_rest() {
     constexpr auto never = std::numeric_limits<MemoryClock>::max();
-    auto first_idle = never;
+    admit();
+    feed(false);
+    feed(true);
+    // Written data may be still on their way.
+    auto first_idle = scheduler_.idle() ? now() - 1 : never;
     while (!empty()) {
         work(never);
         if (scheduler_.idle()) first_idle = std::min(first_idle, now());
@@ -240,16 +244,18 @@ std::optional<MemoryClock> DramBurstQueue::next_event() const {
     for (const auto& burst : open_) {
         const auto at = std::find_if(arriving_.begin(), arriving_.end(),
                                      [&](const Burst& other) { return other.id == burst.id; });
-        const bool arrived = at == arriving_.end();
-        const auto begin = arrived ? now() : at->arrival;
+        if (at != arriving_.end()) {
+            consider(earliest_news(*at, forwards));
+            continue;
+        }
         if (burst.write && burst.outside > 0) {
             // All there and not in the queue: it is full, and a command makes room for one.
-            consider(arrived && burst.last_arrival <= now() ? begin + burst.outside : burst.last_arrival);
+            consider(burst.last_arrival <= now() ? now() + burst.outside : burst.last_arrival);
         }
         const auto columns = !burst.write && forwards ? burst.unserved - burst.outside : burst.unserved;
         const auto latency = (burst.write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
-        const auto columns_end = begin + (columns - 1) * timing_.column_spacing() + latency;
-        consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : begin + 1);
+        const auto columns_end = now() + (columns - 1) * timing_.column_spacing() + latency;
+        consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : now() + 1);
     }
     return soonest;
 }

@@ -69,7 +69,7 @@ class DramBurstQueue {
     // All bursts have been served.
     bool empty() const { return open_.empty(); }
     // Goes on until the channel rests, if no other burst arrives. Returns the clock at which no access was
-    // waiting for the first time.
+    // waiting any more for the first time; if none is there yet, the one before now().
     MemoryClock advance_to_rest();
     // The channel without its bursts.
     DramCommandScheduler& scheduler() { return scheduler_; }

@@ -42,7 +42,7 @@ struct DramEpisode {
     DramCommandScheduler::Course course;
     std::vector<BankChange> banks;
     std::vector<MemoryClock> entered;  // by burst: the queue has taken over all of it
-    MemoryClock first_idle = 0;        // nothing waits for the first time
+    MemoryClock first_idle = 0;        // nothing waits for the first time; -1: nothing does at the begin
 
     // From here on it binds nothing. Bursts that arrive sooner belong to it.
     MemoryClock rest() const { return course.rest; }

@@ -9,6 +9,7 @@ namespace tilewright::memory {
 
 namespace {
 
+constexpr std::size_t most_bursts = 16;  // of an episode
 constexpr MemoryClock no_read = std::numeric_limits<MemoryClock>::min();  // none is outside
 
 // By arrival, behind those of the same clock.
@@ -69,7 +70,8 @@ void DramEpisodeQueue::find_episode() {
         if (!burst.write && burst.arrival <= outside_until) burst.arrival = outside_since;
         insert(bursts_, burst);
     }
-    episode_ = episodes_.find(channel_, bursts_);
+    // Long ones seldom come again, and every burst that joins has all of it worked out anew.
+    episode_ = bursts_.size() > most_bursts ? nullptr : episodes_.find(channel_, bursts_);
     if (episode_ == nullptr) go_by_command();
 }
 

@@ -243,3 +243,22 @@ TEST_CASE("written data are in the queue packet by packet") {
         CHECK(accepted.front().clock == 800);
     }
 }
+
+TEST_CASE("a refresh that comes due before any written data have come waits for none") {
+    const auto dram = ddr4();
+    DramControllerPolicy policy;
+    policy.refreshes_postponed = 1;
+    policy.packet_accesses = 4;
+    const AddressMapping mapping("RoBaRaCoBgCh", dram);
+    std::vector<DramBurstQueue::Burst> bursts = {{0, 100, 0, 512, false, 100}};
+    for (const MemoryClock before : {30, 6, 3, 20}) {  // clocks from the arrival to the refresh
+        const auto id = static_cast<std::int64_t>(bursts.size());
+        const auto arrival = id * dram.timing.refi - before;
+        bursts.push_back({id, arrival, 512 * id, 512, true, arrival + 100});
+    }
+    const auto slow = run(DramBurstQueue(dram, policy, mapping, false), bursts, 96, 1, false);
+    const auto leaps = run(DramEpisodeQueue(dram, policy, mapping), bursts, 96, 50, false);
+    CHECK(leaps.served == slow.served);
+    CHECK(leaps.accepted == slow.accepted);
+    CHECK(same(leaps.statistics, slow.statistics));
+}
