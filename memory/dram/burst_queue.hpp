@@ -8,6 +8,7 @@
 // (DramCommandScheduler::serve_run).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -122,9 +123,9 @@ class DramBurstQueue {
     std::int64_t access_bytes_;
     std::int64_t run_accesses_;  // of an aligned block that a run may cover; 0: no runs
     DramCommandScheduler scheduler_;
-    std::vector<Burst> arriving_;          // by arrival
-    std::deque<Waiting> waiting_[2];       // reads, writes
-    std::int64_t youngest_[2] = {-1, -1};  // access that went into the queue last
+    std::vector<Burst> arriving_;                   // by arrival
+    std::array<std::deque<Waiting>, 2> waiting_;    // reads, writes
+    std::array<std::int64_t, 2> youngest_{-1, -1};  // access that went into the queue last
     std::vector<Open> open_;
     std::vector<DramCommandScheduler::Completion> completions_;  // for collect()
     std::vector<Served> served_;

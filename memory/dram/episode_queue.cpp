@@ -9,7 +9,7 @@ namespace tilewright::memory {
 
 namespace {
 
-constexpr std::size_t most_bursts = 16;  // of an episode
+constexpr std::size_t most_bursts = 16;                                   // of an episode
 constexpr MemoryClock no_read = std::numeric_limits<MemoryClock>::min();  // none is outside
 
 // By arrival, behind those of the same clock.

@@ -3,6 +3,7 @@
 // (DramEpisodes), and only what is not such an episode command by command. The same to the clock.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -57,7 +58,8 @@ class DramEpisodeQueue {
     const DramEpisode* episode_ = nullptr;
     std::size_t told_ = 0;  // of its news
     MemoryClock busy_told_ = 0;
-    std::vector<std::int64_t> told_bursts_[2];  // served, accepted: ids; by command they come out again
+    std::array<std::vector<std::int64_t>, 2>
+        told_bursts_;  // served, accepted: ids; by command they come out again
     std::vector<Served> served_;
     std::vector<Accepted> accepted_;
     // Kept for their memory.
