@@ -15,6 +15,9 @@ DramBurstQueue::DramBurstQueue(const DramSpecification& specification, const Dra
       timing_(specification.timing),
       policy_(policy),
       access_bytes_(specification.access_bytes()),
+      closest_columns_(specification.organization.ranks > 1
+                           ? std::min(timing_.column_spacing(), timing_.data_clocks() + timing_.rank_gap)
+                           : timing_.column_spacing()),
       run_accesses_(closed_form ? mapping.accesses_over_groups() : 0),
       scheduler_(specification, policy) {}
 
@@ -227,14 +230,13 @@ std::optional<MemoryClock> DramBurstQueue::next_room() const {
     if (may_forward() && unserved_reads() >= policy_.read_queue) return now() + 1;
     const auto to_serve =
         std::max(unserved_reads() - policy_.read_queue, unserved_writes() - policy_.write_queue);
-    return now() + to_serve * timing_.column_spacing() + 1;
+    return now() + to_serve * closest_columns_ + 1;
 }
 
 MemoryClock DramBurstQueue::earliest_news(const Burst& burst, bool forwards) const {
     if (burst.write) return burst.last_arrival;
     if (forwards) return burst.arrival + 1;
-    return burst.arrival + (accesses(burst) - 1) * timing_.column_spacing() + timing_.cl +
-           timing_.data_clocks();
+    return burst.arrival + (accesses(burst) - 1) * closest_columns_ + timing_.cl + timing_.data_clocks();
 }
 
 std::optional<MemoryClock> DramBurstQueue::next_event() const {
@@ -254,7 +256,7 @@ std::optional<MemoryClock> DramBurstQueue::next_event() const {
         }
         const auto columns = !burst.write && forwards ? burst.unserved - burst.outside : burst.unserved;
         const auto latency = (burst.write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
-        const auto columns_end = now() + (columns - 1) * timing_.column_spacing() + latency;
+        const auto columns_end = now() + (columns - 1) * closest_columns_ + latency;
         consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : now() + 1);
     }
     return soonest;

@@ -121,7 +121,8 @@ class DramBurstQueue {
     DramTiming timing_;
     DramControllerPolicy policy_;
     std::int64_t access_bytes_;
-    std::int64_t run_accesses_;  // of an aligned block that a run may cover; 0: no runs
+    MemoryClock closest_columns_;  // of one kind, over all ranks
+    std::int64_t run_accesses_;    // of an aligned block that a run may cover; 0: no runs
     DramCommandScheduler scheduler_;
     std::vector<Burst> arriving_;                   // by arrival
     std::array<std::deque<Waiting>, 2> waiting_;    // reads, writes

@@ -96,7 +96,7 @@ MemoryClock DramEpisodes::begin_of(const DramCommandScheduler& scheduler,
     const auto end = scheduler.refresh_end(0) - 1;
     if (organization_.ranks > 1 || end <= arrival) return arrival;
     const bool writes = std::any_of(bursts.begin(), bursts.end(), [end](const DramBurstQueue::Burst& burst) {
-        return burst.write && burst.arrival < end;
+        return burst.write && burst.arrival <= end;
     });
     return writes ? arrival : end;
 }
@@ -147,8 +147,9 @@ void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool 
     key_.resize(bursts_key_);
     key_.front() |= refreshed_flag;
     for (int rank = 0; rank < organization_.ranks; ++rank) {
-        const auto due = waits ? -1 : scheduler.refresh_due(rank) - begin_;
-        key_.push_back(due * 2 + static_cast<std::int64_t>(scheduler.any_open(rank)));
+        const auto due = waits ? 0 : scheduler.refresh_due(rank) - begin_;
+        key_.push_back(due * 4 + static_cast<std::int64_t>(waits) * 2 +
+                       static_cast<std::int64_t>(scheduler.any_open(rank)));
     }
 }
 

@@ -53,26 +53,46 @@ void DramEpisodeQueue::begin() {
 
 // With what comes next, and before all data of that have come.
 void DramEpisodeQueue::find_episode() {
-    // A read that comes while an earlier one still waits outside the queue may as well have come with it.
-    auto outside_until = no_read;
-    MemoryClock outside_since = 0;
-    for (std::size_t i = 0; episode_ != nullptr && i < bursts_.size(); ++i) {
-        if (bursts_[i].write) continue;
-        outside_until = episodes_.begin() + episode_->entered[i];
-        outside_since = bursts_[i].arrival;
-    }
+    const auto known = bursts_.size();
     auto last = coming_.front().arrival;
     for (const auto& burst : bursts_) last = std::max(last, burst.last_arrival);
+    bool in_order = true;
+    bool writes = false;
     while (!coming_.empty() && coming_.front().arrival <= last) {
-        auto burst = coming_.front();
+        const auto burst = coming_.front();
         coming_.pop_front();
         last = std::max(last, burst.last_arrival);
-        if (!burst.write && burst.arrival <= outside_until) burst.arrival = outside_since;
+        in_order = in_order && (bursts_.empty() || burst.arrival >= bursts_.back().arrival);
+        writes = writes || burst.write;
         insert(bursts_, burst);
     }
+    if (in_order) {
+        settle(known, writes);
+    } else {
+        settled_ = bursts_;
+    }
     // Long ones seldom come again, and every burst that joins has all of it worked out anew.
-    episode_ = bursts_.size() > most_bursts ? nullptr : episodes_.find(channel_, bursts_);
+    episode_ = bursts_.size() > most_bursts ? nullptr : episodes_.find(channel_, settled_);
     if (episode_ == nullptr) go_by_command();
+}
+
+// Bursts from `first` on have come behind the others. A read that comes while an earlier one still waits
+// outside the queue may as well have come with it.
+void DramEpisodeQueue::settle(std::size_t first, bool writes) {
+    auto outside_until = no_read;
+    MemoryClock outside_since = 0;
+    // Writes that come at the same time may change when that is in the queue; and what was there when the
+    // episode began has been in it for longer.
+    for (std::size_t i = 0; !writes && episode_ != nullptr && i < settled_.size(); ++i) {
+        if (settled_[i].write) continue;
+        outside_until = episode_->entered[i] > 0 ? episodes_.begin() + episode_->entered[i] : no_read;
+        outside_since = settled_[i].arrival;
+    }
+    for (auto i = first; i < bursts_.size(); ++i) {
+        auto burst = bursts_[i];
+        if (!burst.write && burst.arrival <= outside_until) burst.arrival = outside_since;
+        insert(settled_, burst);
+    }
 }
 
 // What commands of the clocks before `until` have decided.
@@ -80,7 +100,7 @@ void DramEpisodeQueue::tell(MemoryClock until) {
     const auto begin = episodes_.begin();
     for (; told_ < episode_->news.size() && begin + episode_->news[told_].known < until; ++told_) {
         const auto& news = episode_->news[told_];
-        const auto id = bursts_[news.burst].id;
+        const auto id = settled_[news.burst].id;
         told_bursts_[news.accepted ? 1 : 0].push_back(id);
         if (news.accepted) {
             accepted_.push_back({id, begin + news.last_data, true});
@@ -96,6 +116,7 @@ void DramEpisodeQueue::end() {
     told_ = 0;
     for (auto& ids : told_bursts_) ids.clear();
     bursts_.clear();
+    settled_.clear();
 }
 
 // From the episode's begin on; what has been told of it comes out again.
@@ -106,6 +127,7 @@ void DramEpisodeQueue::go_by_command() {
     episode_ = nullptr;
     told_ = 0;
     bursts_.clear();
+    settled_.clear();
     coming_.clear();
 }
 
@@ -209,7 +231,11 @@ void DramEpisodeQueue::take_busy(std::vector<DramCommandScheduler::Busy>& taken)
 
 DramChannelStatistics DramEpisodeQueue::statistics() const {
     auto channel = channel_;
-    if (episode_ != nullptr) episodes_.follow(channel, *episode_, bursts_.front().arrival);
+    if (episode_ != nullptr && now_ >= episodes_.begin() + episode_->rest()) {
+        episodes_.follow(channel, *episode_, bursts_.front().arrival);
+    } else {
+        for (const auto& burst : bursts_) channel.add(burst);
+    }
     channel.advance(now_);
     return channel.statistics();
 }

@@ -44,6 +44,7 @@ class DramEpisodeQueue {
     bool joins(MemoryClock until) const;
     void begin();
     void find_episode();
+    void settle(std::size_t first, bool writes);
     void tell(MemoryClock until);
     void end();
     void go_by_command();
@@ -53,8 +54,9 @@ class DramEpisodeQueue {
     DramEpisodes episodes_;
     bool by_command_ = false;  // the bursts are in channel_'s hands
     MemoryClock now_ = 0;
-    std::deque<Burst> coming_;   // by arrival
-    std::vector<Burst> bursts_;  // of the episode
+    std::deque<Burst> coming_;    // by arrival
+    std::vector<Burst> bursts_;   // of the episode, by arrival
+    std::vector<Burst> settled_;  // the same as the episode was looked for
     const DramEpisode* episode_ = nullptr;
     std::size_t told_ = 0;  // of its news
     MemoryClock busy_told_ = 0;
