@@ -6,24 +6,19 @@
 
 namespace tilewright::memory {
 
-namespace {
-
-// Every count of `total` changes by `sign` times the one of `part`.
-void change(DramChannelStatistics& total, const DramChannelStatistics& part, std::int64_t sign) {
-    total.reads += sign * part.reads;
-    total.writes += sign * part.writes;
-    total.forwarded_reads += sign * part.forwarded_reads;
-    total.row_hits += sign * part.row_hits;
-    total.row_misses += sign * part.row_misses;
-    total.row_conflicts += sign * part.row_conflicts;
-    total.activates += sign * part.activates;
-    total.refreshes += sign * part.refreshes;
-    total.turnarounds += sign * part.turnarounds;
-    total.data += sign * part.data;
-    for (std::size_t i = 0; i < total.losses.size(); ++i) total.losses[i] += sign * part.losses[i];
+void DramChannelStatistics::add(const DramChannelStatistics& part, std::int64_t times) {
+    reads += times * part.reads;
+    writes += times * part.writes;
+    forwarded_reads += times * part.forwarded_reads;
+    row_hits += times * part.row_hits;
+    row_misses += times * part.row_misses;
+    row_conflicts += times * part.row_conflicts;
+    activates += times * part.activates;
+    refreshes += times * part.refreshes;
+    turnarounds += times * part.turnarounds;
+    data += times * part.data;
+    for (std::size_t i = 0; i < losses.size(); ++i) losses[i] += times * part.losses[i];
 }
-
-}  // namespace
 
 bool DramCommandScheduler::rests(MemoryClock clock) const {
     const auto pending = [clock](MemoryClock due) { return due < clock; };
@@ -48,7 +43,7 @@ DramCommandScheduler::Course DramCommandScheduler::course() {
     course.rest = now_ - rest_.begin;
     course.slot_free = slot_free_ - rest_.begin;
     course.statistics = statistics_;
-    change(course.statistics, rest_.statistics, -1);
+    course.statistics.add(rest_.statistics, -1);
     course.statistics.last_data -= rest_.begin;
     course.draining_writes = draining_writes_;
     course.last_was_write = last_was_write_;
@@ -69,7 +64,7 @@ DramCommandScheduler::Course DramCommandScheduler::course() {
 void DramCommandScheduler::follow(const Course& course, MemoryClock arrival, MemoryClock begin) {
     end_work(arrival);
     lose(begin, DramLoss::refresh);
-    change(statistics_, course.statistics, 1);
+    statistics_.add(course.statistics);
     statistics_.last_data = begin + course.statistics.last_data;
     slot_free_ = begin + course.slot_free;
     draining_writes_ = course.draining_writes;

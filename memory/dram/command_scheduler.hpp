@@ -64,6 +64,9 @@ struct DramChannelStatistics {
     // first_arrival to last_data is data plus losses.
     MemoryClock data = 0;
     std::array<MemoryClock, dram_losses> losses{};
+
+    // Adds every count and time of `part`, `times` times; the two clocks stay.
+    void add(const DramChannelStatistics& part, std::int64_t times = 1);
 };
 
 struct DramBankState {
@@ -101,9 +104,9 @@ class DramCommandScheduler {
     // Goes on until the queue accepts an access, and returns the clock.
     MemoryClock advance_until_accepts(bool write);
     // A run of accesses to open rows, one bank group after the other, in closed form: what steps before
-    // `until` would do, at once. It is one of reads, or of writes while no read waits. `following` accesses
-    // of request `id` wait outside for room and go on behind the youngest in the queue, in the same row and
-    // bank of the next groups; `more`: others wait behind them.
+    // `until` would do, at once. It is one of reads or of writes, up to where the controller turns to the
+    // other kind. `following` accesses of request `id` wait outside for room and go on behind the youngest in
+    // the queue, in the same row and bank of the next groups; `more`: others wait behind them.
     struct Run {
         std::int64_t accesses =
             0;                    // served, of the queue and then of `following`; 0: there is no such run now

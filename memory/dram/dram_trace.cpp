@@ -5,24 +5,6 @@
 
 namespace tilewright::memory {
 
-namespace {
-
-void add(DramChannelStatistics& total, const DramChannelStatistics& one) {
-    total.reads += one.reads;
-    total.writes += one.writes;
-    total.forwarded_reads += one.forwarded_reads;
-    total.row_hits += one.row_hits;
-    total.row_misses += one.row_misses;
-    total.row_conflicts += one.row_conflicts;
-    total.activates += one.activates;
-    total.refreshes += one.refreshes;
-    total.turnarounds += one.turnarounds;
-    total.data += one.data;
-    for (std::size_t i = 0; i < one.losses.size(); ++i) total.losses[i] += one.losses[i];
-}
-
-}  // namespace
-
 DramTraceResult run_dram_trace(const DramSpecification& specification, const DramControllerPolicy& policy,
                                const AddressMapping& mapping, const std::vector<DramTraceRequest>& requests) {
     DramTraceResult result;
@@ -61,7 +43,7 @@ DramTraceResult run_dram_trace(const DramSpecification& specification, const Dra
     result.last_data = *std::max_element(ends.begin(), ends.end());
     for (const auto& channel : channels) {
         const auto& one = channel.statistics();
-        add(result.channels, one);
+        result.channels.add(one);
         // What a channel waits before its first access and behind its last one.
         auto& idle = result.channels.losses[static_cast<std::size_t>(DramLoss::idle)];
         const auto used = one.reads + one.writes > 0 ? one.last_data - one.first_arrival : 0;
