@@ -94,12 +94,12 @@ struct MemoryPort {
     bool carries_stream(Stream stream) const;
 };
 
-// How a memory's channels are simulated: whole bursts in closed form, in the order in which they arrive, or
-// command by command.
+// The controllers of a memory's channels: one that serves bursts in order, simulated in closed form
+// (DramChannel), or one that reorders accesses, simulated command by command (DramCommandScheduler).
 enum class DramModel { bursts, commands };
 const char* to_string(DramModel model);
 
-// Of a memory of the device. Bursts in closed form have an open page and this mapping.
+// Of a memory of the device. The controller in order has an open page, this mapping and one rank.
 struct MemoryControl {
     DramModel model = DramModel::bursts;
     std::string address_mapping = "RoBaRaCoBgCh";  // within a channel: ports choose that by its address

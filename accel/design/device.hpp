@@ -7,7 +7,7 @@
 #include <string>
 
 #include "accel/aie/array.hpp"
-#include "memory/dram/command_scheduler.hpp"
+#include "memory/dram/controller_policy.hpp"
 #include "memory/dram/dram_timing.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 

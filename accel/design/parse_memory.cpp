@@ -6,6 +6,7 @@
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
 #include "accel/design/schema.hpp"
+#include "memory/dram/address_mapping.hpp"
 
 namespace tilewright::accel {
 
@@ -67,12 +68,24 @@ void check_port_names(const Design& design, const std::string& file) {
     }
 }
 
+// The model of whole bursts knows one rank.
+DramModel usual_model(const DeviceMemory& memory) {
+    return memory.dram.organization.ranks > 1 ? DramModel::commands : DramModel::bursts;
+}
+
 // What the model of whole bursts cannot do is refused with it.
 MemoryControl parse_control(const json& from, const DeviceMemory& memory, const std::string& file,
                             const std::string& pointer) {
     MemoryControl control;
-    control.model = choice<DramModel>(from.value("model", json("bursts")),
+    const auto usual = usual_model(memory);
+    control.model = choice<DramModel>(from.value("model", json(to_string(usual))),
                                       {{"bursts", DramModel::bursts}, {"commands", DramModel::commands}});
+    if (control.model == DramModel::bursts && usual != control.model) {
+        throw ConfigError(file, pointer + "/model",
+                          "\"bursts\" serves a memory of one rank, and this one has " +
+                              std::to_string(memory.dram.organization.ranks),
+                          "allowed: \"commands\"");
+    }
     control.page = choice<memory::PagePolicy>(
         from.value("page", json("open")),
         {{"open", memory::PagePolicy::open}, {"closed", memory::PagePolicy::closed}});
@@ -86,15 +99,15 @@ MemoryControl parse_control(const json& from, const DeviceMemory& memory, const 
     if (control.page != memory::PagePolicy::open) needs_commands("page", "open");
     if (control.refreshes_postponed > 0) needs_commands("refreshes_postponed", 0);
     if (from.contains("address_mapping")) {
-        const MemoryControl usual;
+        const MemoryControl standard;
         control.address_mapping = from.at("address_mapping").get<std::string>();
         try {
             const memory::AddressMapping mapping(control.address_mapping, memory.dram.channel());
         } catch (const std::invalid_argument& error) {
             throw ConfigError(file, pointer + "/address_mapping", error.what(), "");
         }
-        if (control.address_mapping != usual.address_mapping) {
-            needs_commands("address_mapping", usual.address_mapping);
+        if (control.address_mapping != standard.address_mapping) {
+            needs_commands("address_mapping", standard.address_mapping);
         }
     }
     return control;
@@ -109,11 +122,15 @@ void parse_memories(const json& document, Design& design, const std::string& fil
             parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
     }
     check_port_names(design, file);
+    for (const auto& [name, memory] : design.device.memories) {
+        if (usual_model(memory) == DramModel::bursts) continue;
+        design.memory_controls[name].model = usual_model(memory);
+    }
     if (!document.contains("memories")) return;
     for (const auto& [name, from] : document.at("memories").items()) {
         const auto pointer = "/memories/" + pointer_token(name);
         const auto& memory = device_memory(name, design.device, file, pointer);
-        design.memory_controls.emplace(name, parse_control(from, memory, file, pointer));
+        design.memory_controls[name] = parse_control(from, memory, file, pointer);
     }
 }
 

@@ -103,12 +103,12 @@ ordered_json bandwidth_account(const Activity& activity, std::size_t index,
     const auto whole = activity.duration * occupancy.channels;
     ordered_json account{{"data", fraction(requested)},
                          {"padding", fraction(statistics.data_busy - requested)},
-                         {"row_misses", fraction(statistics.row_stall)}};
-    if (model == DramModel::commands) account["row_conflicts"] = fraction(statistics.conflict_stall);
-    account["refresh"] = fraction(statistics.refresh_stall);
-    account["turnaround"] = fraction(statistics.turnaround_stall);
-    if (model == DramModel::commands) {
-        account["bank_group"] = fraction(statistics.bank_group_stall);
+                         {"row_misses", fraction(statistics.row_stall)},
+                         {"row_conflicts", fraction(statistics.conflict_stall)},
+                         {"refresh", fraction(statistics.refresh_stall)},
+                         {"turnaround", fraction(statistics.turnaround_stall)},
+                         {"bank_group", fraction(statistics.bank_group_stall)}};
+    if (model == DramModel::commands) {  // part of the others, in the model of bursts
         account["activate_window"] = fraction(statistics.activate_stall);
         account["column_spacing"] = fraction(statistics.spacing_stall);
     }

@@ -147,7 +147,7 @@ class Accelerator : public sc_core::sc_module {
             const auto base = c * dram.organization.channel_bytes;
             if (control.model == DramModel::bursts) {
                 system.controllers.push_back(
-                    std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, base));
+                    std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, policy, base));
             } else {
                 auto controller = std::make_unique<memory::DramCommandController>(
                     module_name.c_str(), dram.channel(), policy,

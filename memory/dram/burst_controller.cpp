@@ -6,8 +6,8 @@
 namespace tilewright::memory {
 
 DramBurstController::DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,
-                                         std::int64_t base_address)
-    : DramController(name, specification, base_address), channel_(specification) {}
+                                         const DramControllerPolicy& policy, std::int64_t base_address)
+    : DramController(name, specification, base_address), channel_(specification, policy) {}
 
 void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     if (refuse(payload)) return;
@@ -15,8 +15,10 @@ void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
     const auto now = simulation_time();
     const auto arrival = now + to_fs(delay);
-    const auto times = channel_.serve(arrival, address, bytes, payload.is_write());
-    if (auto* burst = payload.get_extension<BurstExtension>(); burst != nullptr) {
+    auto* burst = payload.get_extension<BurstExtension>();
+    const auto sent = burst != nullptr ? burst->sent : TimeFs{0};
+    const auto times = channel_.serve(arrival, address, bytes, payload.is_write(), sent);
+    if (burst != nullptr) {
         burst->service_begin = times.service_begin;
         burst->first_data = times.first_data;
         burst->last_data = times.last_data;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A DRAM channel that serves whole bursts in closed form, in the order of their arrivals (DramChannel).
+// A DRAM channel that serves whole bursts in closed form, in the order in which they are issued
+// (DramChannel).
 #pragma once
 
 #include "memory/dram/dram_channel.hpp"
@@ -8,11 +9,11 @@
 namespace tilewright::memory {
 
 // Loosely timed: b_transport returns in `delay` when the last data byte has passed the pins, and fills in the
-// payload's BurstExtension. Calls must come in the order of their start times.
+// payload's BurstExtension, which tells of a written burst until when its data come.
 class DramBurstController : public DramController {
   public:
     DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,
-                        std::int64_t base_address);
+                        const DramControllerPolicy& policy, std::int64_t base_address);
 
     DramStatistics statistics() const override { return channel_.statistics(); }
 

@@ -99,7 +99,7 @@ void DramBurstQueue::feed(bool write) {
 
 // Serves what follows open rows in closed form, if there is such a run.
 bool DramBurstQueue::run(MemoryClock limit) {
-    if (run_accesses_ == 0) return false;
+    if (run_accesses_ == 0 || !scheduler_.may_run()) return false;
     const bool write = scheduler_.runs_would_write();
     const auto& waiting = waiting_[write ? 1 : 0];
     const auto youngest = youngest_[write ? 1 : 0];

@@ -30,10 +30,6 @@ bool closes(DramCommandKind kind) {  // the row of one bank
 
 }  // namespace
 
-const char* to_string(PagePolicy page) {
-    return page == PagePolicy::open ? "open" : "closed";
-}
-
 DramCommandScheduler::DramCommandScheduler(const DramSpecification& specification,
                                            const DramControllerPolicy& policy)
     : specification_(specification),
@@ -277,23 +273,23 @@ void DramCommandScheduler::step(MemoryClock until) {
         return;
     }
     // What was opened goes first; the queues have their turn in a clock that it leaves free.
-    const auto opened = soonest(opened_);
-    auto choice = opened;
-    auto binding = opened;  // the column that could use the pins soonest
-    if (opened.ready > now_) {
+    auto next = soonest(opened_);
+    auto binding = next;  // the column that could use the pins soonest
+    if (next.ready > now_) {
         const auto queued = soonest(served_queue());
-        if (queued.ready < opened.ready && (queued.column || opened.queue == nullptr)) binding = queued;
-        if (queued.ready <= now_ || opened.queue == nullptr) choice = queued;
-        horizon = std::min(horizon, queued.ready);
+        if (queued.ready < next.ready && (queued.column || next.queue == nullptr)) binding = queued;
+        if (queued.ready < next.ready) next = queued;
     }
-    horizon = std::min(horizon, opened.ready);
-    if (choice.ready <= now_) {
-        issue_for(*choice.queue, choice.index);
+    const auto loss = binding.queue == nullptr ? DramLoss::refresh : binding.loss;
+    // Up to a column the pins wait for what it waits for; up to another command that may change.
+    const bool given = next.ready == now_ || (next.column && next.ready < horizon);
+    now_ = std::min(next.ready, horizon);
+    if (given) {
+        lose(now_, loss);
+        issue_for(*next.queue, next.index);
         ++now_;
-    } else {
-        now_ = horizon;
     }
-    lose(now_, binding.queue == nullptr ? DramLoss::refresh : binding.loss);
+    lose(now_, loss);
 }
 
 void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row) {

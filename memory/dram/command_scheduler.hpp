@@ -22,31 +22,14 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "memory/dram/address_mapping.hpp"
+#include "memory/dram/controller_policy.hpp"
 #include "memory/dram/dram_command.hpp"
 #include "memory/dram/timing_constraints.hpp"
 
 namespace tilewright::memory {
-
-enum class PagePolicy : std::uint8_t {
-    open,   // a row stays open until another one of its bank is needed
-    closed  // every access closes its row behind it
-};
-
-const char* to_string(PagePolicy page);
-
-struct DramControllerPolicy {
-    PagePolicy page = PagePolicy::open;
-    int read_queue = 32;  // accesses
-    int write_queue = 32;
-    double write_high_watermark = 0.8;  // of the write queue
-    double write_low_watermark = 0.2;
-    int refreshes_postponed = 0;  // at most, while accesses wait; JESD79-4 allows eight
-    int packet_accesses = 1;      // of written data, that come at once
-};
 
 struct DramChannelStatistics {
     std::int64_t reads = 0;  // accesses that moved data over the pins
@@ -99,7 +82,7 @@ class DramCommandScheduler {
     void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address);
     // Gives all commands of the clocks before `until`.
     void advance(MemoryClock until);
-    // Gives one command, or lets the time pass up to the clock of the next one, but not beyond `until`.
+    // Gives one command, or lets time pass towards the next one; none of a clock from `until` on.
     void step(MemoryClock until);
     // Goes on until the queue accepts an access, and returns the clock.
     MemoryClock advance_until_accepts(bool write);
@@ -113,6 +96,8 @@ class DramCommandScheduler {
         std::int64_t queued = 0;  // in the queue before
         MemoryClock begin = 0;    // first column command; they are column_spacing() clocks apart
     };
+    // False where a run cannot be.
+    bool may_run() const { return opened_.empty() && last_was_write_ == runs_would_write(); }
     bool runs_would_write() const { return reads_.empty() || (draining_writes_ && !writes_.empty()); }
     Run serve_run(MemoryClock until, std::int64_t id, std::int64_t following, bool more);
     // Goes on until both queues are empty.

@@ -5,125 +5,249 @@
 
 namespace tilewright::memory {
 
-DramChannel::DramChannel(const DramSpecification& specification)
-    : specification_(specification),
-      period_(period_fs(specification.timing.clock_hz)),
-      // Column accesses to alternating bank groups follow each other every CCD_S, those to the same one,
-      // after a turn of all groups, every CCD_L; the data of one occupies burst_length / 2 clocks. The
-      // largest is the pace.
-      access_time_(
-          std::max(period_ * specification.timing.column_spacing(),
-                   divide_up(period_ * specification.timing.ccd_l, specification.organization.bank_groups))),
+DramChannel::DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy)
+    : timing_(specification.timing),
+      policy_(policy),
+      period_(period_fs(timing_.clock_hz)),
+      frame_(timing_.column_spacing()),
       access_bytes_(specification.access_bytes()),
-      row_set_bytes_(specification.organization.row_bytes * specification.organization.bank_groups),
-      banks_(static_cast<std::size_t>(specification.organization.banks_per_group)),
+      groups_(specification.organization.bank_groups),
+      row_set_accesses_(specification.organization.row_bytes * specification.organization.bank_groups /
+                        specification.access_bytes()),
       bank_sets_(specification.organization.banks_per_group),
-      next_refresh_(period_ * specification.timing.refi) {}
+      read_to_write_(std::max(1, timing_.cl + timing_.data_clocks() + timing_.rtw_gap - timing_.cwl)),
+      activate_place_(1 % frame_.value()),
+      precharge_place_(2 % frame_.value()),
+      keeps_pace_(place(timing_.ccd_l, 0) <= groups_.value() * frame_.value()),
+      banks_(static_cast<std::size_t>(specification.organization.banks_per_rank())),
+      group_states_(static_cast<std::size_t>(specification.organization.bank_groups)),
+      next_refresh_(timing_.refi),
+      runs_(static_cast<std::size_t>(policy.read_queue) + 1) {}
 
-// Refreshes that were due while the channel had nothing to do: rows are closed when work arrives.
-void DramChannel::refresh_until(TimeFs time) {
-    while (next_refresh_ <= time) {
-        const auto begin = std::max(next_refresh_, bus_free_);
-        for (auto& bank : banks_) {
-            bank.open_row = -1;
-            bank.closed_since = begin + clocks(specification_.timing.rfc);
+// The first clock from `clock` on that is `in_frame` clocks behind the begin of a frame.
+MemoryClock DramChannel::place(MemoryClock clock, MemoryClock in_frame) const {
+    return frame_.up(clock - in_frame) * frame_.value() + in_frame;
+}
+
+// When the next access is in the queue.
+MemoryClock DramChannel::queued_from(MemoryClock arrival) const {
+    const auto ahead = accesses_ - policy_.read_queue;
+    if (ahead < 0) return arrival;
+    auto run = next_run_;
+    do {
+        run = (run == 0 ? runs_.size() : run) - 1;
+    } while (runs_[run].first > ahead);
+    return std::max(arrival, runs_[run].begin + (ahead - runs_[run].first) * frame_.value() + 1);
+}
+
+DramChannel::Plan DramChannel::plan(const Access& access) const {
+    const auto& bank = banks_[access.bank];
+    const auto& group = group_states_[access.group];
+    Plan plan;
+    auto column_from = bank.column_from;
+    if (bank.open_row != access.row) {
+        const auto from = queued_from(access.arrival);
+        auto closed = bank.activate_from;
+        if (bank.open_row >= 0) {
+            plan.precharge = place(std::max({from, bank.precharge_from, precharge_from_}), precharge_place_);
+            closed = std::max(closed, plan.precharge + timing_.rp);
         }
-        ++statistics_.refreshes;
-        next_refresh_ += clocks(specification_.timing.refi);
+        plan.activate = place(std::max({from, closed, group.activate_from, activate_from_, refresh_end_}),
+                              activate_place_);
+        column_from = plan.activate + timing_.rcd;
     }
+    const auto kind = static_cast<std::size_t>(access.write);
+    plan.column =
+        place(std::max({access.arrival, column_from, column_from_[kind], group.column_from[kind]}), 0);
+    return plan;
 }
 
-DramChannel::Opening DramChannel::open(BankSet& bank, std::int64_t row, TimeFs arrival,
-                                       std::int64_t groups_touched) {
-    const auto& timing = specification_.timing;
-    if (bank.open_row == row) return {std::max(arrival, bank.activated + clocks(timing.rcd)), 0};
-    Opening opening;
-    auto activate = std::max(arrival, bank.closed_since);
-    if (bank.open_row >= 0) {
-        const auto precharge = std::max({arrival, bank.precharge_ready, bank.activated + clocks(timing.ras)});
-        activate = precharge + clocks(timing.rp);
-    } else {
-        opening.refreshed = bank.closed_since;  // rows are closed by refreshes alone
-    }
-    bank.open_row = row;
-    bank.activated = activate;
-    statistics_.row_activations += groups_touched;
-    opening.column = activate + clocks(timing.rcd);
-    return opening;
-}
-
-// From `start` on the pins wait for a burst whose data begin at `begin`.
-void DramChannel::count_stall(TimeFs start, TimeFs begin, TimeFs bus_ready, TimeFs data_ready,
-                              const Opening& opening) {
-    if (bus_ready >= data_ready) {
-        statistics_.turnaround_stall += begin - start;
+void DramChannel::give_rows(const Access& access, const Plan& plan) {
+    if (plan.activate == long_ago) {
+        ++statistics_.row_hits;
         return;
     }
-    const auto refreshed = std::clamp(opening.refreshed, start, begin);
-    const auto opened = std::clamp(opening.column, refreshed, begin);
-    statistics_.refresh_stall += refreshed - start;
-    statistics_.row_stall += opened - refreshed;
-    statistics_.column_stall += begin - opened;
+    ++statistics_.row_misses;
+    ++statistics_.row_activations;
+    if (plan.precharge != long_ago) {
+        precharge_from_ = plan.precharge + 1;
+        refresh_from_ = std::max(refresh_from_, plan.precharge + timing_.rp);
+    }
+    auto& bank = banks_[access.bank];
+    bank.open_row = access.row;
+    bank.column_from = plan.activate + timing_.rcd;
+    bank.precharge_from = plan.activate + timing_.ras;
+    bank.activate_from = plan.activate + timing_.rc;
+    group_states_[access.group].activate_from = plan.activate + timing_.rrd_l;
+    last_activates_[oldest_activate_] = plan.activate;
+    oldest_activate_ = (oldest_activate_ + 1) % last_activates_.size();
+    activate_from_ = std::max(plan.activate + timing_.rrd_s, last_activates_[oldest_activate_] + timing_.faw);
+    precharge_all_from_ = std::max(precharge_all_from_, bank.precharge_from);
+    refresh_from_ = std::max(refresh_from_, bank.activate_from);
+    any_open_ = true;
+}
+
+void DramChannel::give_column(const Access& access, MemoryClock column) {
+    auto& group = group_states_[access.group];
+    const auto written = column + timing_.cwl + timing_.data_clocks();
+    if (access.write) {
+        column_from_ = {written + timing_.wtr_s, column + frame_.value()};
+        group.column_from = {written + timing_.wtr_l, column + timing_.ccd_l};
+    } else {
+        column_from_ = {column + frame_.value(), std::max(column_from_[1], column + read_to_write_)};
+        group.column_from[0] = column + timing_.ccd_l;
+    }
+    auto& closes = banks_[access.bank].precharge_from;
+    closes = std::max(closes, access.write ? written + timing_.wr : column + timing_.rtp);
+    precharge_all_from_ = std::max(precharge_all_from_, closes);
+    last_column_ = column;
+    last_was_write_ = access.write;
+}
+
+void DramChannel::refresh() {
+    auto from = std::max({next_refresh_, refresh_from_, refresh_end_});
+    if (any_open_) {
+        const auto closed =
+            place(std::max({next_refresh_, precharge_all_from_, precharge_from_}), precharge_place_);
+        from = std::max(from, closed + timing_.rp_all);
+    }
+    refresh_end_ = place(from, precharge_place_) + timing_.rfc;
+    next_refresh_ += timing_.refi;
+    std::fill(banks_.begin(), banks_.end(), Bank{});
+    any_open_ = false;
+    in_turn_ = 0;
+    ++statistics_.refreshes;
+}
+
+// From `from` on the pins wait for the data of an access, which begin at `begin`.
+void DramChannel::count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin) {
+    const auto kind = static_cast<std::size_t>(access.write);
+    const auto in_group = group_states_[access.group].column_from[kind];
+    const auto columns = std::max(column_from_[kind], in_group);
+    const bool opens = plan.activate != long_ago;
+    const auto opened = opens ? plan.activate + timing_.rcd : long_ago;
+    if (access.write != last_was_write_ && accesses_ > 0 && columns > std::max(opened, access.arrival)) {
+        statistics_.turnaround_stall += time(begin - from);
+        return;
+    }
+    if (!opens && in_group > access.arrival && place(in_group, 0) == plan.column) {
+        statistics_.bank_group_stall += time(begin - from);
+        return;
+    }
+    const auto refreshed = opens ? std::clamp(refresh_end_, from, begin) : from;
+    const auto rows = std::clamp(opened, refreshed, begin);
+    statistics_.refresh_stall += time(refreshed - from);
+    (plan.precharge == long_ago ? statistics_.row_stall : statistics_.conflict_stall) +=
+        time(rows - refreshed);
+    statistics_.column_stall += time(begin - rows);
+}
+
+DramChannel::Data DramChannel::serve_one(const Access& access) {
+    auto commands = plan(access);
+    while (commands.column >= next_refresh_) {
+        refresh();
+        commands = plan(access);
+    }
+    const auto from = std::max(access.pins_from, pins_free_);
+    const auto begin = commands.column + latency(access.write);
+    if (begin > from) count_stall(access, commands, from, begin);
+    if (access.write != last_was_write_ && accesses_ > 0) ++statistics_.turnarounds;
+    give_rows(access, commands);
+    const auto data = move(access.write, commands.column, 1);
+    give_column(access, commands.column);
+    ++in_turn_;
+    return data;
+}
+
+// After a turn of all bank groups whose rows stay open, one column follows the other: of the next `accesses`
+// those before a refresh.
+DramChannel::Data DramChannel::run_on(const Access& next, std::int64_t accesses) {
+    const auto frame = frame_.value();
+    const auto first = std::max(last_column_ + frame, place(next.arrival, 0));
+    const auto before_refresh = next_refresh_ > first ? frame_.up(next_refresh_ - first) : 0;
+    const auto count = std::min(accesses, before_refresh);
+    if (count == 0) return {};
+    const auto from = std::max(next.pins_from, pins_free_);
+    const auto begin = first + latency(next.write);
+    if (begin > from) statistics_.column_stall += time(begin - from);
+    const auto data = move(next.write, first, count);
+    // Those before the last turn bind nothing that it does not.
+    const auto bank_set = next.bank - next.group;
+    const auto before_last = std::max(std::int64_t{0}, count - groups_.value());
+    auto access = next;
+    access.group = group_of(static_cast<std::int64_t>(next.group) + before_last);
+    for (auto i = before_last; i < count; ++i) {
+        access.bank = bank_set + access.group;
+        give_column(access, first + i * frame);
+        if (++access.group == group_states_.size()) access.group = 0;
+    }
+    statistics_.row_hits += count;
+    return data;
+}
+
+// Column commands of `accesses`, one a frame, the first one at `column`.
+DramChannel::Data DramChannel::move(bool write, MemoryClock column, std::int64_t accesses) {
+    const auto frame = frame_.value();
+    if (accesses_ == 0 || column != last_column_ + frame) {
+        runs_[next_run_] = {accesses_, column};
+        next_run_ = (next_run_ + 1) % runs_.size();
+    }
+    const auto begin = column + latency(write);
+    accesses_ += accesses;
+    pins_free_ = begin + accesses * frame;
+    statistics_.data_busy += time(accesses * frame);
+    return {accesses, begin + frame};
+}
+
+// The accesses from `first` up to `end`, counted from the start of the channel, which arrive at once. Returns
+// the end of the first one's data.
+MemoryClock DramChannel::serve_accesses(Access access, std::int64_t first, std::int64_t end) {
+    const auto turn = groups_.value();
+    MemoryClock first_data = 0;
+    while (first < end) {
+        const auto row_set = row_set_accesses_.down(first);
+        const auto row_set_end = (row_set + 1) * row_set_accesses_.value();
+        const auto segment_end = std::min(end, row_set_end);
+        if (first != next_access_ || access.write != last_was_write_ ||
+            first == row_set_end - row_set_accesses_.value()) {
+            in_turn_ = 0;
+        }
+        access.row = bank_sets_.down(row_set);
+        const auto bank_set = (row_set - access.row * bank_sets_.value()) * turn;
+        while (first < segment_end) {
+            access.group = group_of(first);
+            access.bank = static_cast<std::size_t>(bank_set) + access.group;
+            Data data;
+            if (keeps_pace_ && in_turn_ >= turn) data = run_on(access, segment_end - first);
+            if (data.accesses == 0) data = serve_one(access);
+            if (first_data == 0) first_data = data.first;
+            first += data.accesses;
+        }
+        next_access_ = first;
+    }
+    return first_data;
 }
 
 DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address, std::int64_t bytes,
-                                           bool write) {
-    const auto& timing = specification_.timing;
-    const auto groups = static_cast<std::int64_t>(specification_.organization.bank_groups);
+                                           bool write, TimeFs last_arrival) {
+    const auto first = access_bytes_.down(address);
+    const auto accesses = access_bytes_.up(address + bytes) - first;
+    const auto come = divide_up(arrival, period_);
+    const auto duration = std::max(MemoryClock{0}, divide_up(last_arrival, period_) - come);
+    const auto packet = write && duration > 0 ? policy_.packet_accesses : accesses;
     BurstTimes result;
-    bool first = true;
-    auto at = access_bytes_.down(address) * access_bytes_.value();
-    const auto end = address + bytes;
-    while (at < end) {
-        // Address bits from the bottom: column access, bank group, rest of the column, bank, row.
-        const auto row_set = row_set_bytes_.down(at);
-        const auto segment_end = std::min(end, (row_set + 1) * row_set_bytes_.value());
-        const auto accesses = access_bytes_.up(segment_end - at);
-        refresh_until(std::max(arrival, bus_free_));
-        const auto row = bank_sets_.down(row_set);
-        auto& bank = banks_[static_cast<std::size_t>(row_set - row * bank_sets_.value())];
-        const auto misses = bank.open_row == row ? 0 : std::min(accesses, groups);
-        const auto opening = open(bank, row, arrival, misses);
-        const auto data_ready = opening.column + clocks(write ? timing.cwl : timing.cl);
-        auto bus_ready = bus_free_;
-        if (bus_free_ > 0 && write != last_was_write_) {
-            ++statistics_.turnarounds;
-            // Write to read: the read command waits WTR after the last write data.
-            bus_ready += clocks(write ? timing.rtw_gap : timing.wtr_l + timing.cl);
-        }
-        const auto start = std::max(arrival, bus_free_);
-        const auto begin = std::max({data_ready, bus_ready, start});
-        count_stall(start, begin, bus_ready, data_ready, opening);
-        auto last = begin + accesses * access_time_;
-        statistics_.data_busy += accesses * access_time_;
-        while (next_refresh_ < last) {  // a refresh comes due inside the burst
-            const auto stall = clocks(timing.rp + timing.rfc + timing.rcd);
-            last += stall;
-            statistics_.refresh_stall += stall;
-            ++statistics_.refreshes;
-            statistics_.row_activations += std::min(accesses, groups);
-            for (auto& other : banks_) {
-                other.open_row = -1;
-                other.closed_since = next_refresh_ + stall;
-            }
-            bank.open_row = row;
-            bank.activated = next_refresh_ + clocks(timing.rp + timing.rfc);
-            next_refresh_ += clocks(timing.refi);
-        }
-        bank.precharge_ready = last + (write ? clocks(timing.wr) : 0) -
-                               (write ? 0 : clocks(timing.cl + timing.burst_length / 2 - timing.rtp));
-        statistics_.row_misses += misses;
-        statistics_.row_hits += accesses - misses;
-        bus_free_ = last;
-        last_was_write_ = write;
-        if (first) {
-            result.service_begin = start;
-            result.first_data = begin + access_time_;
-        }
-        first = false;
-        result.last_data = last;
-        at = segment_end;
+    for (std::int64_t begin = 0; begin < accesses; begin += packet) {
+        const auto end = std::min(accesses, begin + packet);
+        Access access;
+        access.write = write;
+        access.arrival = write ? come + divide_up(end * duration, accesses) : come;
+        // Behind the first packet the column latency is no loss: the data come no faster.
+        access.pins_from = begin == 0 ? access.arrival : access.arrival + latency(write);
+        if (begin == 0) result.service_begin = time(std::max(access.arrival, pins_free_));
+        const auto data = serve_accesses(access, first + begin, first + end);
+        if (begin == 0) result.first_data = time(data);
     }
+    result.last_data = time(pins_free_);
     (write ? statistics_.write_bytes : statistics_.read_bytes) += bytes;
     return result;
 }

@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// One DRAM channel at burst granularity: a pure state machine without SystemC.
+// One DRAM channel with a controller that works in order: a pure state machine without SystemC, and in closed
+// form, exact to the clock of every command.
 //
-// A request (one AXI burst) is served in the order in which it arrives. Its column accesses rotate over the
-// bank groups (RoBaRaCoBgCh), so they follow each other every CCD_S; the rows of the next request are opened
-// while the data of the request before it still move. Modelled: open rows a bank, ACT/PRE/column timing,
-// read-write turnaround, all-bank refresh. Not modelled here: reordering between requests, RRD and FAW (a row
-// set needs one activate a bank group, which CCD_S spacing hides), interleaving of two requests' columns.
-// DramCommandScheduler has all of these; tests say how far the two are apart.
+// The controller has a clock of its own, a frame of column_spacing() memory clocks. In every frame it can
+// give one column command, one activate and one precharge, each in its place in the frame, as the soft DDR4
+// controller of Versal does at 4:1 (AMD PG353). It plans the accesses in the order in which their bursts are
+// announced: a precharge if another row of the bank is open, an activate if none is, the column command; each
+// as soon as the timing rules, its place in a frame and those of its kind before it allow, not before the
+// access has arrived and not before the one that is `queue` places ahead of it has its column.
+// All banks are refreshed every REFI, before any access whose column would be given at or after that clock
+// (PG313: accesses to the rank are blocked, all its banks precharged, the refresh is given).
+//
+// Addresses from the bottom: column access, bank group, rest of the column, bank, row (RoBaRaCoBgCh). The
+// accesses of a burst therefore take turns over the bank groups, and all but the first ones of a row find it
+// open: they follow at the pace of the frames, which is what the closed form leaves out.
+//
+// DramCommandScheduler reorders (FR-FCFS), follows any mapping and knows ranks; tests say how far the two are
+// apart.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "memory/dram/controller_policy.hpp"
+#include "memory/dram/dram_command.hpp"
 #include "memory/dram/dram_statistics.hpp"
 #include "memory/dram/dram_timing.hpp"
 #include "memory/integer_math.hpp"
@@ -28,43 +41,106 @@ class DramChannel {
         TimeFs last_data = 0;
     };
 
-    explicit DramChannel(const DramSpecification& specification);
+    // `specification`: of one channel, with one rank. Of the policy: how many accesses the queue holds, and
+    // how many of them come at once where data are written.
+    explicit DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy = {});
 
-    // Serves a burst of `bytes` bytes at `address` (bytes from the start of the channel) whose command
-    // reaches the controller at `arrival`. Arrivals must not decrease by more than the data still in flight.
-    BurstTimes serve(TimeFs arrival, std::int64_t address, std::int64_t bytes, bool write);
+    // Serves a burst of `bytes` bytes at `address` (bytes from the start of the channel) that reaches the
+    // controller at `arrival`, behind all that have been served before. Written data come packet by packet up
+    // to `last_arrival`.
+    BurstTimes serve(TimeFs arrival, std::int64_t address, std::int64_t bytes, bool write,
+                     TimeFs last_arrival = 0);
 
     const DramStatistics& statistics() const { return statistics_; }
 
   private:
-    // Banks with the same index in all bank groups open their rows together: see the address mapping in
-    // serve().
-    struct BankSet {
+    static constexpr MemoryClock long_ago = -(MemoryClock{1} << 40);
+
+    struct Bank {
         std::int64_t open_row = -1;
-        TimeFs activated = 0;
-        TimeFs precharge_ready = 0;
-        TimeFs closed_since = 0;
+        MemoryClock column_from = long_ago;
+        MemoryClock precharge_from = long_ago;
+        MemoryClock activate_from = long_ago;
     };
-    struct Opening {
-        TimeFs column = 0;     // when a column command may be given
-        TimeFs refreshed = 0;  // up to here a refresh was in the way
+    struct Group {
+        MemoryClock activate_from = long_ago;
+        std::array<MemoryClock, 2> column_from{long_ago, long_ago};  // reads, writes
+    };
+    // One access to be planned.
+    struct Access {
+        MemoryClock arrival = 0;
+        MemoryClock pins_from = 0;  // since when the pins wait for its data, if they have nothing else to do
+        std::size_t group = 0;
+        std::size_t bank = 0;  // over all groups
+        std::int64_t row = 0;
+        bool write = false;
+    };
+    // Its commands; long_ago for those that it does not need.
+    struct Plan {
+        MemoryClock precharge = long_ago;
+        MemoryClock activate = long_ago;
+        MemoryClock column = 0;
+    };
+    struct Run {                 // column commands, one a frame
+        std::int64_t first = 0;  // access, counted from the first one ever
+        MemoryClock begin = 0;
+    };
+    struct Data {
+        std::int64_t accesses = 0;
+        MemoryClock first = 0;  // end of the first one's
     };
 
-    void refresh_until(TimeFs time);
-    Opening open(BankSet& bank, std::int64_t row, TimeFs arrival, std::int64_t groups_touched);
-    void count_stall(TimeFs start, TimeFs begin, TimeFs bus_ready, TimeFs data_ready, const Opening& opening);
+    MemoryClock place(MemoryClock clock, MemoryClock in_frame) const;
+    std::size_t group_of(std::int64_t access) const {
+        return static_cast<std::size_t>(access - groups_.down(access) * groups_.value());
+    }
+    MemoryClock queued_from(MemoryClock arrival) const;
+    Plan plan(const Access& access) const;
+    Data serve_one(const Access& access);
+    Data run_on(const Access& next, std::int64_t accesses);
+    Data move(bool write, MemoryClock column, std::int64_t accesses);
+    MemoryClock serve_accesses(Access access, std::int64_t first, std::int64_t end);
+    void give_rows(const Access& access, const Plan& plan);
+    void give_column(const Access& access, MemoryClock column);
+    void refresh();
+    void count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin);
+    TimeFs time(MemoryClock clock) const { return clock * period_; }
+    MemoryClock latency(bool write) const { return write ? timing_.cwl : timing_.cl; }
 
-    TimeFs clocks(int count) const { return count * period_; }
-
-    DramSpecification specification_;
+    DramTiming timing_;
+    DramControllerPolicy policy_;
     TimeFs period_;
-    TimeFs access_time_;
+    Divisor frame_;
     Divisor access_bytes_;
-    Divisor row_set_bytes_;
-    std::vector<BankSet> banks_;
+    Divisor groups_;
+    Divisor row_set_accesses_;  // of the same row in all bank groups
     Divisor bank_sets_;
-    TimeFs next_refresh_;
-    TimeFs bus_free_ = 0;
+    MemoryClock read_to_write_;
+    // In a frame; a column command is at its begin. A memory whose frame has two clocks (HBM2) has a command
+    // bus for rows and one for columns, so that a precharge and a column command may share a clock.
+    MemoryClock activate_place_;
+    MemoryClock precharge_place_;  // and that of a refresh
+    bool keeps_pace_;              // columns of one group may follow each other after a turn of all
+
+    std::vector<Bank> banks_;  // by bank set and group
+    std::vector<Group> group_states_;
+    std::array<MemoryClock, 2> column_from_{long_ago, long_ago};                         // reads, writes
+    std::array<MemoryClock, 4> last_activates_{long_ago, long_ago, long_ago, long_ago};  // a ring
+    std::size_t oldest_activate_ = 0;
+    MemoryClock activate_from_ = 0;
+    MemoryClock precharge_from_ = 0;      // of one bank: the next place for it
+    MemoryClock precharge_all_from_ = 0;  // of all
+    MemoryClock refresh_from_ = 0;
+    bool any_open_ = false;
+    MemoryClock next_refresh_;
+    MemoryClock refresh_end_ = 0;
+    std::vector<Run> runs_;  // the last ones, a ring
+    std::size_t next_run_ = 0;
+    std::int64_t accesses_ = 0;
+    std::int64_t next_access_ = 0;  // behind the last one, counted from the start of the channel
+    std::int64_t in_turn_ = 0;      // served of its row since the last refresh, one group after the other
+    MemoryClock last_column_ = long_ago;
+    MemoryClock pins_free_ = 0;
     bool last_was_write_ = false;
     DramStatistics statistics_;
 };

@@ -110,13 +110,13 @@ TEST_CASE("mapping and page policy change what a wide port gets, and the account
     CHECK(closed.evaluation.energy.total_j > rotating.evaluation.energy.total_j);
 }
 
-TEST_CASE("shipped designs take the same time in both models, to a ten thousandth") {
+TEST_CASE("shipped designs take the same time in both models, to half a thousandth") {
     for (const auto* name : {"lightmamba-vck190-w4a4", "lightmamba-rtl-vck190", "fpqvar-vck190-fp4"}) {
         const auto bursts = evaluate(design_document(name), Fidelity::timing);
         const auto commands =
             evaluate(design_document(name, {{"/memories/ddr4/model", "commands"}}), Fidelity::timing);
         CAPTURE(name, bursts.latency_s(), commands.latency_s());
-        CHECK(std::abs(bursts.latency_s() / commands.latency_s() - 1) < 1e-4);
+        CHECK(std::abs(bursts.latency_s() / commands.latency_s() - 1) < 5e-4);
         CHECK(bursts.activity->memories.front().second.read_bytes ==
               commands.activity->memories.front().second.read_bytes);
         CHECK(commands.latency_s() >= commands.bound.latency_s);
@@ -160,6 +160,16 @@ TEST_CASE("refreshes that are put off cost less where the memory has time for th
     CHECK(in_account(put_off, "refresh") < in_account(in_time, "refresh"));
 }
 
+TEST_CASE("a memory of two ranks is simulated command by command") {
+    const auto model = [](const Settings& settings) {
+        return small_document(settings).parse().memory_control("ddr4").model;
+    };
+    CHECK(model({}) == DramModel::bursts);
+    CHECK(model({{"/device/memories/ddr4/ranks", 2}}) == DramModel::commands);
+    CHECK(model({{"/device/memories/ddr4/ranks", 2}, {"/memories/ddr4/page", "closed"}}) ==
+          DramModel::commands);
+}
+
 TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     const auto refused = [](const std::string& pointer, const json& value) {
         return refusal(small_document({{"/memories/ddr4" + pointer, value}}));
@@ -181,6 +191,10 @@ TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     CHECK_THAT(refusal(small_document({{"/device/memories/ddr4/timing/faw", 1000000}})),
                Contains("/timing/faw: 1000000 clocks are not over before the next refresh") &&
                    Contains("allowed: less than refi = 12480"));
+    CHECK_THAT(
+        refusal(small_document({{"/device/memories/ddr4/ranks", 2}, {"/memories/ddr4/model", "bursts"}})),
+        Contains("#/memories/ddr4/model: \"bursts\" serves a memory of one rank, and this one has 2") &&
+            Contains("allowed: \"commands\""));
     CHECK_THAT(refusal(small_document({{"/memories/hbm/model", "commands"}})),
                Contains("#/memories/hbm: the device has no memory \"hbm\"; allowed: ddr4, lpddr4"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The closed-form model of bursts (DramChannel), which whole tokens are simulated with, beside the controller
-// that works command by command: how far they are apart on the traffic that accelerators make.
+// The controller that works in order (DramChannel), which whole tokens are simulated with, beside the one
+// that reorders: how far they are apart on the traffic that accelerators make.
 #include <cmath>
 
 #include <catch2/catch.hpp>
@@ -68,25 +68,25 @@ TEST_CASE("one stream of bursts takes the same time in both models, to a thousan
         CHECK(std::abs(deviation.read_latency) < 0.02);
     }
     // At half the peak, as one 256-bit port at 400 MHz draws it, single bursts agree too.
-    CHECK(std::abs(compare(bursts(count, {0}, -1), 2 * burst_clocks).read_latency) < 0.002);
+    CHECK(std::abs(compare(bursts(count, {0}, -1), 2 * burst_clocks).read_latency) < 0.003);
 }
 
-TEST_CASE("written bursts between read ones cost half a percent of time at most") {
+TEST_CASE("written bursts between read ones cost one percent of time at most") {
     const std::vector<int> one_of_eight = {0, 0, 0, 0, 0, 0, 0, 2};
     const std::vector<int> every_other = {0, 2};
     for (const auto& turns : {one_of_eight, every_other, std::vector<int>{2}}) {
         for (const double gap : {0.0, 600.0, 2 * burst_clocks}) {
             CAPTURE(turns, gap);
-            CHECK(std::abs(compare(bursts(count, turns, 2), gap).time) < 0.005);
+            CHECK(std::abs(compare(bursts(count, turns, 2), gap).time) < 0.01);
         }
     }
     CHECK(std::abs(compare(bursts(count, one_of_eight, 2), 2 * burst_clocks).read_latency) < 0.01);
-    // Posted writes let reads pass in the controller, not in the closed form.
+    // Posted writes let reads pass in the one that reorders.
     CHECK(std::abs(compare(bursts(count, every_other, 2), 2 * burst_clocks).read_latency) < 0.05);
 }
 
 TEST_CASE("two ports that share a channel: exact below its rate, 5 % slow at it") {
-    // Rows of two streams in the same banks: the controller overlaps their columns, the closed form does not.
+    // Rows of two streams in the same banks: one controller overlaps their columns, the other does not.
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).time) < 0.001);
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).read_latency) < 0.01);
     const auto saturated = compare(bursts(count, {0, 1}, -1), 0).time;
