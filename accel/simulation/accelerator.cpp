@@ -67,6 +67,15 @@ class Accelerator : public sc_core::sc_module {
         return text.substr(0, text.size() - 2);
     }
 
+    // Of posted data, too; no engine works any more.
+    TimeFs settle() {
+        TimeFs end = 0;
+        for (const auto& [name, system] : memories_) {
+            for (const auto& controller : system.controllers) end = std::max(end, controller->settle());
+        }
+        return end;
+    }
+
     Activity activity(TimeFs end) const;
 
   private:
@@ -153,14 +162,14 @@ class Accelerator : public sc_core::sc_module {
                     module_name.c_str(), dram.channel(), policy,
                     memory::AddressMapping(control.address_mapping, dram.channel()), base,
                     shortest_way(initiators, c, *system.interconnect), episodes);
-                controller->watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
-                    net->served(channel, begin, end);
-                });
                 system.by_command.push_back(controller.get());
                 system.controllers.push_back(std::move(controller));
             }
             auto& controller = *system.controllers.back();
             system.interconnect->channel_sockets[channel]->bind(controller.socket);
+            controller.watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
+                net->served(channel, begin, end);
+            });
             if (auto* observer = environment_.observer; observer != nullptr && observer->wants_bursts()) {
                 controller.watch([observer, name, c](const auto& burst) { observer->burst(name, c, burst); });
             }
@@ -284,14 +293,14 @@ Activity Accelerator::activity(TimeFs end) const {
 
 Activity simulate(const Design& design, const TileProgram& program, Observer* observer, Executor* executor) {
     const SimulationContext context;
-    const Accelerator top("accelerator", design, program, observer, executor);
+    Accelerator top("accelerator", design, program, observer, executor);
     try {
         sc_core::sc_start();
     } catch (const sc_core::sc_report& report) {
         throw SimulationError(std::string("the simulation stopped: ") + report.get_msg());
     }
-    const auto end = memory::simulation_time();
     if (!top.finished()) throw DeadlockError(top.deadlock());
+    const auto end = std::max(memory::simulation_time(), top.settle());
     if (observer != nullptr) observer->finish(end);
     return top.activity(end);
 }

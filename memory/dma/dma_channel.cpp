@@ -77,7 +77,7 @@ TimeFs DmaChannel::issue_burst() {
         return 0;
     }
     answered(request, burst(request->requested, part.address, bytes, part.write, part.data));
-    return timing_.last_data;
+    return timing_.pins_free;
 }
 
 void DmaChannel::answered(Requests::iterator request, TimeFs end) {

@@ -16,18 +16,41 @@ void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core
     const auto now = simulation_time();
     const auto arrival = now + to_fs(delay);
     auto* burst = payload.get_extension<BurstExtension>();
-    const auto sent = burst != nullptr ? burst->sent : TimeFs{0};
-    const auto times = channel_.serve(arrival, address, bytes, payload.is_write(), sent);
+    DramChannel::BurstTimes times;
+    if (payload.is_write()) {
+        const bool timed = burst != nullptr;
+        times.last_data =
+            channel_.write(timed ? burst->issued : now, timed ? burst->sent : arrival, address, bytes);
+    } else {
+        times = channel_.read(arrival, address, bytes);
+        tell({arrival, address, bytes, false, times.service_begin, times.first_data, times.last_data});
+    }
+    tell_written();
     if (burst != nullptr) {
         burst->service_begin = times.service_begin;
         burst->first_data = times.first_data;
         burst->last_data = times.last_data;
+        burst->pins_free = channel_.pins_free();
     }
-    tell({arrival, address, bytes, payload.is_write(), times.service_begin, times.first_data,
-          times.last_data});
     move_data(payload);
     delay = to_sc_time(times.last_data - now);
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+void DramBurstController::tell_written() {
+    channel_.take_written(written_);
+    for (const auto& burst : written_) {
+        const auto& times = burst.times;
+        tell({burst.arrival, burst.address, burst.bytes, true, times.service_begin, times.first_data,
+              times.last_data});
+        tell_busy(times.service_begin, times.last_data);
+    }
+}
+
+TimeFs DramBurstController::settle() {
+    const auto end = channel_.settle();
+    tell_written();
+    return end;
 }
 
 }  // namespace tilewright::memory

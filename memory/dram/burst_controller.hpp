@@ -3,24 +3,30 @@
 // (DramChannel).
 #pragma once
 
+#include <vector>
+
 #include "memory/dram/dram_channel.hpp"
 #include "memory/dram/dram_controller.hpp"
 
 namespace tilewright::memory {
 
-// Loosely timed: b_transport returns in `delay` when the last data byte has passed the pins, and fills in the
-// payload's BurstExtension, which tells of a written burst until when its data come.
+// Loosely timed: b_transport returns in `delay` when the last data byte of a read has passed the pins, or
+// when a write has been accepted (DramChannel), and fills in the payload's BurstExtension, which tells of a
+// written burst until when its data come.
 class DramBurstController : public DramController {
   public:
     DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,
                         const DramControllerPolicy& policy, std::int64_t base_address);
 
     DramStatistics statistics() const override { return channel_.statistics(); }
+    TimeFs settle() override;
 
   private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+    void tell_written();
 
     DramChannel channel_;
+    std::vector<DramChannel::Written> written_;  // kept for its memory
 };
 
 }  // namespace tilewright::memory

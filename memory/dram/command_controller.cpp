@@ -119,17 +119,17 @@ void DramCommandController::answer_all() {
     for (const auto& [payload, done] : answers_) answer(*payload, done);
 }
 
-void DramCommandController::tell_busy() {
+void DramCommandController::tell_busy_pieces() {
     queue_.take_busy(busy_pieces_);
     for (const auto& piece : busy_pieces_) {
         busy_ += time(piece.end - piece.begin);
-        if (watch_busy_) watch_busy_(time(piece.begin), time(piece.end));
+        tell_busy(time(piece.begin), time(piece.end));
     }
 }
 
 void DramCommandController::work() {
     advance();
-    tell_busy();
+    tell_busy_pieces();
     answer_all();
     if (room_awaited_ && queue_.has_room()) {
         room_awaited_ = false;

@@ -35,15 +35,13 @@ class DramCommandController : public DramController {
                           std::shared_ptr<DramEpisodeStore> store = std::make_shared<DramEpisodeStore>());
 
     DramStatistics statistics() const override;
+    // The simulation does not end before they have.
+    TimeFs settle() override { return last_written_; }
 
     // Whether a burst that is announced now finds room in the queue when it arrives. If not, `told`, if it
     // has been set, is called when one will.
     bool has_room();
     void tell_room(std::function<void()> told) { told_room_ = std::move(told); }
-    // Tells `watcher` of the time in which bursts were served, piece by piece.
-    void watch_busy(std::function<void(TimeFs begin, TimeFs end)> watcher) {
-        watch_busy_ = std::move(watcher);
-    }
 
   private:
     SC_HAS_PROCESS(DramCommandController);
@@ -61,7 +59,7 @@ class DramCommandController : public DramController {
     void wake_for_next();
     void advance();
     void answer_all();
-    void tell_busy();
+    void tell_busy_pieces();
     TimeFs time(MemoryClock clock) const { return clock * period_; }
 
     DramEpisodeQueue queue_;
@@ -75,7 +73,6 @@ class DramCommandController : public DramController {
     std::int64_t write_bytes_ = 0;
     TimeFs last_written_ = 0;  // posted data have passed the pins
     TimeFs busy_ = 0;          // accesses were there or their data on their way
-    std::function<void(TimeFs, TimeFs)> watch_busy_;
     std::function<void()> told_room_;
     bool room_awaited_ = false;
     // Kept for their memory.

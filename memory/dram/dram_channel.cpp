@@ -2,12 +2,13 @@
 #include "memory/dram/dram_channel.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace tilewright::memory {
 
 DramChannel::DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy)
     : timing_(specification.timing),
-      policy_(policy),
+      queue_(policy.read_queue),
       period_(period_fs(timing_.clock_hz)),
       frame_(timing_.column_spacing()),
       access_bytes_(specification.access_bytes()),
@@ -22,7 +23,7 @@ DramChannel::DramChannel(const DramSpecification& specification, const DramContr
       banks_(static_cast<std::size_t>(specification.organization.banks_per_rank())),
       group_states_(static_cast<std::size_t>(specification.organization.bank_groups)),
       next_refresh_(timing_.refi),
-      runs_(static_cast<std::size_t>(policy.read_queue) + 1) {}
+      runs_(static_cast<std::size_t>(queue_) + 1) {}
 
 // The first clock from `clock` on that is `in_frame` clocks behind the begin of a frame.
 MemoryClock DramChannel::place(MemoryClock clock, MemoryClock in_frame) const {
@@ -31,7 +32,7 @@ MemoryClock DramChannel::place(MemoryClock clock, MemoryClock in_frame) const {
 
 // When the next access is in the queue.
 MemoryClock DramChannel::queued_from(MemoryClock arrival) const {
-    const auto ahead = accesses_ - policy_.read_queue;
+    const auto ahead = accesses_ - queue_;
     if (ahead < 0) return arrival;
     auto run = next_run_;
     do {
@@ -148,7 +149,7 @@ DramChannel::Data DramChannel::serve_one(const Access& access) {
         refresh();
         commands = plan(access);
     }
-    const auto from = std::max(access.pins_from, pins_free_);
+    const auto from = std::max(access.arrival, pins_free_);
     const auto begin = commands.column + latency(access.write);
     if (begin > from) count_stall(access, commands, from, begin);
     if (access.write != last_was_write_ && accesses_ > 0) ++statistics_.turnarounds;
@@ -167,7 +168,7 @@ DramChannel::Data DramChannel::run_on(const Access& next, std::int64_t accesses)
     const auto before_refresh = next_refresh_ > first ? frame_.up(next_refresh_ - first) : 0;
     const auto count = std::min(accesses, before_refresh);
     if (count == 0) return {};
-    const auto from = std::max(next.pins_from, pins_free_);
+    const auto from = std::max(next.arrival, pins_free_);
     const auto begin = first + latency(next.write);
     if (begin > from) statistics_.column_stall += time(begin - from);
     const auto data = move(next.write, first, count);
@@ -193,63 +194,81 @@ DramChannel::Data DramChannel::move(bool write, MemoryClock column, std::int64_t
         next_run_ = (next_run_ + 1) % runs_.size();
     }
     const auto begin = column + latency(write);
+    const auto data = timing_.data_clocks();
     accesses_ += accesses;
-    pins_free_ = begin + accesses * frame;
-    statistics_.data_busy += time(accesses * frame);
-    return {accesses, begin + frame};
+    pins_free_ = begin + (accesses - 1) * frame + data;
+    statistics_.data_busy += time(accesses * data);
+    statistics_.spacing_stall += time((accesses - 1) * (frame - data));
+    return {accesses, begin + data};
 }
 
-// The accesses from `first` up to `end`, counted from the start of the channel, which arrive at once. Returns
-// the end of the first one's data.
-MemoryClock DramChannel::serve_accesses(Access access, std::int64_t first, std::int64_t end) {
+DramChannel::BurstTimes DramChannel::serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes,
+                                           bool write) {
     const auto turn = groups_.value();
-    MemoryClock first_data = 0;
+    auto first = access_bytes_.down(address);
+    const auto end = access_bytes_.up(address + bytes);
+    BurstTimes result;
+    result.service_begin = time(std::max(arrival, pins_free_));
+    Access access;
+    access.arrival = arrival;
+    access.write = write;
     while (first < end) {
         const auto row_set = row_set_accesses_.down(first);
-        const auto row_set_end = (row_set + 1) * row_set_accesses_.value();
-        const auto segment_end = std::min(end, row_set_end);
-        if (first != next_access_ || access.write != last_was_write_ ||
-            first == row_set_end - row_set_accesses_.value()) {
-            in_turn_ = 0;
-        }
+        const auto row_set_begin = row_set * row_set_accesses_.value();
+        const auto row_end = std::min(end, row_set_begin + row_set_accesses_.value());
+        if (first != next_access_ || write != last_was_write_ || first == row_set_begin) in_turn_ = 0;
         access.row = bank_sets_.down(row_set);
-        const auto bank_set = (row_set - access.row * bank_sets_.value()) * turn;
-        while (first < segment_end) {
+        const auto first_bank = (row_set - access.row * bank_sets_.value()) * turn;
+        while (first < row_end) {
             access.group = group_of(first);
-            access.bank = static_cast<std::size_t>(bank_set) + access.group;
+            access.bank = static_cast<std::size_t>(first_bank) + access.group;
             Data data;
-            if (keeps_pace_ && in_turn_ >= turn) data = run_on(access, segment_end - first);
+            if (keeps_pace_ && in_turn_ >= turn) data = run_on(access, row_end - first);
             if (data.accesses == 0) data = serve_one(access);
-            if (first_data == 0) first_data = data.first;
+            if (result.first_data == 0) result.first_data = time(data.first);
             first += data.accesses;
         }
         next_access_ = first;
     }
-    return first_data;
-}
-
-DramChannel::BurstTimes DramChannel::serve(TimeFs arrival, std::int64_t address, std::int64_t bytes,
-                                           bool write, TimeFs last_arrival) {
-    const auto first = access_bytes_.down(address);
-    const auto accesses = access_bytes_.up(address + bytes) - first;
-    const auto come = divide_up(arrival, period_);
-    const auto duration = std::max(MemoryClock{0}, divide_up(last_arrival, period_) - come);
-    const auto packet = write && duration > 0 ? policy_.packet_accesses : accesses;
-    BurstTimes result;
-    for (std::int64_t begin = 0; begin < accesses; begin += packet) {
-        const auto end = std::min(accesses, begin + packet);
-        Access access;
-        access.write = write;
-        access.arrival = write ? come + divide_up(end * duration, accesses) : come;
-        // Behind the first packet the column latency is no loss: the data come no faster.
-        access.pins_from = begin == 0 ? access.arrival : access.arrival + latency(write);
-        if (begin == 0) result.service_begin = time(std::max(access.arrival, pins_free_));
-        const auto data = serve_accesses(access, first + begin, first + end);
-        if (begin == 0) result.first_data = time(data);
-    }
     result.last_data = time(pins_free_);
     (write ? statistics_.write_bytes : statistics_.read_bytes) += bytes;
     return result;
+}
+
+// Written bursts whose data have come by then.
+void DramChannel::plan_posted(MemoryClock until) {
+    auto planned = posted_.begin();
+    for (; planned != posted_.end(); ++planned) {
+        const auto arrival = divide_up(planned->arrival, period_);
+        if (arrival > until) break;
+        planned->times = serve(arrival, planned->address, planned->bytes, true);
+        written_.push_back(*planned);
+    }
+    posted_.erase(posted_.begin(), planned);
+}
+
+DramChannel::BurstTimes DramChannel::read(TimeFs arrival, std::int64_t address, std::int64_t bytes) {
+    const auto clock = divide_up(arrival, period_);
+    plan_posted(clock);
+    return serve(clock, address, bytes, false);
+}
+
+TimeFs DramChannel::write(TimeFs announced, TimeFs arrival, std::int64_t address, std::int64_t bytes) {
+    plan_posted(announced / period_);
+    const Written burst{arrival, address, bytes, {}};
+    const auto later = [](const Written& one, const Written& other) { return one.arrival < other.arrival; };
+    posted_.insert(std::upper_bound(posted_.begin(), posted_.end(), burst, later), burst);
+    return std::max(burst.arrival, time(pins_free_));
+}
+
+TimeFs DramChannel::settle() {
+    plan_posted(std::numeric_limits<MemoryClock>::max());
+    return time(pins_free_);
+}
+
+void DramChannel::take_written(std::vector<Written>& taken) {
+    taken.clear();
+    taken.swap(written_);
 }
 
 }  // namespace tilewright::memory

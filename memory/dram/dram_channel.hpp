@@ -4,10 +4,12 @@
 //
 // The controller has a clock of its own, a frame of column_spacing() memory clocks. In every frame it can
 // give one column command, one activate and one precharge, each in its place in the frame, as the soft DDR4
-// controller of Versal does at 4:1 (AMD PG353). It plans the accesses in the order in which their bursts are
-// announced: a precharge if another row of the bank is open, an activate if none is, the column command; each
-// as soon as the timing rules, its place in a frame and those of its kind before it allow, not before the
-// access has arrived and not before the one that is `queue` places ahead of it has its column.
+// controller of Versal does at 4:1 (AMD PG353). It plans the accesses in the order in which their bursts
+// arrive, written ones when all of their data have: a precharge if another row of the bank is open, an
+// activate if none is, the column command; each as soon as the timing rules, its place in a frame and those
+// of its kind before it allow, not before the burst has arrived and not before the access that is as many
+// places ahead as the queue holds has its column.
+//
 // All banks are refreshed every REFI, before any access whose column would be given at or after that clock
 // (PG313: accesses to the rank are blocked, all its banks precharged, the refresh is given).
 //
@@ -41,16 +43,33 @@ class DramChannel {
         TimeFs last_data = 0;
     };
 
-    // `specification`: of one channel, with one rank. Of the policy: how many accesses the queue holds, and
-    // how many of them come at once where data are written.
+    struct Written {
+        TimeFs arrival = 0;  // of the last of its data
+        std::int64_t address = 0;
+        std::int64_t bytes = 0;
+        BurstTimes times;
+    };
+
+    // `specification`: of one channel, with one rank. Of the policy, `read_queue` alone counts: how many
+    // accesses of both kinds the queue holds.
     explicit DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy = {});
 
-    // Serves a burst of `bytes` bytes at `address` (bytes from the start of the channel) that reaches the
-    // controller at `arrival`, behind all that have been served before. Written data come packet by packet up
-    // to `last_arrival`.
-    BurstTimes serve(TimeFs arrival, std::int64_t address, std::int64_t bytes, bool write,
-                     TimeFs last_arrival = 0);
+    // Calls come in the order in which bursts are announced. Addresses count from the start of the channel.
+    // A burst that reaches the controller at `arrival` goes behind all that have arrived before, of those
+    // that have been announced.
+    BurstTimes read(TimeFs arrival, std::int64_t address, std::int64_t bytes);
+    // A burst whose last data come at `arrival`. It is posted: returns when they are there and the pins are
+    // done with what has been planned. Planned itself once it is certain what arrives before: no burst that
+    // is announced later does before `announced`.
+    TimeFs write(TimeFs announced, TimeFs arrival, std::int64_t address, std::int64_t bytes);
+    // No other burst will arrive: plans all that are left. Returns when the last data pass the pins.
+    TimeFs settle();
+    // Written bursts that have been planned since the last call.
+    void take_written(std::vector<Written>& taken);
 
+    // When the pins will be done with what has been planned.
+    TimeFs pins_free() const { return time(pins_free_); }
+    // Of what has been planned.
     const DramStatistics& statistics() const { return statistics_; }
 
   private:
@@ -69,7 +88,6 @@ class DramChannel {
     // One access to be planned.
     struct Access {
         MemoryClock arrival = 0;
-        MemoryClock pins_from = 0;  // since when the pins wait for its data, if they have nothing else to do
         std::size_t group = 0;
         std::size_t bank = 0;  // over all groups
         std::int64_t row = 0;
@@ -99,7 +117,8 @@ class DramChannel {
     Data serve_one(const Access& access);
     Data run_on(const Access& next, std::int64_t accesses);
     Data move(bool write, MemoryClock column, std::int64_t accesses);
-    MemoryClock serve_accesses(Access access, std::int64_t first, std::int64_t end);
+    BurstTimes serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes, bool write);
+    void plan_posted(MemoryClock until);
     void give_rows(const Access& access, const Plan& plan);
     void give_column(const Access& access, MemoryClock column);
     void refresh();
@@ -108,7 +127,7 @@ class DramChannel {
     MemoryClock latency(bool write) const { return write ? timing_.cwl : timing_.cl; }
 
     DramTiming timing_;
-    DramControllerPolicy policy_;
+    std::int64_t queue_;  // accesses
     TimeFs period_;
     Divisor frame_;
     Divisor access_bytes_;
@@ -141,6 +160,8 @@ class DramChannel {
     std::int64_t in_turn_ = 0;      // served of its row since the last refresh, one group after the other
     MemoryClock last_column_ = long_ago;
     MemoryClock pins_free_ = 0;
+    std::vector<Written> posted_;  // by arrival
+    std::vector<Written> written_;
     bool last_was_write_ = false;
     DramStatistics statistics_;
 };

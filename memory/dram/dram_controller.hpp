@@ -37,6 +37,14 @@ class DramController : public sc_core::sc_module {
     // Tells `watcher` of every burst from now on.
     void watch(std::function<void(const Served&)> watcher) { watchers_.push_back(std::move(watcher)); }
 
+    // Tells `watcher` of the time in which bursts were served, piece by piece; of a model that answers in
+    // b_transport, only where posted writes were.
+    void watch_busy(std::function<void(TimeFs begin, TimeFs end)> watcher) {
+        watch_busy_ = std::move(watcher);
+    }
+    // No other burst will come. Returns when the last data of those that have pass the pins.
+    virtual TimeFs settle() = 0;
+
     // Addresses in `storage` are those of the payloads.
     void attach(SparseMemory* storage) { storage_ = storage; }
 
@@ -59,6 +67,9 @@ class DramController : public sc_core::sc_module {
     // Answers a payload that reaches beyond the channel.
     bool refuse(tlm::tlm_generic_payload& payload) const;
     void move_data(const tlm::tlm_generic_payload& payload);
+    void tell_busy(TimeFs begin, TimeFs end) const {
+        if (watch_busy_) watch_busy_(begin, end);
+    }
     void tell(const Served& burst) const {
         for (const auto& watcher : watchers_) watcher(burst);
     }
@@ -68,6 +79,7 @@ class DramController : public sc_core::sc_module {
     std::int64_t base_address_;
     std::int64_t channel_bytes_;
     std::vector<std::function<void(const Served&)>> watchers_;
+    std::function<void(TimeFs, TimeFs)> watch_busy_;
 };
 
 }  // namespace tilewright::memory

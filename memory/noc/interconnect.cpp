@@ -132,7 +132,7 @@ void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_c
     auto on_the_way = to_sc_time(arrival - now);
     (*channel_sockets[burst.channel])->b_transport(payload, on_the_way);
     const auto done = write ? acknowledge(burst) : deliver(payload, burst);
-    timelines_[burst.channel].work(burst.service_begin, burst.last_data);
+    if (!write) timelines_[burst.channel].work(burst.service_begin, burst.last_data);
     account(burst, done);
     delay = to_sc_time(done - now);
 }

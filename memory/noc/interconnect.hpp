@@ -52,8 +52,8 @@ class Interconnect : public sc_core::sc_module {
         return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered(), timeline.limited()};
     }
     TimeFs request_latency(std::size_t port) const { return ports_[port].request_latency; }
-    // A memory that answers in phases was occupied, perhaps beyond its last answer by posted writes. Bursts
-    // of b_transport are seen here.
+    // A memory was occupied, perhaps beyond its last answer by posted writes. Reads of b_transport are seen
+    // here.
     void served(std::size_t channel, TimeFs begin, TimeFs end) {
         timelines_[channel].work(begin, end);
         timelines_[channel].in_flight.add(begin, end);

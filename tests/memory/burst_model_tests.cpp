@@ -28,13 +28,16 @@ Deviation compare(std::vector<DramTraceRequest> bursts, double gap) {
     const auto commands = run_dram_trace(dram, {}, AddressMapping("RoBaRaCoBgCh", dram), bursts);
     DramChannel channel(dram);
     const auto cycle = period_fs(dram.timing.clock_hz);
-    TimeFs last = 0;
     double latency = 0;
     for (const auto& burst : bursts) {
-        const auto times = channel.serve(burst.clock * cycle, burst.address, burst.bytes, burst.write);
-        last = std::max(last, times.last_data);
-        if (!burst.write) latency += static_cast<double>(times.last_data / cycle - burst.clock);
+        if (burst.write) {
+            channel.write(burst.clock * cycle, burst.clock * cycle, burst.address, burst.bytes);
+            continue;
+        }
+        const auto times = channel.read(burst.clock * cycle, burst.address, burst.bytes);
+        latency += static_cast<double>(times.last_data / cycle - burst.clock);
     }
+    const auto last = channel.settle();
     Deviation result;
     result.time = static_cast<double>(last / cycle) / static_cast<double>(commands.cycles()) - 1;
     if (commands.reads > 0)
@@ -85,7 +88,7 @@ TEST_CASE("written bursts between read ones cost one percent of time at most") {
     CHECK(std::abs(compare(bursts(count, every_other, 2), 2 * burst_clocks).read_latency) < 0.05);
 }
 
-TEST_CASE("two ports that share a channel: exact below its rate, 5 % slow at it") {
+TEST_CASE("two ports that share a channel: the same below its rate, 4 % slow at it") {
     // Rows of two streams in the same banks: one controller overlaps their columns, the other does not.
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).time) < 0.001);
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).read_latency) < 0.01);

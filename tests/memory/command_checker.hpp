@@ -58,9 +58,9 @@ inline std::vector<PairRule> pair_rules(const memory::DramTiming& t) {
     };
 }
 
-// The first violation, or "".
+// The first violation, or "". With two command buses the one for columns is apart from the one for rows.
 inline std::string first_violation(const std::vector<memory::DramCommand>& commands,
-                                   const memory::DramSpecification& dram) {
+                                   const memory::DramSpecification& dram, int command_buses = 1) {
     const auto& t = dram.timing;
     const auto rules = pair_rules(t);
     int reach = t.faw;
@@ -77,7 +77,14 @@ inline std::string first_violation(const std::vector<memory::DramCommand>& comma
         const auto& now = commands[i];
         const auto kind = letter(now.kind);
         const std::vector<int> bank = {now.rank, now.bank_group, now.bank};
-        if (i > 0 && now.clock <= commands[i - 1].clock) return complain(now, "one command a clock");
+        const auto column = [](const auto& command) {
+            return std::string("RWrw").find(letter(command.kind)) != std::string::npos;
+        };
+        if (i > 0 && now.clock <= commands[i - 1].clock &&
+            (command_buses == 1 || now.clock < commands[i - 1].clock ||
+             column(now) == column(commands[i - 1]))) {
+            return complain(now, "one command a clock");
+        }
         for (std::size_t j = i; j-- > 0 && now.clock - commands[j].clock < reach;) {
             const auto& before = commands[j];
             const bool rank = before.rank == now.rank;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller of DramChannel, access by access and clock by clock: every command is tried at one clock
-// after the other until no rule of the table in command_checker.hpp speaks against it. Slow, and shares
-// nothing with the closed form.
+// after the other until no rule of the table in command_checker.hpp speaks against it. Slow; it shares the
+// controller's definition with the closed form (places in a frame, order, queue, what a refresh goes before)
+// and nothing else.
 #pragma once
 
 #include <algorithm>
@@ -22,28 +23,18 @@ class InOrderReference {
         memory::MemoryClock last = 0;
     };
 
-    InOrderReference(const memory::DramSpecification& dram, std::int64_t queue, std::int64_t packet)
-        : dram_(dram),
-          rules_(pair_rules(dram.timing)),
-          queue_(queue),
-          packet_(packet),
-          due_(dram.timing.refi) {}
+    InOrderReference(const memory::DramSpecification& dram, std::int64_t queue)
+        : dram_(dram), rules_(pair_rules(dram.timing)), queue_(queue), due_(dram.timing.refi) {}
 
-    Times serve(memory::MemoryClock arrival, std::int64_t address, std::int64_t bytes, bool write,
-                memory::MemoryClock last_arrival) {
+    // A burst whose data have all arrived, if they are written.
+    Times serve(memory::MemoryClock arrival, std::int64_t address, std::int64_t bytes, bool write) {
         const auto size = dram_.access_bytes();
         const auto first = address / size;
         const auto count = (address + bytes - 1) / size - first + 1;
         Times times;
         for (std::int64_t i = 0; i < count; ++i) {
-            auto there = arrival;
-            if (write && last_arrival > arrival) {
-                const auto come = std::min(count, (i / packet_ + 1) * packet_);
-                while ((there - arrival) * count < come * (last_arrival - arrival)) ++there;
-            }
-            const auto end = access(there, first + i, write);
-            if (i == 0) times.first = end;
-            times.last = end;
+            times.last = access(arrival, first + i, write);
+            if (i == 0) times.first = times.last;
         }
         return times;
     }
@@ -132,7 +123,7 @@ class InOrderReference {
                 open_[{group, bank}] = row;
                 columns_.push_back(column.clock);
                 const auto& t = dram_.timing;
-                return column.clock + (write ? t.cwl : t.cl) + frame();
+                return column.clock + (write ? t.cwl : t.cl) + t.burst_length / 2;
             }
             given_.resize(before);  // the refresh goes first
             auto from_due = due_;
@@ -150,7 +141,6 @@ class InOrderReference {
     memory::DramSpecification dram_;
     std::vector<PairRule> rules_;
     std::int64_t queue_;
-    std::int64_t packet_;
     Clock due_;
     Clock refreshed_ = 0;
     std::vector<memory::DramCommand> given_;  // in the order of planning
