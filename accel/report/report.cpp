@@ -90,7 +90,7 @@ std::int64_t requested_bytes(const Activity& activity, const std::string& memory
 // Where the time of a memory's data pins goes, as fractions of the run that add up to 1: the average over the
 // channels that are used.
 ordered_json bandwidth_account(const Activity& activity, std::size_t index,
-                               const memory::DramSpecification& dram, DramModel model) {
+                               const memory::DramSpecification& dram) {
     const auto& [name, statistics] = activity.memories[index];
     const auto& occupancy = activity.occupancy[index];
     const auto run = static_cast<double>(activity.duration) * static_cast<double>(occupancy.channels);
@@ -101,24 +101,21 @@ ordered_json bandwidth_account(const Activity& activity, std::size_t index,
                                      dram.channel_bytes_per_s()),
                  statistics.data_busy);
     const auto whole = activity.duration * occupancy.channels;
-    ordered_json account{{"data", fraction(requested)},
-                         {"padding", fraction(statistics.data_busy - requested)},
-                         {"row_misses", fraction(statistics.row_stall)},
-                         {"row_conflicts", fraction(statistics.conflict_stall)},
-                         {"refresh", fraction(statistics.refresh_stall)},
-                         {"turnaround", fraction(statistics.turnaround_stall)},
-                         {"bank_group", fraction(statistics.bank_group_stall)}};
-    if (model == DramModel::commands) {  // part of the others, in the model of bursts
-        account["activate_window"] = fraction(statistics.activate_stall);
-        account["column_spacing"] = fraction(statistics.spacing_stall);
-    }
-    account["column_latency"] = fraction(statistics.column_stall);
-    account["port_limit"] = fraction(occupancy.active - statistics.served());
-    account["outstanding_limit"] = fraction(occupancy.limited);
-    account["burst_overhead"] = fraction(occupancy.in_flight - occupancy.active - occupancy.limited);
-    account["waiting_for_fabric"] = fraction(whole - occupancy.in_flight);
-    account["channels"] = occupancy.channels;
-    return account;
+    return {{"data", fraction(requested)},
+            {"padding", fraction(statistics.data_busy - requested)},
+            {"row_misses", fraction(statistics.row_stall)},
+            {"row_conflicts", fraction(statistics.conflict_stall)},
+            {"refresh", fraction(statistics.refresh_stall)},
+            {"turnaround", fraction(statistics.turnaround_stall)},
+            {"bank_group", fraction(statistics.bank_group_stall)},
+            {"activate_window", fraction(statistics.activate_stall)},
+            {"column_spacing", fraction(statistics.spacing_stall)},
+            {"column_latency", fraction(statistics.column_stall)},
+            {"port_limit", fraction(occupancy.active - statistics.served())},
+            {"outstanding_limit", fraction(occupancy.limited)},
+            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active - occupancy.limited)},
+            {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
+            {"channels", occupancy.channels}};
 }
 
 ordered_json memory_json(const Evaluation& evaluation) {
@@ -144,7 +141,7 @@ ordered_json memory_json(const Evaluation& evaluation) {
                         {"refreshes", statistics.refreshes},
                         {"turnarounds", statistics.turnarounds},
                         {"peak_bytes_per_s", dram.bytes_per_s()},
-                        {"bandwidth_account", bandwidth_account(activity, i, dram, control.model)}};
+                        {"bandwidth_account", bandwidth_account(activity, i, dram)}};
     }
     auto& ports = result["ports"];
     for (const auto& port : activity.ports) {
