@@ -11,13 +11,14 @@ namespace tilewright::memory {
 
 struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     TimeFs first_data = 0;
-    TimeFs last_data = 0;      // of a posted write: when the memory's queue has all of it
-    TimeFs pins_free = 0;      // of a memory that answers at once: when it is done with what it has planned
-    TimeFs wanted = 0;         // set by the initiator: since when the burst has been there to be issued
-    TimeFs allowed = 0;        // and when its port had room for one more on its way
-    TimeFs issued = 0;         // set by the interconnect: no burst behind it is issued sooner
-    TimeFs sent = 0;           // and: the last byte of a write reaches the memory
-    TimeFs service_begin = 0;  // the memory has the burst and nothing before it; up to last_data it is served
+    TimeFs last_data = 0;  // of a posted write: when the memory's queue has all of it
+    TimeFs pins_free = 0;  // of a memory that answers at once: when it is done with what it has planned
+    TimeFs wanted = 0;     // set by the initiator: since when the burst has been there to be issued
+    TimeFs allowed = 0;    // and when its port had room for one more on its way
+    TimeFs issued = 0;     // set by the interconnect: no burst behind it reaches the memory sooner
+    TimeFs sent = 0;       // and: the last byte of a write reaches the memory
+    TimeFs service_begin =
+        0;  // of a read: the memory has it and nothing before it; it is served to last_data
 
     // The interconnect's own.
     std::size_t port = 0;

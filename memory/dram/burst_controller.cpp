@@ -23,9 +23,11 @@ void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core
             channel_.write(timed ? burst->issued : now, timed ? burst->sent : arrival, address, bytes);
     } else {
         times = channel_.read(arrival, address, bytes);
+    }
+    tell_written();  // served before a read
+    if (!payload.is_write()) {
         tell({arrival, address, bytes, false, times.service_begin, times.first_data, times.last_data});
     }
-    tell_written();
     if (burst != nullptr) {
         burst->service_begin = times.service_begin;
         burst->first_data = times.first_data;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A DRAM channel that serves whole bursts in closed form, in the order in which they are issued
-// (DramChannel).
+// A DRAM channel that serves whole bursts in closed form, in the order in which they arrive (DramChannel).
 #pragma once
 
 #include <vector>
@@ -11,8 +10,9 @@
 namespace tilewright::memory {
 
 // Loosely timed: b_transport returns in `delay` when the last data byte of a read has passed the pins, or
-// when a write has been accepted (DramChannel), and fills in the payload's BurstExtension, which tells of a
-// written burst until when its data come.
+// when a write has been accepted, and fills in the payload's BurstExtension: all times of a read, of a write
+// last_data alone. The extension tells of a write when it was issued and until when its data come; without
+// one, it was issued now, and writes that are all issued in one instant are accepted as fast as they come.
 class DramBurstController : public DramController {
   public:
     DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,

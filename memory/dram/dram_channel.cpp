@@ -13,8 +13,8 @@ DramChannel::DramChannel(const DramSpecification& specification, const DramContr
       frame_(timing_.column_spacing()),
       access_bytes_(specification.access_bytes()),
       groups_(specification.organization.bank_groups),
-      row_set_accesses_(specification.organization.row_bytes * specification.organization.bank_groups /
-                        specification.access_bytes()),
+      row_set_accesses_(
+          access_bytes_.down(specification.organization.row_bytes * specification.organization.bank_groups)),
       bank_sets_(specification.organization.banks_per_group),
       read_to_write_(std::max(1, timing_.cl + timing_.data_clocks() + timing_.rtw_gap - timing_.cwl)),
       activate_place_(1 % frame_.value()),

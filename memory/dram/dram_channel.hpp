@@ -60,7 +60,7 @@ class DramChannel {
     BurstTimes read(TimeFs arrival, std::int64_t address, std::int64_t bytes);
     // A burst whose last data come at `arrival`. It is posted: returns when they are there and the pins are
     // done with what has been planned. Planned itself once it is certain what arrives before: no burst that
-    // is announced later does before `announced`.
+    // is announced later does before `announced`. How much may be posted at a time is up to those who write.
     TimeFs write(TimeFs announced, TimeFs arrival, std::int64_t address, std::int64_t bytes);
     // No other burst will arrive: plans all that are left. Returns when the last data pass the pins.
     TimeFs settle();

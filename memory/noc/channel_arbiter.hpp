@@ -22,7 +22,8 @@ class BurstSource {
     virtual std::int64_t next_burst_bytes() const = 0;
     // When the next burst may be issued: a port has only so many on their way.
     virtual TimeFs next_burst_allowed() const = 0;
-    // Issues it now. Returns when the memory's pins will be done with it, if the memory answers at once.
+    // Issues it now. Returns when the memory's pins are done with what it has planned by then, if the memory
+    // answers at once.
     virtual TimeFs issue_burst() = 0;
     // Its next burst was ready for so long before its turn came.
     virtual void waited(TimeFs time) = 0;
