@@ -17,8 +17,8 @@ struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     TimeFs allowed = 0;    // and when its port had room for one more on its way
     TimeFs issued = 0;     // set by the interconnect: no burst behind it reaches the memory sooner
     TimeFs sent = 0;       // and: the last byte of a write reaches the memory
-    TimeFs service_begin =
-        0;  // of a read: the memory has it and nothing before it; it is served to last_data
+    // Of a read: the memory has it and nothing before it, and serves it up to last_data.
+    TimeFs service_begin = 0;
 
     // The interconnect's own.
     std::size_t port = 0;

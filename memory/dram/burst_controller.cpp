@@ -21,11 +21,10 @@ void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core
         const bool timed = burst != nullptr;
         times.last_data =
             channel_.write(timed ? burst->issued : now, timed ? burst->sent : arrival, address, bytes);
+        tell_written();
     } else {
         times = channel_.read(arrival, address, bytes);
-    }
-    tell_written();  // served before a read
-    if (!payload.is_write()) {
+        tell_written();  // they were served before it
         tell({arrival, address, bytes, false, times.service_begin, times.first_data, times.last_data});
     }
     if (burst != nullptr) {

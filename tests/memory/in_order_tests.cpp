@@ -26,7 +26,8 @@ struct Burst {
     MemoryClock last_arrival = 0;
 };
 
-// Memories with other frames, numbers of bank groups and windows of activates than DDR4.
+// Memories with other frames, numbers of bank groups and windows of activates than DDR4. The first one has
+// the timings of configs/devices/u280.json; the others are made up.
 DramSpecification hbm2() {
     auto dram = ddr4();
     dram.organization.channel_width_bits = 64;
