@@ -94,12 +94,13 @@ struct MemoryPort {
     bool carries_stream(Stream stream) const;
 };
 
-// The controllers of a memory's channels: one that serves bursts in order, simulated in closed form
-// (DramChannel), or one that reorders accesses, simulated command by command (DramCommandScheduler).
+// The controllers of a memory's channels, both first-ready (FR-FCFS): one that plans accesses as their bursts
+// arrive, in closed form (DramChannel), or one that also holds writes back and lets accesses that are ready
+// delay older ones, simulated command by command (DramCommandScheduler).
 enum class DramModel { bursts, commands };
 const char* to_string(DramModel model);
 
-// Of a memory of the device. The controller in order has an open page, this mapping and one rank.
+// Of a memory of the device. The one that plans has an open page, this mapping and one rank.
 struct MemoryControl {
     DramModel model = DramModel::bursts;
     std::string address_mapping = "RoBaRaCoBgCh";  // within a channel: ports choose that by its address

@@ -95,7 +95,7 @@ class DramCheck {
         least("timing/rrd_l", t.rrd_l, "rrd_s", t.rrd_s);
         least("timing/wtr_l", t.wtr_l, "wtr_s", t.wtr_s);
         least("timing/faw", t.faw, "rrd_s", t.rrd_s);
-        // Commands of the controller in order wait for their places in three frames.
+        // Commands of the controller that plans wait for their places in three frames.
         const auto refresh = t.rp_all + t.rfc + t.rcd + 3 * t.column_spacing();
         if (t.refi <= refresh) {
             refuse("timing/refi", std::to_string(t.refi) + " clocks between refreshes leave no time for data",

@@ -16,25 +16,27 @@ void DramBurstController::b_transport(tlm::tlm_generic_payload& payload, sc_core
     const auto now = simulation_time();
     const auto arrival = now + to_fs(delay);
     auto* burst = payload.get_extension<BurstExtension>();
-    DramChannel::BurstTimes times;
+    auto done = arrival;
     if (payload.is_write()) {
         const bool timed = burst != nullptr;
-        times.last_data =
-            channel_.write(timed ? burst->issued : now, timed ? burst->sent : arrival, address, bytes);
+        done = channel_.write(timed ? burst->issued : now, timed ? burst->sent : arrival, address, bytes);
         tell_written();
     } else {
-        times = channel_.read(arrival, address, bytes);
+        const auto times = channel_.read(arrival, address, bytes);
+        done = times.last_data;
         tell_written();  // they were served before it
         tell({arrival, address, bytes, false, times.service_begin, times.first_data, times.last_data});
+        if (burst != nullptr) {
+            burst->service_begin = times.service_begin;
+            burst->first_data = times.first_data;
+        }
     }
     if (burst != nullptr) {
-        burst->service_begin = times.service_begin;
-        burst->first_data = times.first_data;
-        burst->last_data = times.last_data;
+        burst->last_data = done;
         burst->pins_free = channel_.pins_free();
     }
     move_data(payload);
-    delay = to_sc_time(times.last_data - now);
+    delay = to_sc_time(done - now);
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 

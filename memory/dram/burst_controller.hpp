@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A DRAM channel that serves whole bursts in closed form, in the order in which they arrive (DramChannel).
+// A DRAM channel that plans whole bursts as they arrive, in closed form (DramChannel).
 #pragma once
 
 #include <vector>

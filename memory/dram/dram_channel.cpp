@@ -16,50 +16,54 @@ DramChannel::DramChannel(const DramSpecification& specification, const DramContr
       row_set_accesses_(
           access_bytes_.down(specification.organization.row_bytes * specification.organization.bank_groups)),
       bank_sets_(specification.organization.banks_per_group),
-      read_to_write_(std::max(1, timing_.cl + timing_.data_clocks() + timing_.rtw_gap - timing_.cwl)),
-      activate_place_(1 % frame_.value()),
       precharge_place_(2 % frame_.value()),
       keeps_pace_(place(timing_.ccd_l, 0) <= groups_.value() * frame_.value()),
       banks_(static_cast<std::size_t>(specification.organization.banks_per_rank())),
       group_states_(static_cast<std::size_t>(specification.organization.bank_groups)),
-      next_refresh_(timing_.refi),
-      runs_(static_cast<std::size_t>(queue_) + 1) {}
+      columns_(timing_, groups_.value()),
+      activates_(timing_, groups_.value(), 1 % frame_.value()),
+      next_refresh_(timing_.refi) {}
 
 // The first clock from `clock` on that is `in_frame` clocks behind the begin of a frame.
 MemoryClock DramChannel::place(MemoryClock clock, MemoryClock in_frame) const {
     return frame_.up(clock - in_frame) * frame_.value() + in_frame;
 }
 
-// When the next access is in the queue.
-MemoryClock DramChannel::queued_from(MemoryClock arrival) const {
-    const auto ahead = accesses_ - queue_;
-    if (ahead < 0) return arrival;
-    auto run = next_run_;
-    do {
-        run = (run == 0 ? runs_.size() : run) - 1;
-    } while (runs_[run].first > ahead);
-    return std::max(arrival, runs_[run].begin + (ahead - runs_[run].first) * frame_.value() + 1);
+// The next access enters the queue when it has arrived, behind those before it, and when one leaves it.
+void DramChannel::enter(MemoryClock arrival) {
+    entry_ = std::max(entry_, arrival);
+    if (accesses_ >= queue_) entry_ = std::max(entry_, columns_.last_but(queue_) + 1);
+}
+
+MemoryClock DramChannel::free_precharge(MemoryClock from) const {
+    auto clock = place(from, precharge_place_);
+    if (clock >= precharge_from_) return clock;
+    while (std::find(precharges_.begin(), precharges_.end(), clock) != precharges_.end()) {
+        clock += frame_.value();
+    }
+    return clock;
 }
 
 DramChannel::Plan DramChannel::plan(const Access& access) const {
     const auto& bank = banks_[access.bank];
-    const auto& group = group_states_[access.group];
     Plan plan;
-    auto column_from = bank.column_from;
+    auto from = std::max(entry_, bank.column_from);
     if (bank.open_row != access.row) {
-        const auto from = queued_from(access.arrival);
-        auto closed = bank.activate_from;
+        auto closed = std::max({entry_, bank.activate_from, refresh_end_});
         if (bank.open_row >= 0) {
-            plan.precharge = place(std::max({from, bank.precharge_from, precharge_from_}), precharge_place_);
+            plan.precharge = free_precharge(std::max(entry_, bank.precharge_from));
             closed = std::max(closed, plan.precharge + timing_.rp);
         }
-        plan.activate = place(std::max({from, closed, group.activate_from, activate_from_, refresh_end_}),
-                              activate_place_);
-        column_from = plan.activate + timing_.rcd;
+        plan.activate = activates_.earliest(closed, access.group);
+        from = plan.activate + timing_.rcd;
     }
     const auto kind = static_cast<std::size_t>(access.write);
-    plan.column =
-        place(std::max({access.arrival, column_from, column_from_[kind], group.column_from[kind]}), 0);
+    plan.column = columns_.free_place(from, access.write, access.group);
+    plan.passes = plan.column != PlannedColumns::none;
+    if (!plan.passes) {
+        const auto& group = group_states_[access.group];
+        plan.column = place(std::max({from, column_from_[kind], group.column_from[kind]}), 0);
+    }
     return plan;
 }
 
@@ -71,7 +75,10 @@ void DramChannel::give_rows(const Access& access, const Plan& plan) {
     ++statistics_.row_misses;
     ++statistics_.row_activations;
     if (plan.precharge != long_ago) {
-        precharge_from_ = plan.precharge + 1;
+        const auto past = [this](MemoryClock clock) { return clock < entry_; };
+        if (precharges_.size() >= few) std::erase_if(precharges_, past);
+        precharges_.push_back(plan.precharge);
+        precharge_from_ = std::max(precharge_from_, plan.precharge + 1);
         refresh_from_ = std::max(refresh_from_, plan.precharge + timing_.rp);
     }
     auto& bank = banks_[access.bank];
@@ -79,30 +86,31 @@ void DramChannel::give_rows(const Access& access, const Plan& plan) {
     bank.column_from = plan.activate + timing_.rcd;
     bank.precharge_from = plan.activate + timing_.ras;
     bank.activate_from = plan.activate + timing_.rc;
-    group_states_[access.group].activate_from = plan.activate + timing_.rrd_l;
-    last_activates_[oldest_activate_] = plan.activate;
-    oldest_activate_ = (oldest_activate_ + 1) % last_activates_.size();
-    activate_from_ = std::max(plan.activate + timing_.rrd_s, last_activates_[oldest_activate_] + timing_.faw);
+    activates_.forget(entry_);
+    activates_.add(plan.activate, access.group);
     precharge_all_from_ = std::max(precharge_all_from_, bank.precharge_from);
     refresh_from_ = std::max(refresh_from_, bank.activate_from);
     any_open_ = true;
 }
 
 void DramChannel::give_column(const Access& access, MemoryClock column) {
-    auto& group = group_states_[access.group];
-    const auto written = column + timing_.cwl + timing_.data_clocks();
-    if (access.write) {
-        column_from_ = {written + timing_.wtr_s, column + frame_.value()};
-        group.column_from = {written + timing_.wtr_l, column + timing_.ccd_l};
-    } else {
-        column_from_ = {column + frame_.value(), std::max(column_from_[1], column + read_to_write_)};
-        group.column_from[0] = column + timing_.ccd_l;
-    }
+    const auto later = [](MemoryClock& from, MemoryClock clock) { from = std::max(from, clock); };
+    auto& group = group_states_[access.group].column_from;
     auto& closes = banks_[access.bank].precharge_from;
-    closes = std::max(closes, access.write ? written + timing_.wr : column + timing_.rtp);
-    precharge_all_from_ = std::max(precharge_all_from_, closes);
-    last_column_ = column;
-    last_was_write_ = access.write;
+    if (access.write) {
+        const auto written = column + timing_.cwl + timing_.data_clocks();
+        later(column_from_[0], written + timing_.wtr_s);
+        later(column_from_[1], column + frame_.value());
+        later(group[0], written + timing_.wtr_l);
+        later(group[1], column + timing_.ccd_l);
+        later(closes, written + timing_.wr);
+    } else {
+        later(column_from_[0], column + frame_.value());
+        later(column_from_[1], column + columns_.read_to_write());
+        later(group[0], column + timing_.ccd_l);
+        later(closes, column + timing_.rtp);
+    }
+    later(precharge_all_from_, closes);
 }
 
 void DramChannel::refresh() {
@@ -116,8 +124,30 @@ void DramChannel::refresh() {
     next_refresh_ += timing_.refi;
     std::fill(banks_.begin(), banks_.end(), Bank{});
     any_open_ = false;
-    in_turn_ = 0;
+    run_banks_ = no_run;
     ++statistics_.refreshes;
+}
+
+void DramChannel::stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause) {
+    if (begin >= end) return;
+    statistics_.*cause += time(end - begin);
+    const auto past = [this](const Stall& one) { return one.end <= entry_; };
+    if (stalls_.size() >= few) std::erase_if(stalls_, past);
+    stalls_.push_back({begin, end, cause});
+}
+
+// An access that passes others has its data in time that was said to be lost.
+void DramChannel::use_stall(MemoryClock begin, MemoryClock end) {
+    for (std::size_t i = 0; i < stalls_.size(); ++i) {
+        auto& lost = stalls_[i];
+        const auto from = std::max(begin, lost.begin);
+        const auto to = std::min(end, lost.end);
+        if (from >= to) continue;
+        statistics_.*lost.cause -= time(to - from);
+        const Stall rest{to, lost.end, lost.cause};
+        lost.end = from;
+        if (rest.begin < rest.end) stalls_.push_back(rest);
+    }
 }
 
 // From `from` on the pins wait for the data of an access, which begin at `begin`.
@@ -128,22 +158,22 @@ void DramChannel::count_stall(const Access& access, const Plan& plan, MemoryCloc
     const bool opens = plan.activate != long_ago;
     const auto opened = opens ? plan.activate + timing_.rcd : long_ago;
     if (access.write != last_was_write_ && accesses_ > 0 && columns > std::max(opened, access.arrival)) {
-        statistics_.turnaround_stall += time(begin - from);
+        stall(from, begin, &DramStatistics::turnaround_stall);
         return;
     }
     if (!opens && in_group > access.arrival && place(in_group, 0) == plan.column) {
-        statistics_.bank_group_stall += time(begin - from);
+        stall(from, begin, &DramStatistics::bank_group_stall);
         return;
     }
     const auto refreshed = opens ? std::clamp(refresh_end_, from, begin) : from;
     const auto rows = std::clamp(opened, refreshed, begin);
-    statistics_.refresh_stall += time(refreshed - from);
-    (plan.precharge == long_ago ? statistics_.row_stall : statistics_.conflict_stall) +=
-        time(rows - refreshed);
-    statistics_.column_stall += time(begin - rows);
+    stall(from, refreshed, &DramStatistics::refresh_stall);
+    stall(refreshed, rows,
+          plan.precharge == long_ago ? &DramStatistics::row_stall : &DramStatistics::conflict_stall);
+    stall(rows, begin, &DramStatistics::column_stall);
 }
 
-DramChannel::Data DramChannel::serve_one(const Access& access) {
+void DramChannel::serve_one(const Access& access, DataClocks& data) {
     auto commands = plan(access);
     while (commands.column >= next_refresh_) {
         refresh();
@@ -151,27 +181,49 @@ DramChannel::Data DramChannel::serve_one(const Access& access) {
     }
     const auto from = std::max(access.arrival, pins_free_);
     const auto begin = commands.column + latency(access.write);
-    if (begin > from) count_stall(access, commands, from, begin);
-    if (access.write != last_was_write_ && accesses_ > 0) ++statistics_.turnarounds;
+    if (!commands.passes && begin > from) count_stall(access, commands, from, begin);
     give_rows(access, commands);
-    const auto data = move(access.write, commands.column, 1);
     give_column(access, commands.column);
-    ++in_turn_;
-    return data;
+    run_banks_ = no_run;
+    if (commands.passes) {
+        pass(access, commands.column, data);
+    } else {
+        move(access, commands.column, 1, data);
+    }
 }
 
-// After a turn of all bank groups whose rows stay open, one column follows the other: of the next `accesses`
-// those before a refresh.
-DramChannel::Data DramChannel::run_on(const Access& next, std::int64_t accesses) {
+// Whether accesses to open rows, from `first` on at the pace of the frames, are what the controller gives:
+// no rule holds up one of the first turn, and no one could pass those before it.
+bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const {
+    const auto kind = static_cast<std::size_t>(next.write);
+    if (!keeps_pace_ || column_from_[kind] > first) return false;
+    const auto bank_set = next.bank - next.group;
+    const auto turn = std::min(accesses, groups_.value());
+    auto group = next.group;
+    for (std::int64_t i = 0; i < turn; ++i) {
+        const auto& bank = banks_[bank_set + group];
+        const auto column = first + i * frame_.value();
+        if (bank.open_row != next.row || bank.column_from > column ||
+            group_states_[group].column_from[kind] > column ||
+            columns_.free_place(std::max(entry_, bank.column_from), next.write, group) !=
+                PlannedColumns::none) {
+            return false;
+        }
+        if (++group == group_states_.size()) group = 0;
+    }
+    return true;
+}
+
+// Of the next `accesses` those before a refresh, if they are such a run. Returns how many.
+std::int64_t DramChannel::run_on(const Access& next, std::int64_t accesses, DataClocks& data) {
     const auto frame = frame_.value();
-    const auto first = std::max(last_column_ + frame, place(next.arrival, 0));
+    const auto first = std::max(last_column_ + frame, place(entry_, 0));
     const auto before_refresh = next_refresh_ > first ? frame_.up(next_refresh_ - first) : 0;
     const auto count = std::min(accesses, before_refresh);
-    if (count == 0) return {};
+    if (count == 0 || !(goes_on(next) || runs_from(next, first, count))) return 0;
     const auto from = std::max(next.arrival, pins_free_);
     const auto begin = first + latency(next.write);
-    if (begin > from) statistics_.column_stall += time(begin - from);
-    const auto data = move(next.write, first, count);
+    if (begin > from) stall(from, begin, &DramStatistics::column_stall);
     // Those before the last turn bind nothing that it does not.
     const auto bank_set = next.bank - next.group;
     const auto before_last = std::max(std::int64_t{0}, count - groups_.value());
@@ -183,55 +235,70 @@ DramChannel::Data DramChannel::run_on(const Access& next, std::int64_t accesses)
         if (++access.group == group_states_.size()) access.group = 0;
     }
     statistics_.row_hits += count;
-    return data;
+    run_banks_ = count >= groups_.value() ? bank_set : no_run;
+    last_group_ = group_of(static_cast<std::int64_t>(next.group) + count - 1);
+    move(next, first, count, data);
+    return count;
 }
 
-// Column commands of `accesses`, one a frame, the first one at `column`.
-DramChannel::Data DramChannel::move(bool write, MemoryClock column, std::int64_t accesses) {
+// A single access whose column goes before one that has been planned.
+void DramChannel::pass(const Access& access, MemoryClock column, DataClocks& data) {
+    ++accesses_;
+    statistics_.turnarounds += columns_.insert(column, access.write, access.group);
+    const auto begin = column + latency(access.write);
+    const auto end = begin + timing_.data_clocks();
+    use_stall(begin, end);
+    statistics_.data_busy += time(end - begin);
+    data.add(end, end);
+}
+
+// Column commands of `accesses`, one a frame, the first one at `column`, behind all others.
+void DramChannel::move(const Access& access, MemoryClock column, std::int64_t accesses, DataClocks& data) {
     const auto frame = frame_.value();
-    if (accesses_ == 0 || column != last_column_ + frame) {
-        runs_[next_run_] = {accesses_, column};
-        next_run_ = (next_run_ + 1) % runs_.size();
-    }
-    const auto begin = column + latency(write);
-    const auto data = timing_.data_clocks();
+    columns_.forget(entry_, queue_);
+    statistics_.turnarounds += columns_.append(column, access.write, access.group, accesses);
+    const auto data_clocks = timing_.data_clocks();
     accesses_ += accesses;
-    pins_free_ = begin + (accesses - 1) * frame + data;
-    statistics_.data_busy += time(accesses * data);
-    statistics_.spacing_stall += time((accesses - 1) * (frame - data));
-    return {accesses, begin + data};
+    last_column_ = column + (accesses - 1) * frame;
+    last_was_write_ = access.write;
+    pins_free_ = last_column_ + latency(access.write) + data_clocks;
+    statistics_.data_busy += time(accesses * data_clocks);
+    statistics_.spacing_stall += time((accesses - 1) * (frame - data_clocks));
+    data.add(column + latency(access.write) + data_clocks, pins_free_);
 }
 
 DramChannel::BurstTimes DramChannel::serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes,
                                            bool write) {
-    const auto turn = groups_.value();
     auto first = access_bytes_.down(address);
     const auto end = access_bytes_.up(address + bytes);
-    BurstTimes result;
-    result.service_begin = time(std::max(arrival, pins_free_));
+    const auto pins_free = pins_free_;
+    DataClocks data;
     Access access;
     access.arrival = arrival;
     access.write = write;
     while (first < end) {
         const auto row_set = row_set_accesses_.down(first);
-        const auto row_set_begin = row_set * row_set_accesses_.value();
-        const auto row_end = std::min(end, row_set_begin + row_set_accesses_.value());
-        if (first != next_access_ || write != last_was_write_ || first == row_set_begin) in_turn_ = 0;
+        const auto row_end = std::min(end, (row_set + 1) * row_set_accesses_.value());
         access.row = bank_sets_.down(row_set);
-        const auto first_bank = (row_set - access.row * bank_sets_.value()) * turn;
+        const auto first_bank = (row_set - access.row * bank_sets_.value()) * groups_.value();
         while (first < row_end) {
             access.group = group_of(first);
             access.bank = static_cast<std::size_t>(first_bank) + access.group;
-            Data data;
-            if (keeps_pace_ && in_turn_ >= turn) data = run_on(access, row_end - first);
-            if (data.accesses == 0) data = serve_one(access);
-            if (result.first_data == 0) result.first_data = time(data.first);
-            first += data.accesses;
+            enter(arrival);
+            std::int64_t served = 0;
+            if (banks_[access.bank].open_row == access.row) served = run_on(access, row_end - first, data);
+            if (served == 0) {
+                serve_one(access, data);
+                served = 1;
+            }
+            first += served;
         }
-        next_access_ = first;
     }
-    result.last_data = time(pins_free_);
     (write ? statistics_.write_bytes : statistics_.read_bytes) += bytes;
+    BurstTimes result;
+    result.service_begin = time(std::max(arrival, std::min(pins_free, data.first - timing_.data_clocks())));
+    result.first_data = time(data.first);
+    result.last_data = time(data.last);
     return result;
 }
 

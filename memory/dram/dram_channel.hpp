@@ -1,34 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// One DRAM channel with a controller that works in order: a pure state machine without SystemC, and in closed
-// form, exact to the clock of every command.
+// One DRAM channel with a first-ready controller that plans: a pure state machine without SystemC, and in
+// closed form, exact to the clock of every command.
 //
 // The controller has a clock of its own, a frame of column_spacing() memory clocks. In every frame it can
 // give one column command, one activate and one precharge, each in its place in the frame, as the soft DDR4
-// controller of Versal does at 4:1 (AMD PG353). It plans the accesses in the order in which their bursts
-// arrive, written ones when all of their data have: a precharge if another row of the bank is open, an
-// activate if none is, the column command; each as soon as the timing rules, its place in a frame and those
-// of its kind before it allow, not before the burst has arrived and not before the access that is as many
-// places ahead as the queue holds has its column.
+// controller of Versal does at 4:1 (AMD PG353). Accesses enter a bounded queue in the order in which their
+// bursts arrive, written ones when all of their data have; one enters when there is room for it. Each of its
+// commands (a precharge if another row of the bank is open, an activate if none is, the column command) goes
+// into the first place in which it is ready, by all timing rules, and which no older access needs. So the
+// oldest one that is ready goes first (FR-FCFS: Rixner et al., ISCA 2000): a younger access passes older ones
+// that wait for their rows, but never makes one wait. Since nothing that comes later changes what has been
+// planned, an access is planned for good when it is known.
 //
-// All banks are refreshed every REFI, before any access whose column would be given at or after that clock
-// (PG313: accesses to the rank are blocked, all its banks precharged, the refresh is given).
+// All banks are refreshed every REFI, before the first access whose column would be given at or after that
+// clock (PG313: accesses to the rank are blocked, all its banks precharged, the refresh is given).
 //
 // Addresses from the bottom: column access, bank group, rest of the column, bank, row (RoBaRaCoBgCh). The
 // accesses of a burst therefore take turns over the bank groups, and all but the first ones of a row find it
-// open: they follow at the pace of the frames, which is what the closed form leaves out.
+// open. Where no younger one could pass an older one, they follow at the pace of the frames, which is what
+// the closed form leaves out.
 //
-// DramCommandScheduler reorders (FR-FCFS), follows any mapping and knows ranks; tests say how far the two are
-// apart.
+// DramCommandScheduler gives younger accesses that are ready their command even if an older one then has to
+// wait, holds writes back, follows any mapping and knows ranks; tests say how far the two are apart.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "memory/dram/controller_policy.hpp"
 #include "memory/dram/dram_command.hpp"
 #include "memory/dram/dram_statistics.hpp"
 #include "memory/dram/dram_timing.hpp"
+#include "memory/dram/planned_commands.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/time.hpp"
 
@@ -38,7 +44,8 @@ class DramChannel {
   public:
     // When the data pins carry the first and finish the last byte of a burst.
     struct BurstTimes {
-        TimeFs service_begin = 0;  // the burst is there and the data pins are done with the one before
+        TimeFs service_begin =
+            0;  // the burst is there, and the data pins are done with older ones or it passes them
         TimeFs first_data = 0;
         TimeFs last_data = 0;
     };
@@ -74,6 +81,8 @@ class DramChannel {
 
   private:
     static constexpr MemoryClock long_ago = -(MemoryClock{1} << 40);
+    static constexpr std::size_t no_run = static_cast<std::size_t>(-1);
+    static constexpr std::size_t few = 16;  // past ones, not worth to be forgotten
 
     struct Bank {
         std::int64_t open_row = -1;
@@ -82,8 +91,7 @@ class DramChannel {
         MemoryClock activate_from = long_ago;
     };
     struct Group {
-        MemoryClock activate_from = long_ago;
-        std::array<MemoryClock, 2> column_from{long_ago, long_ago};  // reads, writes
+        std::array<MemoryClock, 2> column_from{long_ago, long_ago};  // behind all planned: reads, writes
     };
     // One access to be planned.
     struct Access {
@@ -98,31 +106,48 @@ class DramChannel {
         MemoryClock precharge = long_ago;
         MemoryClock activate = long_ago;
         MemoryClock column = 0;
+        bool passes = false;  // the column goes before one that has been planned
     };
-    struct Run {                 // column commands, one a frame
-        std::int64_t first = 0;  // access, counted from the first one ever
+    struct DataClocks {  // of a burst: ends of the data of the first and of the last access
+        MemoryClock first = std::numeric_limits<MemoryClock>::max();
+        MemoryClock last = 0;
+        void add(MemoryClock begin, MemoryClock end) {
+            first = std::min(first, begin);
+            last = std::max(last, end);
+        }
+    };
+    // Time in which the pins wait for data, which younger accesses may use.
+    struct Stall {
         MemoryClock begin = 0;
-    };
-    struct Data {
-        std::int64_t accesses = 0;
-        MemoryClock first = 0;  // end of the first one's
+        MemoryClock end = 0;
+        TimeFs DramStatistics::*cause = nullptr;
     };
 
     MemoryClock place(MemoryClock clock, MemoryClock in_frame) const;
     std::size_t group_of(std::int64_t access) const {
         return static_cast<std::size_t>(access - groups_.down(access) * groups_.value());
     }
-    MemoryClock queued_from(MemoryClock arrival) const;
+    void enter(MemoryClock arrival);
+    MemoryClock free_precharge(MemoryClock from) const;
     Plan plan(const Access& access) const;
-    Data serve_one(const Access& access);
-    Data run_on(const Access& next, std::int64_t accesses);
-    Data move(bool write, MemoryClock column, std::int64_t accesses);
+    void serve_one(const Access& access, DataClocks& data);
+    // The last access was the last one of such a run in the same rows, of a turn of all groups or more.
+    bool goes_on(const Access& next) const {
+        return run_banks_ == next.bank - next.group && last_was_write_ == next.write &&
+               next.group == group_of(static_cast<std::int64_t>(last_group_) + 1);
+    }
+    bool runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const;
+    std::int64_t run_on(const Access& next, std::int64_t accesses, DataClocks& data);
+    void pass(const Access& access, MemoryClock column, DataClocks& data);
+    void move(const Access& access, MemoryClock column, std::int64_t accesses, DataClocks& data);
     BurstTimes serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes, bool write);
     void plan_posted(MemoryClock until);
     void give_rows(const Access& access, const Plan& plan);
     void give_column(const Access& access, MemoryClock column);
     void refresh();
     void count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin);
+    void stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause);
+    void use_stall(MemoryClock begin, MemoryClock end);
     TimeFs time(MemoryClock clock) const { return clock * period_; }
     MemoryClock latency(bool write) const { return write ? timing_.cwl : timing_.cl; }
 
@@ -134,33 +159,31 @@ class DramChannel {
     Divisor groups_;
     Divisor row_set_accesses_;  // of the same row in all bank groups
     Divisor bank_sets_;
-    MemoryClock read_to_write_;
     // In a frame; a column command is at its begin. A memory whose frame has two clocks (HBM2) has a command
     // bus for rows and one for columns, so that a precharge and a column command may share a clock.
-    MemoryClock activate_place_;
     MemoryClock precharge_place_;  // and that of a refresh
     bool keeps_pace_;              // columns of one group may follow each other after a turn of all
 
     std::vector<Bank> banks_;  // by bank set and group
     std::vector<Group> group_states_;
-    std::array<MemoryClock, 2> column_from_{long_ago, long_ago};                         // reads, writes
-    std::array<MemoryClock, 4> last_activates_{long_ago, long_ago, long_ago, long_ago};  // a ring
-    std::size_t oldest_activate_ = 0;
-    MemoryClock activate_from_ = 0;
-    MemoryClock precharge_from_ = 0;      // of one bank: the next place for it
-    MemoryClock precharge_all_from_ = 0;  // of all
+    std::array<MemoryClock, 2> column_from_{long_ago, long_ago};  // behind all planned: reads, writes
+    PlannedColumns columns_;
+    PlannedActivates activates_;
+    std::vector<MemoryClock> precharges_;
+    MemoryClock precharge_from_ = 0;      // behind all planned
+    MemoryClock precharge_all_from_ = 0;  // of all banks
     MemoryClock refresh_from_ = 0;
     bool any_open_ = false;
     MemoryClock next_refresh_;
     MemoryClock refresh_end_ = 0;
-    std::vector<Run> runs_;  // the last ones, a ring
-    std::size_t next_run_ = 0;
+    MemoryClock entry_ = 0;  // of the access that is planned, into the queue
     std::int64_t accesses_ = 0;
-    std::int64_t next_access_ = 0;  // behind the last one, counted from the start of the channel
-    std::int64_t in_turn_ = 0;      // served of its row since the last refresh, one group after the other
     MemoryClock last_column_ = long_ago;
     MemoryClock pins_free_ = 0;
-    std::vector<Written> posted_;  // by arrival
+    std::vector<Stall> stalls_;
+    std::size_t run_banks_ = no_run;  // that the last accesses were a run in
+    std::size_t last_group_ = 0;      // of that run
+    std::vector<Written> posted_;     // by arrival
     std::vector<Written> written_;
     bool last_was_write_ = false;
     DramStatistics statistics_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controller that works in order (DramChannel), which whole tokens are simulated with, beside the one
-// that reorders: how far they are apart on the traffic that accelerators make.
+// The controller that plans (DramChannel), which whole tokens are simulated with, beside the one that works
+// command by command: how far they are apart on the traffic that accelerators make.
 #include <cmath>
 
 #include <catch2/catch.hpp>
@@ -84,7 +84,7 @@ TEST_CASE("written bursts between read ones cost one percent of time at most") {
         }
     }
     CHECK(std::abs(compare(bursts(count, one_of_eight, 2), 2 * burst_clocks).read_latency) < 0.01);
-    // Posted writes let reads pass in the one that reorders.
+    // Held back writes let reads pass in the other one.
     CHECK(std::abs(compare(bursts(count, every_other, 2), 2 * burst_clocks).read_latency) < 0.05);
 }
 

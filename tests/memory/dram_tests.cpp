@@ -90,6 +90,69 @@ TEST_CASE("refreshes while idle close the rows and cost a stall only when they o
     CHECK(channel.read(during, 512, 64).last_data == during + (612 - 100 + 22 + 4) * cycle);
 }
 
+namespace {
+
+// The rows of two row sets are open; at clock 1000 a read comes that wants another row in bank group 0. Its
+// precharge is given at 1002, its activate at 1025, its column at 1048.
+struct RowConflict {
+    DramChannel channel;
+    DramChannel::BurstTimes older;
+
+    explicit RowConflict(int queue = 32) : channel(ddr4(), policy(queue)) {
+        channel.read(0, 0, 256);
+        channel.read(0, other_row_set, 256);
+        older = channel.read(1000 * cycle, same_bank, 64);
+    }
+    static DramControllerPolicy policy(int queue) {
+        DramControllerPolicy policy;
+        policy.read_queue = queue;
+        return policy;
+    }
+    static constexpr std::int64_t other_row_set = 4 * 8192;
+    static constexpr std::int64_t same_bank = 4 * 4 * 8192;
+};
+
+}  // namespace
+
+TEST_CASE("a read of an open row passes an older one that waits for its row") {
+    RowConflict memory;
+    CHECK(memory.older.last_data == (1048 + 22 + 4) * cycle);
+    const auto before = memory.channel.statistics();
+    const auto younger = memory.channel.read(1000 * cycle, 64, 64);
+    CHECK(younger.last_data == (1000 + 22 + 4) * cycle);
+    CHECK(younger.service_begin >= 1000 * cycle);
+    // Its data pass in time that the pins were said to lose.
+    const auto& statistics = memory.channel.statistics();
+    CHECK(statistics.served() == before.served());
+    CHECK(statistics.data_busy == before.data_busy + 4 * cycle);
+    CHECK(statistics.conflict_stall == before.conflict_stall - 4 * cycle);
+    // A third one, in another bank group, too; the same group has to wait for CCD_L.
+    CHECK(memory.channel.read(1000 * cycle, 128, 64).last_data == (1004 + 22 + 4) * cycle);
+    CHECK(memory.channel.read(1000 * cycle, 64, 64).last_data == (1008 + 22 + 4) * cycle);
+}
+
+TEST_CASE("a younger read never makes an older one wait") {
+    RowConflict memory;
+    // At 1044 its column would hold up that of the older one, in the same bank group, for CCD_L.
+    CHECK(memory.channel.read(1042 * cycle, RowConflict::other_row_set, 64).last_data ==
+          (1056 + 22 + 4) * cycle);
+    // Another bank group may have that place.
+    CHECK(memory.channel.read(1042 * cycle, RowConflict::other_row_set + 64, 64).last_data ==
+          (1044 + 22 + 4) * cycle);
+    // A write whose data are there at 1020 is done in time for WTR; one of 1042 has to go behind.
+    RowConflict early;
+    early.channel.write(1020 * cycle, 1020 * cycle, 64, 64);
+    CHECK(early.channel.settle() == early.older.last_data);
+    RowConflict late;
+    late.channel.write(1042 * cycle, 1042 * cycle, 64, 64);
+    CHECK(late.channel.settle() == (1060 + 16 + 4) * cycle);
+}
+
+TEST_CASE("what has no place in the queue passes nothing") {
+    RowConflict memory(1);
+    CHECK(memory.channel.read(1000 * cycle, 64, 64).last_data == (1052 + 22 + 4) * cycle);
+}
+
 TEST_CASE("no traffic beats the peak rate") {
     DramChannel channel(ddr4());
     TimeFs last = 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller of DramChannel, access by access and clock by clock: every command is tried at one clock
-// after the other until no rule of the table in command_checker.hpp speaks against it. Slow; it shares the
-// controller's definition with the closed form (places in a frame, order, queue, what a refresh goes before)
-// and nothing else.
+// after the other until no rule of the table in command_checker.hpp speaks against it, beside all that older
+// accesses have been given, before it and behind it. Slow; it shares the controller's definition with the
+// closed form (places in a frame, queue, who makes way for whom, what a refresh goes before) and nothing
+// else.
 #pragma once
 
 #include <algorithm>
@@ -16,14 +17,14 @@
 
 namespace tilewright::test {
 
-class InOrderReference {
+class FirstReadyReference {
   public:
     struct Times {
         memory::MemoryClock first = 0;
         memory::MemoryClock last = 0;
     };
 
-    InOrderReference(const memory::DramSpecification& dram, std::int64_t queue)
+    FirstReadyReference(const memory::DramSpecification& dram, std::int64_t queue)
         : dram_(dram), rules_(pair_rules(dram.timing)), queue_(queue), due_(dram.timing.refi) {}
 
     // A burst whose data have all arrived, if they are written.
@@ -33,8 +34,9 @@ class InOrderReference {
         const auto count = (address + bytes - 1) / size - first + 1;
         Times times;
         for (std::int64_t i = 0; i < count; ++i) {
-            times.last = access(arrival, first + i, write);
-            if (i == 0) times.first = times.last;
+            const auto data = access(arrival, first + i, write);
+            times.first = i == 0 ? data : std::min(times.first, data);
+            times.last = std::max(times.last, data);
         }
         return times;
     }
@@ -57,40 +59,52 @@ class InOrderReference {
 
     Clock frame() const { return std::max(dram_.timing.ccd_s, dram_.timing.burst_length / 2); }
 
-    bool allowed(const memory::DramCommand& wanted) const {
-        std::vector<Clock> activates;
-        for (auto before = given_.rbegin(); before != given_.rend(); ++before) {
-            if (before - given_.rbegin() > 400) break;  // long before
-            if (before->clock > wanted.clock) continue;
-            if (before->kind == Kind::activate) activates.push_back(before->clock);
-            for (const auto& rule : rules_) {
-                const bool group = before->bank_group == wanted.bank_group;
-                const bool place = rule.place == 'r' || (rule.place == 'g' && group) ||
-                                   (rule.place == 'b' && group && before->bank == wanted.bank);
-                if (place && std::string(rule.first).find(letter(before->kind)) != std::string::npos &&
-                    std::string(rule.second).find(letter(wanted.kind)) != std::string::npos &&
-                    wanted.clock - before->clock < rule.clocks) {
-                    return false;
-                }
-            }
-        }
-        return wanted.kind != Kind::activate || activates.size() < 4 ||
-               wanted.clock - activates[3] >= dram_.timing.faw;
+    static bool any_of(const char* letters, Kind kind) {
+        return std::string(letters).find(letter(kind)) != std::string::npos;
     }
 
-    // As soon as allowed, in the place of its kind and behind the last one of its kind and of its bank.
+    // No rule between the two, of which the first one comes first.
+    bool apart(const memory::DramCommand& first, const memory::DramCommand& second) const {
+        const bool group = first.bank_group == second.bank_group;
+        const bool bank = group && first.bank == second.bank;
+        return std::none_of(rules_.begin(), rules_.end(), [&](const PairRule& rule) {
+            return (rule.place == 'r' || (rule.place == 'g' && group) || (rule.place == 'b' && bank)) &&
+                   any_of(rule.first, first.kind) && any_of(rule.second, second.kind) &&
+                   second.clock - first.clock < rule.clocks;
+        });
+    }
+
+    bool allowed(const memory::DramCommand& wanted) const {
+        std::vector<Clock> activates = {wanted.clock};
+        for (auto other = given_.rbegin(); other != given_.rend(); ++other) {
+            if (other - given_.rbegin() > 400) break;  // long before
+            if (other->kind == Kind::activate) activates.push_back(other->clock);
+            const bool free = other->clock != wanted.clock || place_of(other->kind) != place_of(wanted.kind);
+            const bool before = other->clock <= wanted.clock;
+            if (!free || !(before ? apart(*other, wanted) : apart(wanted, *other))) return false;
+        }
+        if (wanted.kind != Kind::activate) return true;
+        std::sort(activates.begin(), activates.end());
+        for (std::size_t i = 4; i < activates.size(); ++i) {
+            if (activates[i] - activates[i - 4] < dram_.timing.faw) return false;
+        }
+        return true;
+    }
+
+    // In a frame.
+    static Clock place_of(Kind kind) { return any_of("RW", kind) ? 0 : any_of("A", kind) ? 1 : 2; }
+
+    // As soon as allowed, in the place of its kind. A row is closed and opened behind all that its bank was
+    // given; a column may go before others of its row. A refresh and what it needs go behind everything.
     memory::DramCommand soonest(memory::DramCommand wanted, Clock from) const {
-        const auto kind = letter(wanted.kind);
-        const Clock in_frame = kind == 'A' ? 1 : kind == 'R' || kind == 'W' ? 0 : 2;
-        const std::string same = kind == 'A' ? "A" : kind == 'R' || kind == 'W' ? "RW" : "PQF";
         for (const auto& before : given_) {
             const bool bank = before.bank_group == wanted.bank_group && before.bank == wanted.bank;
-            if (bank || kind == 'Q' || kind == 'F' || same.find(letter(before.kind)) != std::string::npos) {
-                from = std::max(from, before.clock + 1);
-            }
+            const bool behind = any_of("QF", wanted.kind) ||
+                                (bank && (!any_of("RW", wanted.kind) || before.kind == Kind::activate));
+            if (behind) from = std::max(from, before.clock + 1);
         }
         for (wanted.clock = from;; ++wanted.clock) {
-            if (wanted.clock % frame() == in_frame % frame() && allowed(wanted)) return wanted;
+            if (wanted.clock % frame() == place_of(wanted.kind) % frame() && allowed(wanted)) return wanted;
         }
     }
 
@@ -102,13 +116,15 @@ class InOrderReference {
         const auto bank = static_cast<int>(set % organization.banks_per_group);
         const auto row = set / organization.banks_per_group;
         const auto count = static_cast<std::int64_t>(columns_.size());
-        const auto queued = count < queue_
-                                ? arrival
-                                : std::max(arrival, columns_[static_cast<std::size_t>(count - queue_)] + 1);
+        // Behind those before it, when so many of them have left the queue that there is room.
+        entered_ = std::max(entered_, arrival);
+        if (count >= queue_) {
+            entered_ = std::max(entered_, columns_[static_cast<std::size_t>(count - queue_)] + 1);
+        }
         for (;;) {
             const auto before = given_.size();
             const auto open = open_.find({group, bank});
-            auto from = std::max(queued, refreshed_);  // what an access needs comes in this order
+            auto from = std::max(entered_, refreshed_);  // what an access needs comes in this order
             if (open != open_.end() && open->second != row) {
                 given_.push_back(soonest({0, Kind::precharge, 0, group, bank, 0}, from));
                 from = given_.back().clock;
@@ -121,7 +137,8 @@ class InOrderReference {
             if (column.clock < due_) {
                 given_.push_back(column);
                 open_[{group, bank}] = row;
-                columns_.push_back(column.clock);
+                columns_.insert(std::upper_bound(columns_.begin(), columns_.end(), column.clock),
+                                column.clock);
                 const auto& t = dram_.timing;
                 return column.clock + (write ? t.cwl : t.cl) + t.burst_length / 2;
             }
@@ -144,7 +161,8 @@ class InOrderReference {
     Clock due_;
     Clock refreshed_ = 0;
     std::vector<memory::DramCommand> given_;  // in the order of planning
-    std::vector<Clock> columns_;
+    Clock entered_ = 0;                       // the last access, into the queue
+    std::vector<Clock> columns_;              // by clock
     std::map<std::pair<int, int>, std::int64_t> open_;
 };
 
