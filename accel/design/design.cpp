@@ -34,7 +34,15 @@ const char* to_string(Stream stream) {
 }
 
 const char* to_string(DramModel model) {
-    return model == DramModel::bursts ? "bursts" : "commands";
+    switch (model) {
+        case DramModel::automatic:
+            return "auto";
+        case DramModel::bursts:
+            return "bursts";
+        case DramModel::commands:
+            break;
+    }
+    return "commands";
 }
 
 bool MemoryPort::carries_stream(Stream stream) const {

@@ -97,12 +97,13 @@ struct MemoryPort {
 // The controllers of a memory's channels, both first-ready (FR-FCFS): one that plans accesses as their bursts
 // arrive, in closed form (DramChannel), or one that also holds writes back and lets accesses that are ready
 // delay older ones, simulated command by command (DramCommandScheduler).
-enum class DramModel { bursts, commands };
+// `automatic`: the first one, unless another order of accesses could save much time (evaluate()).
+enum class DramModel { automatic, bursts, commands };
 const char* to_string(DramModel model);
 
 // Of a memory of the device. The one that plans has an open page, this mapping and one rank.
 struct MemoryControl {
-    DramModel model = DramModel::bursts;
+    DramModel model = DramModel::automatic;
     std::string address_mapping = "RoBaRaCoBgCh";  // within a channel: ports choose that by its address
     memory::PagePolicy page = memory::PagePolicy::open;
     int refreshes_postponed = 0;  // at most, while accesses wait

@@ -70,7 +70,7 @@ void check_port_names(const Design& design, const std::string& file) {
 
 // The model of whole bursts knows one rank.
 DramModel usual_model(const DeviceMemory& memory) {
-    return memory.dram.organization.ranks > 1 ? DramModel::commands : DramModel::bursts;
+    return memory.dram.organization.ranks > 1 ? DramModel::commands : DramModel::automatic;
 }
 
 // What the model of whole bursts cannot do is refused with it.
@@ -78,9 +78,10 @@ MemoryControl parse_control(const json& from, const DeviceMemory& memory, const 
                             const std::string& pointer) {
     MemoryControl control;
     const auto usual = usual_model(memory);
-    control.model = choice<DramModel>(from.value("model", json(to_string(usual))),
-                                      {{"bursts", DramModel::bursts}, {"commands", DramModel::commands}});
-    if (control.model == DramModel::bursts && usual != control.model) {
+    control.model = choice<DramModel>(
+        from.value("model", json(to_string(DramModel::automatic))),
+        {{"auto", usual}, {"bursts", DramModel::bursts}, {"commands", DramModel::commands}});
+    if (control.model == DramModel::bursts && usual == DramModel::commands) {
         throw ConfigError(file, pointer + "/model",
                           "\"bursts\" serves a memory of one rank, and this one has " +
                               std::to_string(memory.dram.organization.ranks),
@@ -91,10 +92,11 @@ MemoryControl parse_control(const json& from, const DeviceMemory& memory, const 
         {{"open", memory::PagePolicy::open}, {"closed", memory::PagePolicy::closed}});
     control.refreshes_postponed = from.value("refreshes_postponed", 0);
     const auto needs_commands = [&](const std::string& key, const json& only) {
+        if (control.model == DramModel::automatic) control.model = DramModel::commands;
         if (control.model == DramModel::commands) return;
         throw ConfigError(file, pointer + "/" + key,
                           from.at(key).dump() + " needs the controller that works command by command",
-                          "allowed: " + only.dump() + ", or \"model\": \"commands\" beside it");
+                          "allowed: " + only.dump() + ", or \"model\": \"auto\" or \"commands\" beside it");
     };
     if (control.page != memory::PagePolicy::open) needs_commands("page", "open");
     if (control.refreshes_postponed > 0) needs_commands("refreshes_postponed", 0);
@@ -123,7 +125,7 @@ void parse_memories(const json& document, Design& design, const std::string& fil
     }
     check_port_names(design, file);
     for (const auto& [name, memory] : design.device.memories) {
-        if (usual_model(memory) == DramModel::bursts) continue;
+        if (usual_model(memory) == DramModel::automatic) continue;
         design.memory_controls[name].model = usual_model(memory);
     }
     if (!document.contains("memories")) return;

@@ -154,7 +154,7 @@ class Accelerator : public sc_core::sc_module {
             const auto channel = static_cast<std::size_t>(c);
             const auto module_name = name + std::to_string(c);
             const auto base = c * dram.organization.channel_bytes;
-            if (control.model == DramModel::bursts) {
+            if (control.model != DramModel::commands) {
                 system.controllers.push_back(
                     std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, policy, base));
             } else {
@@ -177,7 +177,7 @@ class Accelerator : public sc_core::sc_module {
                 controller.attach(&environment_.executor->memory(name));
             }
         }
-        if (control.model == DramModel::bursts) return;
+        if (control.model != DramModel::commands) return;
         for (const auto& initiator : initiators) initiator.dma->expect_phases();
     }
 

@@ -192,15 +192,59 @@ TEST_CASE("a memory of two ranks is simulated command by command") {
     const auto model = [](const Settings& settings) {
         return small_document(settings).parse().memory_control("ddr4").model;
     };
-    CHECK(model({}) == DramModel::bursts);
+    CHECK(model({}) == DramModel::automatic);
+    CHECK(model({{"/memories/ddr4/model", "auto"}}) == DramModel::automatic);
     CHECK(model({{"/device/memories/ddr4/ranks", 2}}) == DramModel::commands);
     CHECK(model({{"/device/memories/ddr4/ranks", 2}, {"/memories/ddr4/page", "closed"}}) ==
           DramModel::commands);
+    CHECK(model({{"/device/memories/ddr4/ranks", 2}, {"/memories/ddr4/model", "auto"}}) ==
+          DramModel::commands);
+}
+
+TEST_CASE("what the controller that plans cannot do is simulated command by command") {
+    for (const auto& setting : {std::pair<std::string, json>{"page", "closed"},
+                                {"refreshes_postponed", 8},
+                                {"address_mapping", "MOP4CLXOR"}}) {
+        CAPTURE(setting.first);
+        const auto design = small_document({{"/memories/ddr4/" + setting.first, setting.second}}).parse();
+        CHECK(design.memory_control("ddr4").model == DramModel::commands);
+    }
+}
+
+TEST_CASE("where another order could save much, the memory is simulated command by command") {
+    const auto run = [](const Settings& settings) {
+        auto all = settings;
+        all.emplace_back("/network/layers", 1);
+        const auto document = design_document("lightmamba-vck190-w4a4", all);
+        const auto evaluation = evaluate(document, Fidelity::timing);
+        return std::pair(make_report(document, evaluation).at("memory").at("ddr4"),
+                         evaluation.activity->duration);
+    };
+    const auto waiting = [](const json& memory) {
+        return in_account(memory, "row_misses") + in_account(memory, "row_conflicts") +
+               in_account(memory, "turnaround");
+    };
+    // Rows of 8 KiB, and rows of 512 bytes, which have to be opened sixteen times as often.
+    const std::pair<std::string, json> short_rows{"/device/memories/ddr4/row_bytes", 512};
+    const auto [usual, usual_time] = run({{"/memories/ddr4/model", "auto"}});
+    const auto [planned, planned_time] = run({short_rows, {"/memories/ddr4/model", "bursts"}});
+    const auto [chosen, chosen_time] = run({short_rows});
+    const auto [commands, commands_time] = run({short_rows, {"/memories/ddr4/model", "commands"}});
+    CAPTURE(waiting(usual), waiting(planned));
+    CHECK(waiting(usual) < 0.02);
+    CHECK(usual.at("model") == "bursts");
+    CHECK(waiting(planned) > 0.02);
+    CHECK(planned.at("model") == "bursts");
+    CHECK(chosen.at("model") == "commands");
+    CHECK(chosen.at("bandwidth_account") == commands.at("bandwidth_account"));
+    CHECK(chosen_time == commands_time);
+    CHECK(chosen_time != planned_time);
 }
 
 TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     const auto refused = [](const std::string& pointer, const json& value) {
-        return refusal(small_document({{"/memories/ddr4" + pointer, value}}));
+        return refusal(
+            small_document({{"/memories/ddr4", {{"model", "bursts"}}}, {"/memories/ddr4" + pointer, value}}));
     };
     CHECK_THAT(
         refused("/refreshes_postponed", 1),

@@ -205,7 +205,8 @@ TEST_CASE("values set on the command line are checked like those in a file") {
                   "/memory_ports/1/outstanding");
     check_refused(workspace.run("run " + main_design + " --set /memories//model=commands"), "/memories/");
     check_refused(workspace.run("run " + main_design + " --set /memories/7/model=commands"), "/memories/7");
-    check_refused(workspace.run("run " + main_design + " --set /memories/ddr4/page=closed"),
+    check_refused(workspace.run("run " + main_design +
+                                " --set /memories/ddr4/model=bursts --set /memories/ddr4/page=closed"),
                   "/memories/ddr4/page");
     check_refused(workspace.run("run " + main_design + " --set /recipe/weights/format=int3"),
                   "/recipe/weights/format");
