@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "memory/burst_extension.hpp"
 #include "memory/dram/dram_channel.hpp"
 #include "memory/dram/dram_controller.hpp"
 
@@ -23,6 +24,8 @@ class DramBurstController : public DramController {
 
   private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+    TimeFs read(BurstExtension* burst, TimeFs arrival, std::int64_t address, std::int64_t bytes);
+    TimeFs write(TimeFs issued, TimeFs arrival, std::int64_t address, std::int64_t bytes);
     void tell_written();
 
     DramChannel channel_;
