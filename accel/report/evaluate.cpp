@@ -112,18 +112,9 @@ double Evaluation::items_per_s() const {
 
 namespace {
 
-// Of the time of a memory's pins, what another order of accesses could save at most: they wait for rows, turn
-// around, or wait for bank groups.
-double order_matters(const Activity& activity, std::size_t memory) {
-    const auto& statistics = activity.memories[memory].second;
-    const auto channels = activity.occupancy[memory].channels;
-    const auto waiting = statistics.row_stall + statistics.conflict_stall + statistics.turnaround_stall +
-                         statistics.bank_group_stall + statistics.activate_stall;
-    return static_cast<double>(waiting) / static_cast<double>(activity.duration * channels);
-}
-
-// With more than that the memory is simulated command by command. A choice of this project: the shipped
-// designs have 0.2 to 1.3 %, and differ by 0.12 % at most (docs/modelling.md).
+// Of the time of a channel's pins: where more of it is spent on rows, bank groups and turnarounds, the order
+// of accesses may matter, and the memory is simulated command by command. A choice of this project; the
+// shipped designs have 0.2 to 1.3 %, and differ by 0.12 % at most (docs/modelling.md).
 constexpr double order_may_matter = 0.02;
 
 // Decides by which model the memories are simulated whose design leaves that open; true if that is another
@@ -135,7 +126,8 @@ bool settle_memory_models(Evaluation& evaluation) {
         const auto& name = activity.memories[i].first;
         auto control = evaluation.design.memory_control(name);
         if (control.model != DramModel::automatic) continue;
-        const bool matters = order_matters(activity, i) > order_may_matter;
+        const bool matters = static_cast<double>(activity.occupancy[i].waiting_by_order) >
+                             order_may_matter * static_cast<double>(activity.duration);
         control.model = matters ? DramModel::commands : DramModel::bursts;
         evaluation.design.memory_controls[name] = control;
         changed = changed || matters;

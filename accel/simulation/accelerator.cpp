@@ -249,6 +249,8 @@ MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
         result.active += channel.active;
         result.in_flight += channel.in_flight;
         result.limited += channel.limited;
+        result.waiting_by_order =
+            std::max(result.waiting_by_order, system.controllers[c]->statistics().waiting_by_order());
     }
     return result;
 }

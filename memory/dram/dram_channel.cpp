@@ -124,7 +124,6 @@ void DramChannel::refresh() {
     next_refresh_ += timing_.refi;
     std::fill(banks_.begin(), banks_.end(), Bank{});
     any_open_ = false;
-    run_banks_ = no_run;
     ++statistics_.refreshes;
 }
 

@@ -33,6 +33,10 @@ struct DramStatistics {
         return data_busy + refresh_stall + row_stall + conflict_stall + turnaround_stall + bank_group_stall +
                activate_stall + spacing_stall + column_stall;
     }
+    // Of that, what depends on the order of the accesses: rows, bank groups, turnarounds.
+    TimeFs waiting_by_order() const {
+        return row_stall + conflict_stall + turnaround_stall + bank_group_stall + activate_stall;
+    }
     DramStatistics& operator+=(const DramStatistics& other);
 };
 

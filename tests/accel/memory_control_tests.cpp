@@ -113,6 +113,7 @@ TEST_CASE("mapping and page policy change what a wide port gets, and the account
 TEST_CASE("shipped designs take the same time in both models, to a ten thousandth") {
     for (const auto* name : {"lightmamba-vck190-w4a4", "lightmamba-rtl-vck190", "fpqvar-vck190-fp4"}) {
         const auto bursts = evaluate(design_document(name), Fidelity::timing);
+        CHECK(bursts.design.memory_control("ddr4").model == DramModel::bursts);
         const auto commands =
             evaluate(design_document(name, {{"/memories/ddr4/model", "commands"}}), Fidelity::timing);
         CAPTURE(name, bursts.latency_s(), commands.latency_s());
@@ -211,7 +212,29 @@ TEST_CASE("what the controller that plans cannot do is simulated command by comm
     }
 }
 
-TEST_CASE("where another order could save much, the memory is simulated command by command") {
+TEST_CASE("one busy channel of many decides how a memory is simulated") {
+    // Weights over sixteen channels; state and convolution in bursts of 32 bytes in one.
+    const auto port = [](const char* name, const char* carries, int bits, int beats, int first,
+                         int channels) {
+        return json{{"name", name},           {"memory", "hbm"},     {"width_bits", bits},
+                    {"burst_beats", beats},   {"outstanding", 4},    {"carries", {carries}},
+                    {"first_channel", first}, {"channels", channels}};
+    };
+    const auto ports = json::array({port("w", "weights", 512, 64, 0, 16), port("s", "state", 256, 1, 31, 1),
+                                    port("c", "convolution", 256, 1, 31, 1)});
+    const auto run = [&](const char* model) {
+        return evaluate(design_document("lightmamba-u280-w4a4", {{"/network/layers", 1},
+                                                                 {"/memory_ports", ports},
+                                                                 {"/memories/hbm/model", model}}),
+                        Fidelity::timing);
+    };
+    const auto chosen = run("auto");
+    CHECK(chosen.design.memory_control("hbm").model == DramModel::commands);
+    CHECK(chosen.latency_s() == run("commands").latency_s());
+    CHECK(run("bursts").latency_s() > 1.03 * chosen.latency_s());
+}
+
+TEST_CASE("where the order of accesses may matter, the memory is simulated command by command") {
     const auto run = [](const Settings& settings) {
         auto all = settings;
         all.emplace_back("/network/layers", 1);

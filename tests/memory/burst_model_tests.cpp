@@ -89,7 +89,8 @@ TEST_CASE("written bursts between read ones cost one percent of time at most") {
 }
 
 TEST_CASE("two ports that share a channel: the same below its rate, 4 % slow at it") {
-    // Rows of two streams in the same banks: one controller overlaps their columns, the other does not.
+    // Rows of two streams in the same banks: one controller lets hits of a row go before older accesses that
+    // want another one, the other does not.
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).time) < 0.001);
     CHECK(std::abs(compare(bursts(count, {0, 1}, -1), 2 * burst_clocks).read_latency) < 0.01);
     const auto saturated = compare(bursts(count, {0, 1}, -1), 0).time;

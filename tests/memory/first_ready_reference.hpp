@@ -68,16 +68,16 @@ class FirstReadyReference {
         const bool group = first.bank_group == second.bank_group;
         const bool bank = group && first.bank == second.bank;
         return std::none_of(rules_.begin(), rules_.end(), [&](const PairRule& rule) {
-            return (rule.place == 'r' || (rule.place == 'g' && group) || (rule.place == 'b' && bank)) &&
-                   any_of(rule.first, first.kind) && any_of(rule.second, second.kind) &&
-                   second.clock - first.clock < rule.clocks;
+            return second.clock - first.clock < rule.clocks &&
+                   (rule.place == 'r' || (rule.place == 'g' && group) || (rule.place == 'b' && bank)) &&
+                   any_of(rule.first, first.kind) && any_of(rule.second, second.kind);
         });
     }
 
     bool allowed(const memory::DramCommand& wanted) const {
         std::vector<Clock> activates = {wanted.clock};
         for (auto other = given_.rbegin(); other != given_.rend(); ++other) {
-            if (other - given_.rbegin() > 400) break;  // long before
+            if (other - given_.rbegin() > 800) break;  // long before
             if (other->kind == Kind::activate) activates.push_back(other->clock);
             const bool free = other->clock != wanted.clock || place_of(other->kind) != place_of(wanted.kind);
             const bool before = other->clock <= wanted.clock;
