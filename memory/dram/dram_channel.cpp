@@ -19,7 +19,6 @@ DramChannel::DramChannel(const DramSpecification& specification, const DramContr
       precharge_place_(2 % frame_.value()),
       keeps_pace_(place(timing_.ccd_l, 0) <= groups_.value() * frame_.value()),
       banks_(static_cast<std::size_t>(specification.organization.banks_per_rank())),
-      group_states_(static_cast<std::size_t>(specification.organization.bank_groups)),
       columns_(timing_, groups_.value()),
       activates_(timing_, groups_.value(), 1 % frame_.value()),
       next_refresh_(timing_.refi) {}
@@ -57,13 +56,8 @@ DramChannel::Plan DramChannel::plan(const Access& access) const {
         plan.activate = activates_.earliest(closed, access.group);
         from = plan.activate + timing_.rcd;
     }
-    const auto kind = static_cast<std::size_t>(access.write);
-    plan.column = columns_.free_place(from, access.write, access.group);
-    plan.passes = plan.column != PlannedColumns::none;
-    if (!plan.passes) {
-        const auto& group = group_states_[access.group];
-        plan.column = place(std::max({from, column_from_[kind], group.column_from[kind]}), 0);
-    }
+    plan.column = columns_.earliest(from, access.write, access.group);
+    plan.passes = plan.column < columns_.end();
     return plan;
 }
 
@@ -93,24 +87,13 @@ void DramChannel::give_rows(const Access& access, const Plan& plan) {
     any_open_ = true;
 }
 
-void DramChannel::give_column(const Access& access, MemoryClock column) {
-    const auto later = [](MemoryClock& from, MemoryClock clock) { from = std::max(from, clock); };
-    auto& group = group_states_[access.group].column_from;
+// Its bank must not be precharged sooner.
+void DramChannel::keep_open(const Access& access, MemoryClock column) {
+    const auto until =
+        access.write ? column + timing_.cwl + timing_.data_clocks() + timing_.wr : column + timing_.rtp;
     auto& closes = banks_[access.bank].precharge_from;
-    if (access.write) {
-        const auto written = column + timing_.cwl + timing_.data_clocks();
-        later(column_from_[0], written + timing_.wtr_s);
-        later(column_from_[1], column + frame_.value());
-        later(group[0], written + timing_.wtr_l);
-        later(group[1], column + timing_.ccd_l);
-        later(closes, written + timing_.wr);
-    } else {
-        later(column_from_[0], column + frame_.value());
-        later(column_from_[1], column + columns_.read_to_write());
-        later(group[0], column + timing_.ccd_l);
-        later(closes, column + timing_.rtp);
-    }
-    later(precharge_all_from_, closes);
+    closes = std::max(closes, until);
+    precharge_all_from_ = std::max(precharge_all_from_, closes);
 }
 
 void DramChannel::refresh() {
@@ -151,12 +134,12 @@ void DramChannel::use_stall(MemoryClock begin, MemoryClock end) {
 
 // From `from` on the pins wait for the data of an access, which begin at `begin`.
 void DramChannel::count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin) {
-    const auto kind = static_cast<std::size_t>(access.write);
-    const auto in_group = group_states_[access.group].column_from[kind];
-    const auto columns = std::max(column_from_[kind], in_group);
+    const auto in_group = columns_.in_group(access.write, access.group);
+    const auto columns = std::max(columns_.behind(access.write), in_group);
     const bool opens = plan.activate != long_ago;
     const auto opened = opens ? plan.activate + timing_.rcd : long_ago;
-    if (access.write != last_was_write_ && accesses_ > 0 && columns > std::max(opened, access.arrival)) {
+    if (!columns_.empty() && access.write != columns_.last_writes() &&
+        columns > std::max(opened, access.arrival)) {
         stall(from, begin, &DramStatistics::turnaround_stall);
         return;
     }
@@ -182,7 +165,7 @@ void DramChannel::serve_one(const Access& access, DataClocks& data) {
     const auto begin = commands.column + latency(access.write);
     if (!commands.passes && begin > from) count_stall(access, commands, from, begin);
     give_rows(access, commands);
-    give_column(access, commands.column);
+    keep_open(access, commands.column);
     run_banks_ = no_run;
     if (commands.passes) {
         pass(access, commands.column, data);
@@ -194,8 +177,7 @@ void DramChannel::serve_one(const Access& access, DataClocks& data) {
 // Whether accesses to open rows, from `first` on at the pace of the frames, are what the controller gives:
 // no rule holds up one of the first turn, and no one could pass those before it.
 bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const {
-    const auto kind = static_cast<std::size_t>(next.write);
-    if (!keeps_pace_ || column_from_[kind] > first) return false;
+    if (!keeps_pace_ || columns_.behind(next.write) > first) return false;
     const auto bank_set = next.bank - next.group;
     const auto turn = std::min(accesses, groups_.value());
     auto group = next.group;
@@ -203,12 +185,12 @@ bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t 
         const auto& bank = banks_[bank_set + group];
         const auto column = first + i * frame_.value();
         if (bank.open_row != next.row || bank.column_from > column ||
-            group_states_[group].column_from[kind] > column ||
+            columns_.in_group(next.write, group) > column ||
             columns_.free_place(std::max(entry_, bank.column_from), next.write, group) !=
                 PlannedColumns::none) {
             return false;
         }
-        if (++group == group_states_.size()) group = 0;
+        group = group_of(static_cast<std::int64_t>(group) + 1);
     }
     return true;
 }
@@ -216,7 +198,7 @@ bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t 
 // Of the next `accesses` those before a refresh, if they are such a run. Returns how many.
 std::int64_t DramChannel::run_on(const Access& next, std::int64_t accesses, DataClocks& data) {
     const auto frame = frame_.value();
-    const auto first = std::max(last_column_ + frame, place(entry_, 0));
+    const auto first = std::max(columns_.end(), place(entry_, 0));
     const auto before_refresh = next_refresh_ > first ? frame_.up(next_refresh_ - first) : 0;
     const auto count = std::min(accesses, before_refresh);
     if (count == 0 || !(goes_on(next) || runs_from(next, first, count))) return 0;
@@ -230,8 +212,8 @@ std::int64_t DramChannel::run_on(const Access& next, std::int64_t accesses, Data
     access.group = group_of(static_cast<std::int64_t>(next.group) + before_last);
     for (auto i = before_last; i < count; ++i) {
         access.bank = bank_set + access.group;
-        give_column(access, first + i * frame);
-        if (++access.group == group_states_.size()) access.group = 0;
+        keep_open(access, first + i * frame);
+        access.group = group_of(static_cast<std::int64_t>(access.group) + 1);
     }
     statistics_.row_hits += count;
     run_banks_ = count >= groups_.value() ? bank_set : no_run;
@@ -258,9 +240,7 @@ void DramChannel::move(const Access& access, MemoryClock column, std::int64_t ac
     statistics_.turnarounds += columns_.append(column, access.write, access.group, accesses);
     const auto data_clocks = timing_.data_clocks();
     accesses_ += accesses;
-    last_column_ = column + (accesses - 1) * frame;
-    last_was_write_ = access.write;
-    pins_free_ = last_column_ + latency(access.write) + data_clocks;
+    pins_free_ = column + (accesses - 1) * frame + latency(access.write) + data_clocks;
     statistics_.data_busy += time(accesses * data_clocks);
     statistics_.spacing_stall += time((accesses - 1) * (frame - data_clocks));
     data.add(column + latency(access.write) + data_clocks, pins_free_);

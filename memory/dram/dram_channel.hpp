@@ -8,9 +8,9 @@
 // bursts arrive, written ones when all of their data have; one enters when there is room for it. Each of its
 // commands (a precharge if another row of the bank is open, an activate if none is, the column command) goes
 // into the first place in which it is ready, by all timing rules, and which no older access needs. So the
-// oldest one that is ready goes first (FR-FCFS: Rixner et al., ISCA 2000): a younger access passes older ones
-// that wait for their rows, but never makes one wait. Since nothing that comes later changes what has been
-// planned, an access is planned for good when it is known.
+// oldest one that is ready goes first: a younger access passes older ones that wait for their rows. But it
+// never makes one wait, as FR-FCFS would (Rixner et al., ISCA 2000). Since nothing that comes later changes
+// what has been planned, an access is planned for good when it is known.
 //
 // All banks are refreshed every REFI, before the first access whose column would be given at or after that
 // clock (PG313: accesses to the rank are blocked, all its banks precharged, the refresh is given).
@@ -20,8 +20,8 @@
 // open. Where no younger one could pass an older one, they follow at the pace of the frames, which is what
 // the closed form leaves out.
 //
-// DramCommandScheduler gives younger accesses that are ready their command even if an older one then has to
-// wait, holds writes back, follows any mapping and knows ranks; tests say how far the two are apart.
+// DramCommandScheduler does: there, younger hits of an open row hold up an older access to another row. It
+// holds writes back, follows any mapping and knows ranks; tests say how far the two are apart.
 #pragma once
 
 #include <algorithm>
@@ -44,8 +44,8 @@ class DramChannel {
   public:
     // When the data pins carry the first and finish the last byte of a burst.
     struct BurstTimes {
-        TimeFs service_begin =
-            0;  // the burst is there, and the data pins are done with older ones or it passes them
+        // The burst is there, and the data pins are done with older ones or it passes them.
+        TimeFs service_begin = 0;
         TimeFs first_data = 0;
         TimeFs last_data = 0;
     };
@@ -90,9 +90,6 @@ class DramChannel {
         MemoryClock precharge_from = long_ago;
         MemoryClock activate_from = long_ago;
     };
-    struct Group {
-        std::array<MemoryClock, 2> column_from{long_ago, long_ago};  // behind all planned: reads, writes
-    };
     // One access to be planned.
     struct Access {
         MemoryClock arrival = 0;
@@ -133,7 +130,7 @@ class DramChannel {
     void serve_one(const Access& access, DataClocks& data);
     // The last access was the last one of such a run in the same rows, of a turn of all groups or more.
     bool goes_on(const Access& next) const {
-        return run_banks_ == next.bank - next.group && last_was_write_ == next.write &&
+        return run_banks_ == next.bank - next.group && columns_.last_writes() == next.write &&
                next.group == group_of(static_cast<std::int64_t>(last_group_) + 1);
     }
     bool runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const;
@@ -143,7 +140,7 @@ class DramChannel {
     BurstTimes serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes, bool write);
     void plan_posted(MemoryClock until);
     void give_rows(const Access& access, const Plan& plan);
-    void give_column(const Access& access, MemoryClock column);
+    void keep_open(const Access& access, MemoryClock column);
     void refresh();
     void count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin);
     void stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause);
@@ -165,8 +162,6 @@ class DramChannel {
     bool keeps_pace_;              // columns of one group may follow each other after a turn of all
 
     std::vector<Bank> banks_;  // by bank set and group
-    std::vector<Group> group_states_;
-    std::array<MemoryClock, 2> column_from_{long_ago, long_ago};  // behind all planned: reads, writes
     PlannedColumns columns_;
     PlannedActivates activates_;
     std::vector<MemoryClock> precharges_;
@@ -178,14 +173,12 @@ class DramChannel {
     MemoryClock refresh_end_ = 0;
     MemoryClock entry_ = 0;  // of the access that is planned, into the queue
     std::int64_t accesses_ = 0;
-    MemoryClock last_column_ = long_ago;
     MemoryClock pins_free_ = 0;
     std::vector<Stall> stalls_;
     std::size_t run_banks_ = no_run;  // that the last accesses were a run in
     std::size_t last_group_ = 0;      // of that run
     std::vector<Written> posted_;     // by arrival
     std::vector<Written> written_;
-    bool last_was_write_ = false;
     DramStatistics statistics_;
 };
 

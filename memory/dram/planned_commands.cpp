@@ -6,7 +6,7 @@
 namespace tilewright::memory {
 
 PlannedColumns::PlannedColumns(const DramTiming& timing, std::int64_t groups)
-    : frame_(timing.column_spacing()), groups_(static_cast<std::size_t>(groups)) {
+    : frame_(timing.column_spacing()), groups_(static_cast<std::size_t>(groups)), in_group_(groups_) {
     const MemoryClock data = timing.data_clocks();
     const Distance same{frame_.value(), timing.ccd_l};
     const auto read_to_write = std::max<MemoryClock>(1, timing.cl + data + timing.rtw_gap - timing.cwl);
@@ -60,6 +60,7 @@ MemoryClock PlannedColumns::search(MemoryClock first, bool write, std::size_t gr
 }
 
 int PlannedColumns::insert(MemoryClock clock, bool write, std::size_t group) {
+    bind(clock, write, group, 1);
     const auto behind = [](MemoryClock at, const Row& row) { return at < row.begin; };
     const auto next = std::upper_bound(rows_.begin(), rows_.end(), clock, behind);
     const Row alone{clock, 1, write, group};

@@ -21,14 +21,24 @@ class PlannedColumns {
     // `groups`: bank groups, a power of two.
     PlannedColumns(const DramTiming& timing, std::int64_t groups);
 
-    // A read must be so many clocks before a write in whichever group.
-    MemoryClock read_to_write() const { return apart_[0][1].any; }
+    bool empty() const { return rows_.empty(); }
+    // The place behind the last one, and what that one does; there must be one.
+    MemoryClock end() const { return rows_.empty() ? 0 : end(rows_.back()); }
+    bool last_writes() const { return rows_.back().write; }
+    // Behind the last one, no rule between columns speaks against one from here on: of any group, and of one.
+    MemoryClock behind(bool write) const { return behind_[write ? 1 : 0]; }
+    MemoryClock in_group(bool write, std::size_t group) const { return in_group_[group][write ? 1 : 0]; }
     static constexpr MemoryClock none = -1;
     // The first free place from `from` on, before the last column, at which one may be given without any rule
     // speaking against it or against one that is planned; or none.
     MemoryClock free_place(MemoryClock from, bool write, std::size_t group) const {
-        const auto first = frame_.up(from) * frame_.value();
+        const auto first = place(from);
         return first >= holes_until_ ? none : search(first, write, group);
+    }
+    // That one, or else the first one behind the last column.
+    MemoryClock earliest(MemoryClock from, bool write, std::size_t group) const {
+        const auto free = free_place(from, write, group);
+        return free != none ? free : place(std::max({from, behind(write), in_group(write, group)}));
     }
     // When the last but `count` - 1 is given; of those that are planned.
     MemoryClock last_but(std::int64_t count) const {
@@ -43,6 +53,7 @@ class PlannedColumns {
     // Behind the last one: so many, one a frame, to one bank group after the other. Returns how many changes
     // between reading and writing there are more.
     int append(MemoryClock first, bool write, std::size_t group, std::int64_t count) {
+        bind(first, write, group, count);
         if (!rows_.empty() && continues(rows_.back(), first, write, group)) {
             rows_.back().count += count;
             return 0;
@@ -71,12 +82,26 @@ class PlannedColumns {
         MemoryClock group = 0;  // within one
     };
 
+    MemoryClock place(MemoryClock clock) const { return frame_.up(clock) * frame_.value(); }
     MemoryClock end(const Row& row) const { return row.begin + row.count * frame_.value(); }
     std::size_t group_of(const Row& row, std::int64_t i) const {
         return (row.group + static_cast<std::size_t>(i)) & (groups_ - 1);
     }
     bool continues(const Row& row, MemoryClock begin, bool write, std::size_t group) const {
         return row.write == write && end(row) == begin && group_of(row, row.count) == group;
+    }
+    // Of so many, one a frame, those before the last turn of the groups bind nothing that it does not.
+    void bind(MemoryClock first, bool write, std::size_t group, std::int64_t count) {
+        const auto& apart = apart_[write ? 1 : 0];
+        const auto turn = static_cast<std::int64_t>(groups_);
+        for (auto i = std::max(std::int64_t{0}, count - turn); i < count; ++i) {
+            const auto clock = first + i * frame_.value();
+            auto& of_group = in_group_[(group + static_cast<std::size_t>(i)) & (groups_ - 1)];
+            for (std::size_t kind = 0; kind < 2; ++kind) {
+                behind_[kind] = std::max(behind_[kind], clock + apart[kind].any);
+                of_group[kind] = std::max(of_group[kind], clock + apart[kind].group);
+            }
+        }
     }
     MemoryClock search(MemoryClock first, bool write, std::size_t group) const;
     void drop(MemoryClock clock, std::int64_t count);
@@ -90,8 +115,10 @@ class PlannedColumns {
     std::size_t groups_;
     std::array<std::array<Distance, 2>, 2> apart_;  // from reads, writes to reads, writes
     MemoryClock reach_ = 0;                         // of all rules
-    std::vector<Row> rows_;                         // in order
-    MemoryClock holes_until_ = 0;                   // from here to the last column no place is free
+    std::array<MemoryClock, 2> behind_{};           // for reads, writes
+    std::vector<std::array<MemoryClock, 2>> in_group_;
+    std::vector<Row> rows_;        // in order
+    MemoryClock holes_until_ = 0;  // from here to the last column no place is free
 };
 
 // Activates of a rank, each in its place in a frame.
