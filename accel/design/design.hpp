@@ -94,10 +94,10 @@ struct MemoryPort {
     bool carries_stream(Stream stream) const;
 };
 
-// The controllers of a memory's channels, both first-ready (FR-FCFS): one that plans accesses as their bursts
-// arrive, in closed form (DramChannel), or one that also holds writes back and lets accesses that are ready
-// delay older ones, simulated command by command (DramCommandScheduler).
-// `automatic`: the first one, unless the order of accesses may matter (evaluate()).
+// The controllers of a memory's channels: one that plans accesses as their bursts arrive, each without delay
+// to older ones, in closed form (DramChannel); or FR-FCFS, which also holds writes back and lets accesses
+// that are ready delay older ones, simulated command by command (DramCommandScheduler). `automatic`: the
+// first one, unless the order of accesses may matter (evaluate()).
 enum class DramModel { automatic, bursts, commands };
 const char* to_string(DramModel model);
 

@@ -3,11 +3,13 @@
 // command that JEDEC's rules forbid.
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>
 
+#include "accel/design/config_files.hpp"
 #include "dram_fixtures.hpp"
 #include "first_ready_reference.hpp"
 #include "memory/dram/dram_channel.hpp"
@@ -28,48 +30,16 @@ struct Burst {
     MemoryClock last_arrival = 0;
 };
 
-// Memories with other frames, numbers of bank groups and windows of activates than DDR4. The first one has
-// the timings of configs/devices/u280.json; the others are made up.
-DramSpecification hbm2() {
-    auto dram = ddr4();
-    dram.organization.channel_width_bits = 64;
-    dram.organization.row_bytes = 1024;
-    auto& t = dram.timing;
-    t = DramTiming{};
-    t.clock_hz = 1e9;
-    t.burst_length = 4;
-    t.cl = 14;
-    t.cwl = 4;
-    t.rcd = t.rp = t.rp_all = 13;
-    t.ras = 31;
-    t.rc = 44;
-    t.rtp = 6;
-    t.wr = 15;
-    t.wtr_s = 6;
-    t.wtr_l = 8;
-    t.ccd_s = 2;
-    t.ccd_l = 4;
-    t.rrd_s = 4;
-    t.rrd_l = 6;
-    t.faw = 27;
-    t.rfc = 234;
-    t.refi = 3504;
-    return dram;
+// Memories with other frames, numbers of bank groups and windows of activates than DDR4: as the devices have
+// them, and below some that are made up.
+DramSpecification of_device(const std::string& device, const std::string& memory) {
+    return tilewright::accel::load_device(device).memories.at(memory).dram.channel();
 }
-
+DramSpecification hbm2() {
+    return of_device("u280", "hbm");
+}
 DramSpecification lpddr4() {
-    auto dram = ddr4();
-    dram.organization.channel_width_bits = 32;
-    dram.organization.bank_groups = 1;
-    dram.organization.banks_per_group = 8;
-    dram.organization.row_bytes = 4096;
-    auto& t = dram.timing;
-    t.burst_length = 16;
-    t.ccd_s = t.ccd_l = 8;
-    t.rrd_s = t.rrd_l = 16;
-    t.wtr_s = t.wtr_l = 16;
-    t.faw = 64;
-    return dram;
+    return of_device("vck190", "lpddr4");
 }
 
 // Two bank groups, whose columns of one group cannot keep the pace of the pins.
