@@ -376,17 +376,3 @@ TEST_CASE("the command line itself is checked") {
         CHECK_THAT(help.out, Contains("Usage: tilewright"));
     }
 }
-
-TEST_CASE("traces can be opened by other programs") {
-    const Workspace workspace;
-    REQUIRE(workspace.run("run " + main_design + small + "--vcd run.vcd --trace run.json").code == 0);
-    const auto trace = json::parse(read_file(workspace.path("run.json")), nullptr, false);
-    CHECK_FALSE(trace.is_discarded());
-    CHECK(fs::exists(workspace.path("run.vcd.gtkw")));
-    if (std::system("command -v vcd2fst >/dev/null") == 0) {
-        const auto convert = "vcd2fst '" + workspace.path("run.vcd").string() + "' '" +
-                             workspace.path("run.fst").string() + "' >/dev/null 2>&1";
-        CHECK(std::system(convert.c_str()) == 0);
-        CHECK(fs::file_size(workspace.path("run.fst")) > 1000);
-    }
-}

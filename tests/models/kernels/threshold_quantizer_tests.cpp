@@ -46,7 +46,7 @@ TEST_CASE(
 }
 
 TEST_CASE("at a threshold times any scale the tie rule decides, one step beside it does not") {
-    rc::check("ties of scaled thresholds", [] {
+    CHECK(rc::check("ties of scaled thresholds", [] {
         const auto scale = std::abs(*rc::gen::arbitrary<float>());
         RC_PRE(std::isfinite(scale) && scale > 1e-30F && scale < 1e30F);
         const auto* format =
@@ -67,11 +67,11 @@ TEST_CASE("at a threshold times any scale the tie rule decides, one step beside 
                 RC_ASSERT(quantizer.encode(x, thresholds) == codec.encode(quotient).value());
             }
         }
-    });
+    }));
 }
 
 TEST_CASE("codes are those that the kernels' quantizer finds by division, scales and all") {
-    rc::check("groups of any numbers", [] {
+    CHECK(rc::check("groups of any numbers", [] {
         const auto* name =
             *rc::gen::elementOf(std::vector<const char*>(std::begin(formats), std::end(formats)));
         const auto ties = *rc::gen::elementOf(std::vector<TieRule>(std::begin(rules), std::end(rules)));
@@ -93,7 +93,7 @@ TEST_CASE("codes are those that the kernels' quantizer finds by division, scales
             const auto code = comparison.encode(static_cast<float>(group[i]), thresholds);
             RC_ASSERT(values[code] == values[codes[i]]);
         }
-    });
+    }));
 }
 
 TEST_CASE("elements beyond the format saturate, and comparisons are as many as magnitude bits") {
