@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/design/parse_memory.hpp"
 
+#include <algorithm>
+#include <set>
 #include <stdexcept>
+
+#include <fmt/ranges.h>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
@@ -68,6 +72,12 @@ void check_port_names(const Design& design, const std::string& file) {
     }
 }
 
+std::set<std::string> names_of_used_memories(const Design& design) {
+    std::set<std::string> names;
+    for (const auto& port : design.memory_ports) names.insert(port.memory);
+    return names;
+}
+
 // The model of whole bursts knows one rank.
 DramModel usual_model(const DeviceMemory& memory) {
     return memory.dram.organization.ranks > 1 ? DramModel::commands : DramModel::automatic;
@@ -132,6 +142,11 @@ void parse_memories(const json& document, Design& design, const std::string& fil
     for (const auto& [name, from] : document.at("memories").items()) {
         const auto pointer = "/memories/" + pointer_token(name);
         const auto& memory = device_memory(name, design.device, file, pointer);
+        const auto used = names_of_used_memories(design);
+        if (used.count(name) == 0) {
+            throw ConfigError(file, pointer, "no memory port goes to \"" + name + "\"",
+                              fmt::format("allowed: {}", fmt::join(used, ", ")));
+        }
         design.memory_controls[name] = parse_control(from, memory, file, pointer);
     }
 }

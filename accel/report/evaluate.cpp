@@ -114,25 +114,31 @@ namespace {
 
 // Of the time of a channel's pins: where more of it is spent on rows, bank groups and turnarounds, the order
 // of accesses may matter, and the memory is simulated command by command. A choice of this project; the
-// shipped designs have 0.2 to 1.3 %, and differ by 0.12 % at most (docs/modelling.md).
+// shipped designs have 0.2 to 1.7 %, and differ by 0.12 % at most (docs/modelling.md).
 constexpr double order_may_matter = 0.02;
 
-// Decides by which model the memories are simulated whose design leaves that open; true if that is another
-// one than in the run before.
+// Decides by which model the memories are simulated whose design leaves that open; true if one needs another
+// run. What that changes is looked at again in all that are still open.
 bool settle_memory_models(Evaluation& evaluation) {
-    bool changed = false;
     const auto& activity = *evaluation.activity;
+    std::vector<std::string> planned;
+    bool again = false;
     for (std::size_t i = 0; i < activity.memories.size(); ++i) {
         const auto& name = activity.memories[i].first;
-        auto control = evaluation.design.memory_control(name);
+        auto& control = evaluation.design.memory_controls[name];
         if (control.model != DramModel::automatic) continue;
         const bool matters = static_cast<double>(activity.occupancy[i].waiting_by_order) >
                              order_may_matter * static_cast<double>(activity.duration);
-        control.model = matters ? DramModel::commands : DramModel::bursts;
-        evaluation.design.memory_controls[name] = control;
-        changed = changed || matters;
+        if (matters) {
+            control.model = DramModel::commands;
+            again = true;
+        } else {
+            planned.push_back(name);
+        }
     }
-    return changed;
+    if (again) return true;
+    for (const auto& name : planned) evaluation.design.memory_controls[name].model = DramModel::bursts;
+    return false;
 }
 
 // With or without data.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "accel/schedule/tile_program.hpp"
-#include "memory/dram/dram_channel.hpp"
+#include "memory/dram/dram_statistics.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::accel {

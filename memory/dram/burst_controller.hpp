@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A DRAM channel that plans whole bursts as they arrive, in closed form (DramChannel).
+// A DRAM channel that plans whole bursts as they arrive, in closed form (DramPlanningScheduler).
 #pragma once
 
 #include <vector>
 
 #include "memory/burst_extension.hpp"
-#include "memory/dram/dram_channel.hpp"
 #include "memory/dram/dram_controller.hpp"
+#include "memory/dram/planning_scheduler.hpp"
 
 namespace tilewright::memory {
 
@@ -28,8 +28,8 @@ class DramBurstController : public DramController {
     TimeFs write(TimeFs issued, TimeFs arrival, std::int64_t address, std::int64_t bytes);
     void tell_written();
 
-    DramChannel channel_;
-    std::vector<DramChannel::Written> written_;  // kept for its memory
+    DramPlanningScheduler channel_;
+    std::vector<DramPlanningScheduler::Written> written_;  // kept for its memory
 };
 
 }  // namespace tilewright::memory

@@ -80,7 +80,7 @@ class DramBurstQueue {
     bool has_news() const { return !served_.empty() || !accepted_.empty(); }
     void take_busy(std::vector<DramCommandScheduler::Busy>& taken) { scheduler_.take_busy(taken); }
     MemoryClock now() const { return scheduler_.now(); }
-    DramChannelStatistics statistics() const { return scheduler_.statistics(); }
+    DramCommandStatistics statistics() const { return scheduler_.statistics(); }
 
   private:
     // How many accesses of a burst have come at a clock.

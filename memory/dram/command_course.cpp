@@ -6,7 +6,7 @@
 
 namespace tilewright::memory {
 
-void DramChannelStatistics::add(const DramChannelStatistics& part, std::int64_t times) {
+void DramCommandStatistics::add(const DramCommandStatistics& part, std::int64_t times) {
     reads += times * part.reads;
     writes += times * part.writes;
     forwarded_reads += times * part.forwarded_reads;

@@ -119,7 +119,7 @@ void DramCommandScheduler::take_busy(std::vector<Busy>& taken) {
     taken.swap(busy_);
 }
 
-DramChannelStatistics DramCommandScheduler::statistics() const {
+DramCommandStatistics DramCommandScheduler::statistics() const {
     auto result = statistics_;
     const auto tail = result.last_data - slot_free_;
     if (tail > 0) result.losses[static_cast<std::size_t>(DramLoss::column_latency)] += tail;

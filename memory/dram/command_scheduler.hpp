@@ -31,7 +31,7 @@
 
 namespace tilewright::memory {
 
-struct DramChannelStatistics {
+struct DramCommandStatistics {
     std::int64_t reads = 0;  // accesses that moved data over the pins
     std::int64_t writes = 0;
     std::int64_t forwarded_reads = 0;  // answered from the write queue
@@ -49,7 +49,7 @@ struct DramChannelStatistics {
     std::array<MemoryClock, dram_losses> losses{};
 
     // Adds every count and time of `part`, `times` times; the two clocks stay.
-    void add(const DramChannelStatistics& part, std::int64_t times = 1);
+    void add(const DramCommandStatistics& part, std::int64_t times = 1);
 };
 
 struct DramBankState {
@@ -115,7 +115,7 @@ class DramCommandScheduler {
     void take_busy(std::vector<Busy>& taken);
     MemoryClock now() const { return now_; }
     // Figures up to the last access; complete after drain().
-    DramChannelStatistics statistics() const;
+    DramCommandStatistics statistics() const;
     // What has been completed since the last call, in the order of the commands.
     void take_completions(std::vector<Completion>& taken);
 
@@ -139,7 +139,7 @@ class DramCommandScheduler {
         };
         MemoryClock rest = 0;
         MemoryClock slot_free = 0;
-        DramChannelStatistics statistics;  // what has been added; last_data is a clock
+        DramCommandStatistics statistics;  // what has been added; last_data is a clock
         bool draining_writes = false;
         bool last_was_write = false;
         std::vector<Busy> busy;
@@ -219,10 +219,10 @@ class DramCommandScheduler {
     bool draining_writes_ = false;
     bool last_was_write_ = false;
     std::vector<Completion> completions_;
-    DramChannelStatistics statistics_;
+    DramCommandStatistics statistics_;
     struct Rest {
         MemoryClock begin = 0;
-        DramChannelStatistics statistics;
+        DramCommandStatistics statistics;
         std::vector<MemoryClock> next_refresh;
     };
     Rest rest_;  // of which course() tells

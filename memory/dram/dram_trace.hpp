@@ -32,7 +32,7 @@ struct DramTraceResult {
     MemoryClock last_data = 0;
     // Accesses, rows and refreshes added up over the channels. `data` and `losses` are added up too: together
     // they are channels times (last_data - first_arrival).
-    DramChannelStatistics channels;
+    DramCommandStatistics channels;
 
     MemoryClock cycles() const { return last_data - first_arrival; }
 };

@@ -229,7 +229,7 @@ void DramEpisodeQueue::take_busy(std::vector<DramCommandScheduler::Busy>& taken)
     for (const auto& piece : episode_->course.busy) add(begin + piece.begin, begin + piece.end);
 }
 
-DramChannelStatistics DramEpisodeQueue::statistics() const {
+DramCommandStatistics DramEpisodeQueue::statistics() const {
     auto channel = channel_;
     if (episode_ != nullptr && now_ >= episodes_.begin() + episode_->rest()) {
         episodes_.follow(channel, *episode_, bursts_.front().arrival);

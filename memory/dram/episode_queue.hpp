@@ -38,7 +38,7 @@ class DramEpisodeQueue {
     std::optional<MemoryClock> next_room();
     void take_busy(std::vector<DramCommandScheduler::Busy>& taken);
     MemoryClock now() const { return now_; }
-    DramChannelStatistics statistics() const;
+    DramCommandStatistics statistics() const;
 
   private:
     bool joins(MemoryClock until) const;

@@ -126,6 +126,8 @@ class PlannedActivates {
   public:
     PlannedActivates(const DramTiming& timing, std::int64_t groups, MemoryClock place);
 
+    // The first one from `clock` on, whatever is planned.
+    MemoryClock place(MemoryClock clock) const { return frame_.up(clock - place_) * frame_.value() + place_; }
     // The first place from `from` on that no rule between activates speaks against.
     MemoryClock earliest(MemoryClock from, std::size_t group) const {
         const auto first = place(from);
@@ -157,7 +159,6 @@ class PlannedActivates {
     static constexpr std::size_t window = 4;  // of FAW
     static constexpr std::size_t few = 32;    // not worth to be forgotten
 
-    MemoryClock place(MemoryClock clock) const { return frame_.up(clock - place_) * frame_.value() + place_; }
     MemoryClock search(MemoryClock first, std::size_t group) const;
     void insert(Activate activate);
     void drop(MemoryClock clock);

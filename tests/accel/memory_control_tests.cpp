@@ -110,12 +110,20 @@ TEST_CASE("mapping and page policy change what a wide port gets, and the account
     CHECK(closed.evaluation.energy.total_j > rotating.evaluation.energy.total_j);
 }
 
-TEST_CASE("shipped designs take the same time in both models, to a ten thousandth") {
+TEST_CASE("shipped designs take the same time in both models, to a ten thousandth, for the same reasons") {
     for (const auto* name : {"lightmamba-vck190-w4a4", "lightmamba-rtl-vck190", "fpqvar-vck190-fp4"}) {
-        const auto bursts = evaluate(design_document(name), Fidelity::timing);
+        const auto usual = design_document(name);
+        const auto bursts = evaluate(usual, Fidelity::timing);
         CHECK(bursts.design.memory_control("ddr4").model == DramModel::bursts);
-        const auto commands =
-            evaluate(design_document(name, {{"/memories/ddr4/model", "commands"}}), Fidelity::timing);
+        const auto by_command = design_document(name, {{"/memories/ddr4/model", "commands"}});
+        const auto commands = evaluate(by_command, Fidelity::timing);
+        const auto memory = make_report(usual, bursts).at("memory").at("ddr4");
+        const auto other = make_report(by_command, commands).at("memory").at("ddr4");
+        for (const auto* part : {"data", "row_misses", "row_conflicts", "refresh", "turnaround", "bank_group",
+                                 "activate_window", "column_spacing"}) {
+            CAPTURE(name, part);
+            CHECK(in_account(memory, part) == Approx(in_account(other, part)).margin(0.002));
+        }
         CAPTURE(name, bursts.latency_s(), commands.latency_s());
         CHECK(std::abs(bursts.latency_s() / commands.latency_s() - 1) < 1e-4);
         CHECK(bursts.activity->memories.front().second.read_bytes ==
@@ -264,6 +272,49 @@ TEST_CASE("where the order of accesses may matter, the memory is simulated comma
     CHECK(chosen_time != planned_time);
 }
 
+TEST_CASE("a run that is made again command by command carries its data again") {
+    const Settings short_rows = {{"/device/memories/ddr4/row_bytes", 128}};
+    const auto chosen = evaluate(small_document(short_rows), Fidelity::functional);
+    REQUIRE(chosen.functional);
+    CHECK(chosen.design.memory_control("ddr4").model == DramModel::commands);
+    CHECK(chosen.functional->mismatches == 0);
+    CHECK(chosen.functional->values > 0);
+    auto settings = short_rows;
+    settings.emplace_back("/memories/ddr4/model", "commands");
+    CHECK(chosen.activity->duration ==
+          evaluate(small_document(settings), Fidelity::timing).activity->duration);
+}
+
+TEST_CASE("each memory of a design is simulated as its own accesses need it") {
+    const auto run = [](const std::string& weights_in, const std::string& state_in, const json& memories) {
+        // Rows of two accesses: activates bind.
+        auto weights = port("weights", {"weights"}, 256);
+        auto state = port("state", {"state", "convolution"}, 256);
+        weights["memory"] = weights_in;
+        state["memory"] = state_in;
+        const Settings settings = {{"/network/layers", 1},
+                                   {"/memory_ports", json::array({weights, state})},
+                                   {"/device/memories/" + weights_in + "/row_bytes", 128},
+                                   {"/memories", memories}};
+        const auto document = design_document("lightmamba-vck190-w4a4", settings);
+        auto evaluation = evaluate(document, Fidelity::timing);
+        const auto memory = make_report(document, evaluation).at("memory").at(weights_in);
+        CHECK(in_account(memory, "activate_window") > 0.03);
+        CHECK(in_account(memory, "activate_window") >
+              in_account(memory, "row_misses") + in_account(memory, "row_conflicts"));
+        return evaluation;
+    };
+    for (const auto& [slow, quick] : {std::pair("ddr4", "lpddr4"), std::pair("lpddr4", "ddr4")}) {
+        CAPTURE(slow);
+        const auto chosen = run(slow, quick, json::object());
+        CHECK(chosen.design.memory_control(slow).model == DramModel::commands);
+        CHECK(chosen.design.memory_control(quick).model == DramModel::bursts);
+        const auto given =
+            run(slow, quick, {{slow, {{"model", "commands"}}}, {quick, {{"model", "bursts"}}}});
+        CHECK(chosen.activity->duration == given.activity->duration);
+    }
+}
+
 TEST_CASE("a memory's control that cannot be is refused with a pointer") {
     const auto refused = [](const std::string& pointer, const json& value) {
         return refusal(
@@ -295,4 +346,6 @@ TEST_CASE("a memory's control that cannot be is refused with a pointer") {
                    Contains("allowed: more than rp_all + rfc + rcd and three column spacings = 616"));
     CHECK_THAT(refusal(small_document({{"/memories/hbm/model", "commands"}})),
                Contains("#/memories/hbm: the device has no memory \"hbm\"; allowed: ddr4, lpddr4"));
+    CHECK_THAT(refusal(small_document({{"/memories/lpddr4/model", "commands"}})),
+               Contains("#/memories/lpddr4: no memory port goes to \"lpddr4\"; allowed: ddr4"));
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controller that plans (DramChannel), which whole tokens are simulated with, beside the one that works
-// command by command: how far they are apart on the traffic that accelerators make.
+// The controller that plans (DramPlanningScheduler), which whole tokens are simulated with, beside the one
+// that works command by command: how far they are apart on the traffic that accelerators make.
 #include <cmath>
 
 #include <catch2/catch.hpp>
 
 #include "dram_fixtures.hpp"
-#include "memory/dram/dram_channel.hpp"
 #include "memory/dram/dram_trace.hpp"
+#include "memory/dram/planning_scheduler.hpp"
 
 using namespace tilewright::memory;
 using tilewright::test::ddr4;
@@ -26,7 +26,7 @@ Deviation compare(std::vector<DramTraceRequest> bursts, double gap) {
         bursts[i].clock = static_cast<MemoryClock>(static_cast<double>(i) * gap);
     }
     const auto commands = run_dram_trace(dram, {}, AddressMapping("RoBaRaCoBgCh", dram), bursts);
-    DramChannel channel(dram);
+    DramPlanningScheduler channel(dram);
     const auto cycle = period_fs(dram.timing.clock_hz);
     double latency = 0;
     for (const auto& burst : bursts) {

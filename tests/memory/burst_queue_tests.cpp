@@ -21,7 +21,7 @@ namespace {
 struct Outcome {
     std::map<std::int64_t, std::pair<MemoryClock, MemoryClock>> served;  // first and last data
     std::map<std::int64_t, MemoryClock> accepted;
-    DramChannelStatistics statistics;
+    DramCommandStatistics statistics;
     MemoryClock busy = 0;
 };
 
@@ -81,7 +81,7 @@ Outcome run(Queue queue, std::vector<DramBurstQueue::Burst> bursts, MemoryClock 
     return result;
 }
 
-bool same(const DramChannelStatistics& a, const DramChannelStatistics& b) {
+bool same(const DramCommandStatistics& a, const DramCommandStatistics& b) {
     return a.reads == b.reads && a.writes == b.writes && a.forwarded_reads == b.forwarded_reads &&
            a.row_hits == b.row_hits && a.row_misses == b.row_misses && a.row_conflicts == b.row_conflicts &&
            a.activates == b.activates && a.refreshes == b.refreshes && a.turnarounds == b.turnarounds &&

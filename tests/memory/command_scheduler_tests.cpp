@@ -46,7 +46,7 @@ class Bench {
         scheduler_.drain();
         return log_;
     }
-    DramChannelStatistics statistics() {
+    DramCommandStatistics statistics() {
         scheduler_.drain();
         return scheduler_.statistics();
     }

@@ -93,7 +93,7 @@ struct Run {
     std::vector<DramCommand> commands;
     std::vector<MemoryClock> arrivals;
     std::vector<MemoryClock> ends;
-    DramChannelStatistics statistics;
+    DramCommandStatistics statistics;
 };
 
 Run run(const DramSpecification& dram, const DramControllerPolicy& policy, const std::string& mapping_name,

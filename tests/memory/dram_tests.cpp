@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "dram_fixtures.hpp"
-#include "memory/dram/dram_channel.hpp"
+#include "memory/dram/planning_scheduler.hpp"
 
 using namespace tilewright::memory;
 using tilewright::test::ddr4;
@@ -17,7 +17,7 @@ constexpr TimeFs cycle = 625'000;
 // a precharge.
 
 TEST_CASE("a read of a closed row takes activate, column latency and data") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     const auto times = channel.read(0, 0, 64);
     // Activate at 1, column at 24: the first of a frame behind RCD.
     CHECK(times.last_data == (24 + 22 + 4) * cycle);
@@ -25,7 +25,7 @@ TEST_CASE("a read of a closed row takes activate, column latency and data") {
 }
 
 TEST_CASE("a read of an open row takes column latency and data") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     channel.read(0, 0, 64);
     const TimeFs later = 1000 * cycle;
     CHECK(channel.read(later, 256, 64).last_data == later + (22 + 4) * cycle);
@@ -33,7 +33,7 @@ TEST_CASE("a read of an open row takes column latency and data") {
 }
 
 TEST_CASE("another row of the same bank is precharged first") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     channel.read(0, 0, 64);
     const TimeFs later = 1000 * cycle;
     // Four bank groups of 8 KiB rows side by side; the same bank comes again after four row sets.
@@ -43,7 +43,7 @@ TEST_CASE("another row of the same bank is precharged first") {
 }
 
 TEST_CASE("a long read moves an access every four clocks") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     const auto times = channel.read(0, 0, 8192);
     CHECK(times.last_data == (24 + 22 + 128 * 4) * cycle);
     CHECK(times.first_data == (24 + 22 + 4) * cycle);
@@ -52,14 +52,14 @@ TEST_CASE("a long read moves an access every four clocks") {
 }
 
 TEST_CASE("reads that follow each other keep the pins busy and open their rows early") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     channel.read(0, 0, 32768);
     const auto second = channel.read(0, 32768, 32768);
     CHECK(second.last_data == (24 + 22 + 1024 * 4) * cycle);
 }
 
 TEST_CASE("a read after a write waits for the write to settle") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     CHECK(channel.write(0, 0, 0, 64) == 0);
     const auto end = channel.settle();
     CHECK(end == (24 + 16 + 4) * cycle);
@@ -68,7 +68,7 @@ TEST_CASE("a read after a write waits for the write to settle") {
 }
 
 TEST_CASE("a refresh inside a burst delays it by its time and the reopening of the row") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     const TimeFs before = (12480 - 60) * cycle;
     const auto times = channel.read(before, 0, 8192);
     // Columns from 12444 to 12476; 12 clocks behind the last one all banks are precharged, at 12490,
@@ -79,7 +79,7 @@ TEST_CASE("a refresh inside a burst delays it by its time and the reopening of t
 }
 
 TEST_CASE("refreshes while idle close the rows and cost a stall only when they overlap the arrival") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     channel.read(0, 0, 64);
     const TimeFs long_after = 10 * 12480 * cycle + 6000 * cycle;
     CHECK(channel.read(long_after, 256, 64).last_data == long_after + (24 + 22 + 4) * cycle);
@@ -95,8 +95,8 @@ namespace {
 // The rows of two row sets are open; at clock 1000 a read comes that wants another row in bank group 0. Its
 // precharge is given at 1002, its activate at 1025, its column at 1048.
 struct RowConflict {
-    DramChannel channel;
-    DramChannel::BurstTimes older;
+    DramPlanningScheduler channel;
+    DramPlanningScheduler::BurstTimes older;
 
     explicit RowConflict(int queue = 32) : channel(ddr4(), policy(queue)) {
         channel.read(0, 0, 256);
@@ -154,7 +154,7 @@ TEST_CASE("what has no place in the queue passes nothing") {
 }
 
 TEST_CASE("no traffic beats the peak rate") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     TimeFs last = 0;
     std::int64_t bytes = 0;
     std::uint64_t random = 12345;

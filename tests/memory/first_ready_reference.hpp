@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controller of DramChannel, access by access and clock by clock: every command is tried at one clock
-// after the other until no rule of the table in command_checker.hpp speaks against it, beside all that older
-// accesses have been given, before it and behind it. Slow; it shares the controller's definition with the
-// closed form (places in a frame, queue, who makes way for whom, what a refresh goes before) and nothing
+// The controller of DramPlanningScheduler, access by access and clock by clock: every command is tried at one
+// clock after the other until no rule of the table in command_checker.hpp speaks against it, beside all that
+// older accesses have been given, before it and behind it. Slow; it shares the controller's definition with
+// the closed form (places in a frame, queue, who makes way for whom, what a refresh goes before) and nothing
 // else.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DramChannel in closed form is the same as its controller access by access, to the clock, and gives no
-// command that JEDEC's rules forbid.
+// DramPlanningScheduler in closed form is the same as its controller access by access, to the clock, and
+// gives no command that JEDEC's rules forbid.
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -12,7 +12,7 @@
 #include "accel/design/config_files.hpp"
 #include "dram_fixtures.hpp"
 #include "first_ready_reference.hpp"
-#include "memory/dram/dram_channel.hpp"
+#include "memory/dram/planning_scheduler.hpp"
 #include "memory/interval_union.hpp"
 
 using namespace tilewright::memory;
@@ -102,12 +102,12 @@ std::vector<Burst> some_bursts(const DramSpecification& dram) {
 
 // Written bursts go behind what arrives before the last of their data; both sides are told of them then.
 struct Sides {
-    DramChannel channel;
+    DramPlanningScheduler channel;
     FirstReadyReference reference;
     TimeFs cycle;
     std::vector<Burst> posted;  // by arrival
     std::vector<FirstReadyReference::Times> expected;
-    std::vector<DramChannel::Written> written;
+    std::vector<DramPlanningScheduler::Written> written;
 
     Sides(const DramSpecification& dram, const DramControllerPolicy& policy)
         : channel(dram, policy), reference(dram, policy.read_queue), cycle(period_fs(dram.timing.clock_hz)) {}
@@ -191,12 +191,12 @@ TEST_CASE("the controller that plans is in closed form what it is clock by clock
 TEST_CASE("planned: data and stalls add up to the time in which bursts are there") {
     for (const auto& dram : {ddr4(), hbm2(), lpddr4(), slow_groups(), slow_columns(), short_rows()}) {
         CHECK(rc::check("adds up", [&] {
-            DramChannel channel(dram);
+            DramPlanningScheduler channel(dram);
             const auto cycle = period_fs(dram.timing.clock_hz);
             // Younger bursts may pass older ones: what counts is that any is there.
             IntervalUnion there;
-            std::vector<DramChannel::Written> written;
-            const auto add = [&](TimeFs arrival, const DramChannel::BurstTimes& times) {
+            std::vector<DramPlanningScheduler::Written> written;
+            const auto add = [&](TimeFs arrival, const DramPlanningScheduler::BurstTimes& times) {
                 RC_ASSERT(times.service_begin >= arrival);
                 RC_ASSERT(times.first_data > times.service_begin);
                 RC_ASSERT(times.last_data >= times.first_data);
@@ -231,7 +231,7 @@ TEST_CASE("planned: data and stalls add up to the time in which bursts are there
 }
 
 TEST_CASE("planned: a read goes before a written burst whose data are still on their way") {
-    DramChannel channel(ddr4());
+    DramPlanningScheduler channel(ddr4());
     const auto cycle = period_fs(ddr4().timing.clock_hz);
     // 8 KiB that come until clock 2000; they are accepted then.
     CHECK(channel.write(0, 2000 * cycle, 0, 8192) == 2000 * cycle);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/dram/dram_channel.hpp"
+#include "memory/dram/planning_scheduler.hpp"
 
 #include <algorithm>
 #include <limits>
 
 namespace tilewright::memory {
 
-DramChannel::DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy)
+DramPlanningScheduler::DramPlanningScheduler(const DramSpecification& specification,
+                                             const DramControllerPolicy& policy)
     : timing_(specification.timing),
       queue_(policy.read_queue),
       period_(period_fs(timing_.clock_hz)),
@@ -24,17 +25,17 @@ DramChannel::DramChannel(const DramSpecification& specification, const DramContr
       next_refresh_(timing_.refi) {}
 
 // The first clock from `clock` on that is `in_frame` clocks behind the begin of a frame.
-MemoryClock DramChannel::place(MemoryClock clock, MemoryClock in_frame) const {
+MemoryClock DramPlanningScheduler::place(MemoryClock clock, MemoryClock in_frame) const {
     return frame_.up(clock - in_frame) * frame_.value() + in_frame;
 }
 
 // The next access enters the queue when it has arrived, behind those before it, and when one leaves it.
-void DramChannel::enter(MemoryClock arrival) {
+void DramPlanningScheduler::enter(MemoryClock arrival) {
     entry_ = std::max(entry_, arrival);
     if (accesses_ >= queue_) entry_ = std::max(entry_, columns_.last_but(queue_) + 1);
 }
 
-MemoryClock DramChannel::free_precharge(MemoryClock from) const {
+MemoryClock DramPlanningScheduler::free_precharge(MemoryClock from) const {
     auto clock = place(from, precharge_place_);
     if (clock >= precharge_from_) return clock;
     while (std::find(precharges_.begin(), precharges_.end(), clock) != precharges_.end()) {
@@ -43,17 +44,17 @@ MemoryClock DramChannel::free_precharge(MemoryClock from) const {
     return clock;
 }
 
-DramChannel::Plan DramChannel::plan(const Access& access) const {
+DramPlanningScheduler::Plan DramPlanningScheduler::plan(const Access& access) const {
     const auto& bank = banks_[access.bank];
     Plan plan;
     auto from = std::max(entry_, bank.column_from);
     if (bank.open_row != access.row) {
-        auto closed = std::max({entry_, bank.activate_from, refresh_end_});
+        plan.closed = std::max(entry_, bank.activate_from);
         if (bank.open_row >= 0) {
             plan.precharge = free_precharge(std::max(entry_, bank.precharge_from));
-            closed = std::max(closed, plan.precharge + timing_.rp);
+            plan.closed = std::max(plan.closed, plan.precharge + timing_.rp);
         }
-        plan.activate = activates_.earliest(closed, access.group);
+        plan.activate = activates_.earliest(std::max(plan.closed, refresh_end_), access.group);
         from = plan.activate + timing_.rcd;
     }
     plan.column = columns_.earliest(from, access.write, access.group);
@@ -61,7 +62,7 @@ DramChannel::Plan DramChannel::plan(const Access& access) const {
     return plan;
 }
 
-void DramChannel::give_rows(const Access& access, const Plan& plan) {
+void DramPlanningScheduler::give_rows(const Access& access, const Plan& plan) {
     if (plan.activate == long_ago) {
         ++statistics_.row_hits;
         return;
@@ -88,7 +89,7 @@ void DramChannel::give_rows(const Access& access, const Plan& plan) {
 }
 
 // Its bank must not be precharged sooner.
-void DramChannel::keep_open(const Access& access, MemoryClock column) {
+void DramPlanningScheduler::keep_open(const Access& access, MemoryClock column) {
     const auto until =
         access.write ? column + timing_.cwl + timing_.data_clocks() + timing_.wr : column + timing_.rtp;
     auto& closes = banks_[access.bank].precharge_from;
@@ -96,7 +97,7 @@ void DramChannel::keep_open(const Access& access, MemoryClock column) {
     precharge_all_from_ = std::max(precharge_all_from_, closes);
 }
 
-void DramChannel::refresh() {
+void DramPlanningScheduler::refresh() {
     auto from = std::max({next_refresh_, refresh_from_, refresh_end_});
     if (any_open_) {
         const auto closed =
@@ -110,7 +111,7 @@ void DramChannel::refresh() {
     ++statistics_.refreshes;
 }
 
-void DramChannel::stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause) {
+void DramPlanningScheduler::stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause) {
     if (begin >= end) return;
     statistics_.*cause += time(end - begin);
     const auto past = [this](const Stall& one) { return one.end <= entry_; };
@@ -119,7 +120,7 @@ void DramChannel::stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistic
 }
 
 // An access that passes others has its data in time that was said to be lost.
-void DramChannel::use_stall(MemoryClock begin, MemoryClock end) {
+void DramPlanningScheduler::use_stall(MemoryClock begin, MemoryClock end) {
     for (std::size_t i = 0; i < stalls_.size(); ++i) {
         auto& lost = stalls_[i];
         const auto from = std::max(begin, lost.begin);
@@ -132,30 +133,35 @@ void DramChannel::use_stall(MemoryClock begin, MemoryClock end) {
     }
 }
 
-// From `from` on the pins wait for the data of an access, which begin at `begin`.
-void DramChannel::count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin) {
-    const auto in_group = columns_.in_group(access.write, access.group);
-    const auto columns = std::max(columns_.behind(access.write), in_group);
-    const bool opens = plan.activate != long_ago;
-    const auto opened = opens ? plan.activate + timing_.rcd : long_ago;
-    if (!columns_.empty() && access.write != columns_.last_writes() &&
-        columns > std::max(opened, access.arrival)) {
-        stall(from, begin, &DramStatistics::turnaround_stall);
-        return;
+// From `from` on the pins wait for the data of an access, which begin at `begin`. Each rule is said to lose
+// what it puts off the column by, beyond those before it.
+void DramPlanningScheduler::count_stall(const Access& access, const Plan& plan, MemoryClock from,
+                                        MemoryClock begin) {
+    auto lost = from;
+    const auto put_off = [&](MemoryClock column, TimeFs DramStatistics::*cause) {
+        const auto until = std::clamp(place(column, 0) + latency(access.write), lost, begin);
+        stall(lost, until, cause);
+        lost = until;
+    };
+    put_off(entry_, &DramStatistics::column_stall);
+    if (plan.activate == long_ago) {
+        put_off(banks_[access.bank].column_from, &DramStatistics::row_stall);
+    } else {
+        const auto refreshed = std::max(plan.closed, refresh_end_);
+        put_off(activates_.place(plan.closed) + timing_.rcd,
+                plan.precharge == long_ago ? &DramStatistics::row_stall : &DramStatistics::conflict_stall);
+        put_off(activates_.place(refreshed) + timing_.rcd, &DramStatistics::refresh_stall);
+        put_off(plan.activate + timing_.rcd, &DramStatistics::activate_stall);
     }
-    if (!opens && in_group > access.arrival && place(in_group, 0) == plan.column) {
-        stall(from, begin, &DramStatistics::bank_group_stall);
-        return;
-    }
-    const auto refreshed = opens ? std::clamp(refresh_end_, from, begin) : from;
-    const auto rows = std::clamp(opened, refreshed, begin);
-    stall(from, refreshed, &DramStatistics::refresh_stall);
-    stall(refreshed, rows,
-          plan.precharge == long_ago ? &DramStatistics::row_stall : &DramStatistics::conflict_stall);
-    stall(rows, begin, &DramStatistics::column_stall);
+    const bool turns = !columns_.empty() && access.write != columns_.last_writes();
+    const bool in_group = columns_.in_group(access.write, access.group) >
+                          std::max(columns_.behind(access.write), columns_.end());
+    put_off(plan.column, turns      ? &DramStatistics::turnaround_stall
+                         : in_group ? &DramStatistics::bank_group_stall
+                                    : &DramStatistics::spacing_stall);
 }
 
-void DramChannel::serve_one(const Access& access, DataClocks& data) {
+void DramPlanningScheduler::serve_one(const Access& access, DataClocks& data) {
     auto commands = plan(access);
     while (commands.column >= next_refresh_) {
         refresh();
@@ -176,7 +182,7 @@ void DramChannel::serve_one(const Access& access, DataClocks& data) {
 
 // Whether accesses to open rows, from `first` on at the pace of the frames, are what the controller gives:
 // no rule holds up one of the first turn, and no one could pass those before it.
-bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const {
+bool DramPlanningScheduler::runs_from(const Access& next, MemoryClock first, std::int64_t accesses) const {
     if (!keeps_pace_ || columns_.behind(next.write) > first) return false;
     const auto bank_set = next.bank - next.group;
     const auto turn = std::min(accesses, groups_.value());
@@ -196,7 +202,7 @@ bool DramChannel::runs_from(const Access& next, MemoryClock first, std::int64_t 
 }
 
 // Of the next `accesses` those before a refresh, if they are such a run. Returns how many.
-std::int64_t DramChannel::run_on(const Access& next, std::int64_t accesses, DataClocks& data) {
+std::int64_t DramPlanningScheduler::run_on(const Access& next, std::int64_t accesses, DataClocks& data) {
     const auto frame = frame_.value();
     const auto first = std::max(columns_.end(), place(entry_, 0));
     const auto before_refresh = next_refresh_ > first ? frame_.up(next_refresh_ - first) : 0;
@@ -223,7 +229,7 @@ std::int64_t DramChannel::run_on(const Access& next, std::int64_t accesses, Data
 }
 
 // A single access whose column goes before one that has been planned.
-void DramChannel::pass(const Access& access, MemoryClock column, DataClocks& data) {
+void DramPlanningScheduler::pass(const Access& access, MemoryClock column, DataClocks& data) {
     ++accesses_;
     statistics_.turnarounds += columns_.insert(column, access.write, access.group);
     const auto begin = column + latency(access.write);
@@ -234,7 +240,8 @@ void DramChannel::pass(const Access& access, MemoryClock column, DataClocks& dat
 }
 
 // Column commands of `accesses`, one a frame, the first one at `column`, behind all others.
-void DramChannel::move(const Access& access, MemoryClock column, std::int64_t accesses, DataClocks& data) {
+void DramPlanningScheduler::move(const Access& access, MemoryClock column, std::int64_t accesses,
+                                 DataClocks& data) {
     const auto frame = frame_.value();
     columns_.forget(entry_, queue_);
     statistics_.turnarounds += columns_.append(column, access.write, access.group, accesses);
@@ -246,8 +253,8 @@ void DramChannel::move(const Access& access, MemoryClock column, std::int64_t ac
     data.add(column + latency(access.write) + data_clocks, pins_free_);
 }
 
-DramChannel::BurstTimes DramChannel::serve(MemoryClock arrival, std::int64_t address, std::int64_t bytes,
-                                           bool write) {
+DramPlanningScheduler::BurstTimes DramPlanningScheduler::serve(MemoryClock arrival, std::int64_t address,
+                                                               std::int64_t bytes, bool write) {
     auto first = access_bytes_.down(address);
     const auto end = access_bytes_.up(address + bytes);
     const auto pins_free = pins_free_;
@@ -282,7 +289,7 @@ DramChannel::BurstTimes DramChannel::serve(MemoryClock arrival, std::int64_t add
 }
 
 // Written bursts whose data have come by then.
-void DramChannel::plan_posted(MemoryClock until) {
+void DramPlanningScheduler::plan_posted(MemoryClock until) {
     auto planned = posted_.begin();
     for (; planned != posted_.end(); ++planned) {
         const auto arrival = divide_up(planned->arrival, period_);
@@ -293,13 +300,15 @@ void DramChannel::plan_posted(MemoryClock until) {
     posted_.erase(posted_.begin(), planned);
 }
 
-DramChannel::BurstTimes DramChannel::read(TimeFs arrival, std::int64_t address, std::int64_t bytes) {
+DramPlanningScheduler::BurstTimes DramPlanningScheduler::read(TimeFs arrival, std::int64_t address,
+                                                              std::int64_t bytes) {
     const auto clock = divide_up(arrival, period_);
     plan_posted(clock);
     return serve(clock, address, bytes, false);
 }
 
-TimeFs DramChannel::write(TimeFs announced, TimeFs arrival, std::int64_t address, std::int64_t bytes) {
+TimeFs DramPlanningScheduler::write(TimeFs announced, TimeFs arrival, std::int64_t address,
+                                    std::int64_t bytes) {
     plan_posted(announced / period_);
     const Written burst{arrival, address, bytes, {}};
     const auto later = [](const Written& one, const Written& other) { return one.arrival < other.arrival; };
@@ -307,12 +316,12 @@ TimeFs DramChannel::write(TimeFs announced, TimeFs arrival, std::int64_t address
     return std::max(burst.arrival, time(pins_free_));
 }
 
-TimeFs DramChannel::settle() {
+TimeFs DramPlanningScheduler::settle() {
     plan_posted(std::numeric_limits<MemoryClock>::max());
     return time(pins_free_);
 }
 
-void DramChannel::take_written(std::vector<Written>& taken) {
+void DramPlanningScheduler::take_written(std::vector<Written>& taken) {
     taken.clear();
     taken.swap(written_);
 }

@@ -40,7 +40,7 @@
 
 namespace tilewright::memory {
 
-class DramChannel {
+class DramPlanningScheduler {
   public:
     // When the data pins carry the first and finish the last byte of a burst.
     struct BurstTimes {
@@ -59,7 +59,8 @@ class DramChannel {
 
     // `specification`: of one channel, with one rank. Of the policy, `read_queue` alone counts: how many
     // accesses of both kinds the queue holds.
-    explicit DramChannel(const DramSpecification& specification, const DramControllerPolicy& policy = {});
+    explicit DramPlanningScheduler(const DramSpecification& specification,
+                                   const DramControllerPolicy& policy = {});
 
     // Calls come in the order in which bursts are announced. Addresses count from the start of the channel.
     // A burst that reaches the controller at `arrival` goes behind all that have arrived before, of those
@@ -101,6 +102,8 @@ class DramChannel {
     // Its commands; long_ago for those that it does not need.
     struct Plan {
         MemoryClock precharge = long_ago;
+        MemoryClock closed =
+            long_ago;  // the bank; from here on a refresh or other activates alone hold this one up
         MemoryClock activate = long_ago;
         MemoryClock column = 0;
         bool passes = false;  // the column goes before one that has been planned
