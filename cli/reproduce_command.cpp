@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <map>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/config_files.hpp"
 #include "accel/design/schema.hpp"
+#include "accel/report/aie_figure.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"
 #include "cli/figures.hpp"
@@ -48,19 +51,27 @@ json run_of(const json& row) {
     return where;
 }
 
-// Our figure: a metric of a run, if asked for relative to another run or to a published constant.
-json our_figure(const json& row, Reports& reports) {
+// Of the models of AI Engines alone, with the array of the VCK190.
+double aie_figure(const json& figure) {
+    static const auto array = accel::load_device("vck190").aie;
+    return accel::aie_figure(figure, array);
+}
+
+// A metric of a run, if asked for relative to another run.
+json run_figure(const json& row, Reports& reports) {
     const auto pointer = row.at("metric").get<std::string>();
     auto value = metric(reports.of(run_of(row)), pointer);
-    if (!value.is_number()) return value;
-    auto number = value.get<double>();
-    if (row.contains("relative_to")) {
-        const auto other = metric(reports.of(row.at("relative_to")), pointer);
-        if (!other.is_number() || other.get<double>() == 0) return nullptr;
-        number /= other.get<double>();
-    }
-    if (row.contains("divide_by")) number /= row.at("divide_by").at("value").get<double>();
-    return number;
+    if (!value.is_number() || !row.contains("relative_to")) return value;
+    const auto other = metric(reports.of(row.at("relative_to")), pointer);
+    if (!other.is_number() || other.get<double>() == 0) return nullptr;
+    return value.get<double>() / other.get<double>();
+}
+
+// Our figure, if asked for relative to a published constant or in another unit.
+json our_figure(const json& row, Reports& reports) {
+    auto value = row.contains("aie") ? json(aie_figure(row.at("aie"))) : run_figure(row, reports);
+    if (!value.is_number() || !row.contains("divide_by")) return value;
+    return value.get<double>() / row.at("divide_by").at("value").get<double>();
 }
 
 ordered_json reproduce(const std::string& system, Reports& reports) {
@@ -70,6 +81,12 @@ ordered_json reproduce(const std::string& system, Reports& reports) {
         .validate(document, file.string());
     auto rows = ordered_json::array();
     for (const auto& row : document.at("figures")) {
+        const bool simulated = row.contains("design") && row.contains("metric");
+        if (!simulated && (!row.contains("aie") || std::isnan(aie_figure(row.at("aie"))))) {
+            throw accel::ConfigError(file.string(), "/figures/" + std::to_string(rows.size()),
+                                     "nothing says what is compared",
+                                     "allowed: \"design\" and \"metric\", or a model in \"aie\"");
+        }
         const auto ours = our_figure(row, reports);
         const auto published = row.contains("published") ? row.at("published") : json();
         ordered_json entry{

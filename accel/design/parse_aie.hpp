@@ -13,6 +13,10 @@ namespace tilewright::accel {
 // `from`: the member "aie" of a device that has passed its schema.
 AieArray parse_aie_array(const nlohmann::json& from);
 
+// Names that a schema has admitted.
+AiePrecision parse_aie_precision(const nlohmann::json& name);
+AieKernelKind parse_aie_kernel_kind(const nlohmann::json& name);
+
 // `from`: the member "aie" or "aie_attention" of a design's engines that has passed its schema; fp32 where it
 // names no precision.
 AieMapping parse_aie_engine(const nlohmann::json& from);

@@ -13,6 +13,14 @@ namespace {
 
 constexpr const char* engine_pointer = "/engines/aie";
 
+// The enumerator of that name; the schema has admitted the name.
+template <typename Enumeration>
+Enumeration named(const json& name, int count) {
+    int i = 0;
+    while (i + 1 < count && name.get<std::string>() != to_string(static_cast<Enumeration>(i))) ++i;
+    return static_cast<Enumeration>(i);
+}
+
 // Of the first port with GMIO; check_streams refuses a second.
 std::string gmio_pointer(const Design& design) {
     const auto& ports = design.memory_ports;
@@ -120,21 +128,21 @@ void parse_linear_engine(const json& mapping, Design& design) {
     }
 }
 
+AiePrecision parse_aie_precision(const json& name) {
+    return named<AiePrecision>(name, aie_precision_count);
+}
+
+AieKernelKind parse_aie_kernel_kind(const json& name) {
+    return named<AieKernelKind>(name, aie_kernel_kind_count);
+}
+
 AieMapping parse_aie_engine(const json& from) {
     AieMapping mapping;
     const auto count = [&](const char* name) { return from.at(name).get<std::int64_t>(); };
     mapping.replication = {count("x"), count("y"), count("z")};
     mapping.tile = {count("m"), count("k"), count("n")};
-    mapping.precision =
-        choice<AiePrecision>(from.value("precision", json("fp32")), {{"int8", AiePrecision::int8},
-                                                                     {"int8_int4", AiePrecision::int8_int4},
-                                                                     {"int16", AiePrecision::int16},
-                                                                     {"fp32", AiePrecision::fp32}});
-    mapping.kernel = choice<AieKernelKind>(from.value("kernel", json("intrinsics")),
-                                           {{"intrinsics", AieKernelKind::intrinsics},
-                                            {"library_pipelined", AieKernelKind::library_pipelined},
-                                            {"library", AieKernelKind::library},
-                                            {"auto_vectorised", AieKernelKind::auto_vectorised}});
+    mapping.precision = parse_aie_precision(from.value("precision", json("fp32")));
+    mapping.kernel = parse_aie_kernel_kind(from.value("kernel", json("intrinsics")));
     mapping.plio_bits = from.value("plio_bits", std::int64_t{128});
     mapping.reduction = choice<AieReduction>(
         from.value("reduction", json("cascade")),

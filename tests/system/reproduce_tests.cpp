@@ -40,6 +40,43 @@ TEST_CASE("LightMamba's published figures come out as docs/modelling.md says") {
     CHECK(ours("VCK190 W8A8 decode, Mamba2-2.7B") < ours("VCK190 W4A4 decode, Mamba2-2.7B"));
 }
 
+TEST_CASE("published kernels and arrays of AI Engines come out as docs/aie.md says") {
+    const Workspace workspace;
+    const auto result = workspace.run("reproduce aie --json");
+    REQUIRE(result.code == 0);
+    std::map<std::string, json> rows;
+    for (const auto& row : json::parse(result.out)) rows[row.at("figure")] = row;
+    const auto& kernel = rows.at("kernel fp32 32x32x32, vectorised by MLIR");
+    CHECK(kernel.at("published") == 12756);
+    CHECK(kernel.at("ours") == 11724);
+    CHECK(kernel.at("kind") == "predicted");
+    CHECK(kernel.at("unit") == "cycles");
+    const auto& array = rows.at("GeMM-AIE int16, 32 cores, 256^3");
+    CHECK(array.at("ours").get<double>() == Approx(2.041).margin(0.0005));
+    CHECK(array.at("ratio").get<double>() == Approx(0.921).margin(0.0005));
+}
+
+TEST_CASE("a published figure that compares nothing is refused with its pointer") {
+    const Workspace workspace;
+    fs::copy(source_path("configs"), workspace.path("configs"), fs::copy_options::recursive);
+    auto document = json::parse(read_file(workspace.path("configs/published/aie.json")));
+    const auto run = [&] {
+        workspace.write("configs/published/aie.json", document.dump());
+        setenv("TILEWRIGHT_CONFIGS", workspace.path("configs").c_str(), 1);
+        auto result = workspace.run("reproduce aie");
+        unsetenv("TILEWRIGHT_CONFIGS");
+        return result;
+    };
+    document["figures"][3]["aie"] = json::object();
+    const auto empty = run();
+    CHECK(empty.code == 2);
+    CHECK_THAT(empty.err, Catch::Contains("aie.json#/figures/3: nothing says what is compared"));
+    document["figures"][3]["aie"] = {{"kernel_cycles", {{"kernel", "intrinsic"}}}};
+    const auto misspelt = run();
+    CHECK(misspelt.code == 2);
+    CHECK_THAT(misspelt.err, Catch::Contains("#/figures/3/aie/kernel_cycles"));
+}
+
 TEST_CASE("an unknown system is refused") {
     const Workspace workspace;
     const auto result = workspace.run("reproduce lightmama");

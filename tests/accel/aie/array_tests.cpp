@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The array model beside published designs (docs/aie.md has the table with the sources).
+// The array model: what limits it, what fits and what does not.
 #include <catch2/catch.hpp>
 
 #include "accel/aie/array_timing.hpp"
@@ -20,16 +20,6 @@ double operations(const AieShape& work) {
 double steady(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz) {
     return operations(mapping.native()) * array.clock_hz /
            static_cast<double>(aie_iteration(array, mapping, fabric_clock_hz).cycles());
-}
-
-// MaxEVA: 13 x 4 x 6 kernels, sums of y in adder tiles. The 32x128x32 of its int8 kernels is not confirmed.
-AieMapping maxeva(Precision precision, const AieShape& tile) {
-    AieMapping mapping;
-    mapping.replication = {13, 4, 6};
-    mapping.tile = tile;
-    mapping.precision = precision;
-    mapping.reduction = AieReduction::adder_tiles;
-    return mapping;
 }
 
 // AMD Vitis-Tutorials GeMM-AIE, graph.h: SPLIT 8, CASC_LN 4; a kernel of a G x G product has G/8 x G/4 x G/8,
@@ -61,74 +51,6 @@ constexpr double charm_stream = 8e9 * 230 / 250;
 constexpr AieMemoryFeed charm_feed{{4, 1, 4}, charm_stream, charm_stream, charm_stream};
 
 }  // namespace
-
-TEST_CASE("arrays are within 15 % of what is published") {
-    const auto array = vck190_array();
-    const auto check = [](const char* name, double modelled, double published) {
-        CAPTURE(name, modelled, modelled / published);
-        CHECK(modelled == Approx(published).epsilon(0.15));
-    };
-    check("MaxEVA fp32", steady(array, maxeva(Precision::fp32, {32, 32, 32}), 312.5e6), 5.44e12);
-    check("MaxEVA int8", steady(array, maxeva(Precision::int8, {32, 128, 32}), 312.5e6), 77.01e12);
-    for (const auto& [size, published] :
-         {std::pair{128, 1.092e12}, std::pair{256, 2.216e12}, std::pair{1024, 2.406e12}}) {
-        const AieShape work{size, size, size};
-        const auto cycles = aie_product_cycles(array, gemm(size), work, 312.5e6);
-        CAPTURE(size);
-        check("GeMM-AIE int16", operations(work) * array.clock_hz / static_cast<double>(cycles), published);
-    }
-    const auto slow = vck190_array(1e9);
-    for (const auto& [size, published] :
-         {std::pair{1024, 1.103e12}, std::pair{4096, 2.718e12}, std::pair{6144, 3.278e12}}) {
-        const AieShape work{size, size, size};
-        CAPTURE(size);
-        check("CHARM fp32", operations(work) / aie_memory_product_s(slow, charm(), charm_feed, work, 230e6),
-              published);
-    }
-}
-
-// The saturated rate is fitted to the last point, the others are predicted.
-TEST_CASE("GMIO saturate one DDR4 controller as measured") {
-    const auto array = vck190_array(1e9);
-    // AMD Vitis-Tutorials GMIO, MB/s by the AI Engine's cycle counter; 1 KB in and 1,032 B out a transfer.
-    for (const auto& [pairs, published] :
-         {std::pair{1, 6546e6}, std::pair{2, 10267e6}, std::pair{4, 11037e6}, std::pair{8, 10808e6},
-          std::pair{16, 10958e6}, std::pair{32, 10893e6}}) {
-        const auto modelled = gmio_bytes_per_s(array, pairs, 1024, 1032);
-        CAPTURE(pairs, modelled);
-        CHECK(modelled == Approx(published).epsilon(0.15));
-    }
-}
-
-// The energy of a floating-point vector cycle is fitted to AMA fp32, that of an integer one to other points
-// of GeMM-AIE; the rest is predicted. 312 kernels and 78 adders of MaxEVA. GeMM-AIE keeps more tiles active
-// than compute, for memory and connections: 119 for 32 cores, 46 for 24 (AMD Vitis-Tutorials, README of
-// GeMM_AIEvsDSP).
-TEST_CASE("power is within 30 % of published designs") {
-    const auto array = vck190_array();
-    struct Point {
-        const char* name;
-        Precision precision;
-        double operations_per_s;
-        std::int64_t tiles;
-        double published_w;
-    };
-    const Point points[] = {
-        {"MaxEVA fp32", Precision::fp32, 5.44e12, 390, 43.8},
-        {"MaxEVA int8", Precision::int8, 77.01e12, 390, 66.4},
-        {"AMA fp32", Precision::fp32, 5.867e12, 400, 41.1},
-        {"AMA int8", Precision::int8, 88.55e12, 400, 62.5},
-        {"GeMM-AIE int16, 32 cores", Precision::int16, 2.406e12, 119, 10.132},
-        {"GeMM-AIE int16, 24 cores", Precision::int16, 1.551e12, 46, 4.876},
-        {"GeMM-AIE int16, 24 cores, a tile each", Precision::int16, 1.551e12, 24, 4.876},
-    };
-    for (const auto& point : points) {
-        const auto vector_cycles = point.operations_per_s / 2 / array.macs(point.precision);
-        const auto modelled = aie_power_w(array, point.precision, vector_cycles, point.tiles);
-        CAPTURE(point.name, modelled);
-        CHECK(modelled == Approx(point.published_w).epsilon(0.30));
-    }
-}
 
 // docs/aie.md states these misses: the model places a tile a kernel, 32 where the published design has 119.
 TEST_CASE("power of GeMM-AIE with the tiles that the model places") {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models of AI Engines beside published kernels, arrays and power (configs/published/aie.json).
+#include <map>
+#include <set>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "accel/report/aie_figure.hpp"
+#include "vck190_array.hpp"
+
+using namespace tilewright;
+using nlohmann::json;
+
+namespace {
+
+const json& published() {
+    static const auto document = accel::read_json_file(test::source_path("configs/published/aie.json"));
+    return document.at("figures");
+}
+
+// Modelled over published.
+double ratio(const json& row) {
+    const auto unit = row.contains("divide_by") ? row.at("divide_by").at("value").get<double>() : 1.0;
+    return accel::aie_figure(row.at("aie"), test::vck190_array()) / unit / row.at("published").get<double>();
+}
+
+// The published design keeps 119 tiles active, for memory and connections; array_tests.cpp states the miss.
+constexpr const char* own_tiles = "power, GeMM-AIE int16 of 32 cores, the tiles that the model places";
+
+}  // namespace
+
+TEST_CASE("kernels are within 10 %, arrays within 15 %, power within 30 % of what is published") {
+    const std::map<std::string, double> tolerance = {
+        {"cycles", 0.10}, {"T operations/s", 0.15}, {"GB/s", 0.15}, {"W", 0.30}};
+    std::map<std::string, int> rows;
+    std::set<std::string> names;
+    for (const auto& row : published()) {
+        const auto name = row.at("figure").get<std::string>();
+        const auto unit = row.at("unit").get<std::string>();
+        CAPTURE(name, ratio(row));
+        CHECK(names.insert(name).second);
+        if (name == own_tiles) continue;
+        ++rows[unit];
+        CHECK(ratio(row) == Approx(1).margin(tolerance.at(unit)));
+    }
+    CHECK(rows == std::map<std::string, int>{{"cycles", 16}, {"T operations/s", 8}, {"GB/s", 6}, {"W", 7}});
+}
