@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 #include <iostream>
 #include <map>
+#include <stdexcept>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/config_files.hpp"
@@ -52,9 +52,13 @@ json run_of(const json& row) {
 }
 
 // Of the models of AI Engines alone, with the array of the VCK190.
-double aie_figure(const json& figure) {
+double array_figure(const json& figure, const std::string& file, const std::string& pointer) {
     static const auto array = accel::load_device("vck190").aie;
-    return accel::aie_figure(figure, array);
+    try {
+        return accel::aie_figure(figure, array);
+    } catch (const std::invalid_argument& error) {
+        throw accel::ConfigError(file, pointer, error.what(), "");
+    }
 }
 
 // A metric of a run, if asked for relative to another run.
@@ -68,8 +72,15 @@ json run_figure(const json& row, Reports& reports) {
 }
 
 // Our figure, if asked for relative to a published constant or in another unit.
-json our_figure(const json& row, Reports& reports) {
-    auto value = row.contains("aie") ? json(aie_figure(row.at("aie"))) : run_figure(row, reports);
+json our_figure(const json& row, Reports& reports, const std::string& file, const std::string& pointer) {
+    const bool run = row.contains("design") && row.contains("metric");
+    const bool array = row.contains("aie");
+    if (run == array || (array && row.contains("relative_to"))) {
+        throw accel::ConfigError(
+            file, pointer, "a figure comes from a run or from a model of AI Engines",
+            "allowed: \"design\" and \"metric\", with \"relative_to\"; or \"aie\" alone");
+    }
+    auto value = array ? json(array_figure(row.at("aie"), file, pointer + "/aie")) : run_figure(row, reports);
     if (!value.is_number() || !row.contains("divide_by")) return value;
     return value.get<double>() / row.at("divide_by").at("value").get<double>();
 }
@@ -81,13 +92,8 @@ ordered_json reproduce(const std::string& system, Reports& reports) {
         .validate(document, file.string());
     auto rows = ordered_json::array();
     for (const auto& row : document.at("figures")) {
-        const bool simulated = row.contains("design") && row.contains("metric");
-        if (!simulated && (!row.contains("aie") || std::isnan(aie_figure(row.at("aie"))))) {
-            throw accel::ConfigError(file.string(), "/figures/" + std::to_string(rows.size()),
-                                     "nothing says what is compared",
-                                     "allowed: \"design\" and \"metric\", or a model in \"aie\"");
-        }
-        const auto ours = our_figure(row, reports);
+        const auto pointer = "/figures/" + std::to_string(rows.size());
+        const auto ours = our_figure(row, reports, file.string(), pointer);
         const auto published = row.contains("published") ? row.at("published") : json();
         ordered_json entry{
             {"system", system}, {"figure", row.at("figure")}, {"published", published}, {"ours", ours}};
@@ -96,7 +102,9 @@ ordered_json reproduce(const std::string& system, Reports& reports) {
         entry["kind"] = row.at("kind");
         entry["sure"] = row.at("sure");
         entry["unit"] = row.at("unit");
-        if (row.contains("remark")) entry["remark"] = row.at("remark");
+        for (const auto* key : {"remark", "source"}) {
+            if (row.contains(key)) entry[key] = row.at(key);
+        }
         rows.push_back(std::move(entry));
     }
     return rows;

@@ -224,6 +224,13 @@ double gmio_bytes_per_s(const AieArray& array, std::int64_t pairs, std::int64_t 
     return std::min({ports, interfaces, array.mixed_dram_bytes_per_s});
 }
 
+std::int64_t aie_tiles_in_use(const AieArray& array, const AieMapping& mapping) {
+    const auto placement = aie_placement(mapping);
+    const auto own = array.data_memory_bytes - array.reserved_memory_bytes;
+    const auto rest = std::max(std::int64_t{0}, placement.tile_memory_bytes - own);
+    return placement.tiles + mapping.replication.kernels() * divide_up(rest, array.data_memory_bytes);
+}
+
 double aie_power_w(const AieArray& array, AiePrecision precision, double vector_cycles_per_s,
                    std::int64_t tiles) {
     const auto cycle_j =

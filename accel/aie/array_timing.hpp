@@ -118,6 +118,11 @@ double aie_memory_product_s(const AieArray& array, const AieMapping& mapping, co
 double gmio_bytes_per_s(const AieArray& array, std::int64_t pairs, std::int64_t in_bytes,
                         std::int64_t out_bytes);
 
+// Tiles that draw power: those of the placement, and those whose memories hold what a kernel's buffers leave
+// over of its own tile's (a core reaches the memories of three neighbours, AM009, UG1079). Buffers of a
+// design's engines must fit their own tiles (aie_placement_problem), those of published kernels need not.
+std::int64_t aie_tiles_in_use(const AieArray& array, const AieMapping& mapping);
+
 // Power at a rate of vector MACs: energy is counted by cycles that issue one, whatever their width, and by
 // tiles in use.
 double aie_power_w(const AieArray& array, AiePrecision precision, double vector_cycles_per_s,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <stdexcept>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
@@ -16,9 +17,11 @@ constexpr const char* engine_pointer = "/engines/aie";
 // The enumerator of that name; the schema has admitted the name.
 template <typename Enumeration>
 Enumeration named(const json& name, int count) {
-    int i = 0;
-    while (i + 1 < count && name.get<std::string>() != to_string(static_cast<Enumeration>(i))) ++i;
-    return static_cast<Enumeration>(i);
+    for (int i = 0; i < count; ++i) {
+        const auto one = static_cast<Enumeration>(i);
+        if (name.get<std::string>() == to_string(one)) return one;
+    }
+    throw std::out_of_range(name.dump() + " is not in the schema");
 }
 
 // Of the first port with GMIO; check_streams refuses a second.

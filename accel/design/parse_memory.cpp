@@ -139,10 +139,10 @@ void parse_memories(const json& document, Design& design, const std::string& fil
         design.memory_controls[name].model = usual_model(memory);
     }
     if (!document.contains("memories")) return;
+    const auto used = names_of_used_memories(design);
     for (const auto& [name, from] : document.at("memories").items()) {
         const auto pointer = "/memories/" + pointer_token(name);
         const auto& memory = device_memory(name, design.device, file, pointer);
-        const auto used = names_of_used_memories(design);
         if (used.count(name) == 0) {
             throw ConfigError(file, pointer, "no memory port goes to \"" + name + "\"",
                               fmt::format("allowed: {}", fmt::join(used, ", ")));

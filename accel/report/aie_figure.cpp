@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/report/aie_figure.hpp"
 
-#include <limits>
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "accel/aie/array_timing.hpp"
 #include "accel/design/parse_aie.hpp"
@@ -20,9 +24,13 @@ AieShape shape(const json& from) {
     return {count(from, "m"), count(from, "k"), count(from, "n")};
 }
 
-AieMapping engine(const json& from) {
+AieMapping engine(const AieArray& array, const json& from) {
     auto mapping = parse_aie_engine(from);
     mapping.sum_bytes = from.value("sum_bytes", std::int64_t{0});
+    auto reach = array;
+    reach.data_memory_bytes *= 4;  // its own and those of three neighbours (AM009, UG1079)
+    const auto problem = aie_placement_problem(reach, mapping);
+    if (!problem.what.empty()) throw std::invalid_argument(problem.what + "; allowed: " + problem.allowed);
     return mapping;
 }
 
@@ -42,15 +50,15 @@ double kernel_cycles(const AieArray& array, const json& from) {
 
 // Of an array that works all the time.
 double steady(const AieArray& array, const json& from) {
-    const auto mapping = engine(from.at("engine"));
+    const auto mapping = engine(array, from.at("engine"));
     const auto iteration = aie_iteration(array, mapping, from.at("fabric_clock_hz").get<double>());
     return operations(mapping.native()) * array.clock_hz / static_cast<double>(iteration.cycles());
 }
 
 double product(const AieArray& array, const json& from) {
     const auto work = shape(from.at("work"));
-    const auto cycles =
-        aie_product_cycles(array, engine(from.at("engine")), work, from.at("fabric_clock_hz").get<double>());
+    const auto cycles = aie_product_cycles(array, engine(array, from.at("engine")), work,
+                                           from.at("fabric_clock_hz").get<double>());
     return operations(work) * array.clock_hz / static_cast<double>(cycles);
 }
 
@@ -60,7 +68,7 @@ double memory_product(const AieArray& array, const json& from) {
     const AieMemoryFeed feed{
         {count(blocks, "x"), count(blocks, "y"), count(blocks, "z")}, stream, stream, stream};
     const auto work = shape(from.at("work"));
-    return operations(work) / aie_memory_product_s(array, engine(from.at("engine")), feed, work,
+    return operations(work) / aie_memory_product_s(array, engine(array, from.at("engine")), feed, work,
                                                    from.at("fabric_clock_hz").get<double>());
 }
 
@@ -68,30 +76,42 @@ double gmio(const AieArray& array, const json& from) {
     return gmio_bytes_per_s(array, count(from, "pairs"), count(from, "in_bytes"), count(from, "out_bytes"));
 }
 
-double power(const AieArray& array, const json& from) {
-    const auto precision = parse_aie_precision(from.at("precision"));
+// At the published rate.
+double watts(const AieArray& array, AiePrecision precision, const json& from, std::int64_t tiles) {
     const auto macs_per_s = from.at("operations_per_s").get<double>() / 2;
-    const auto tiles =
-        from.contains("tiles") ? count(from, "tiles") : aie_placement(engine(from.at("engine"))).tiles;
     return aie_power_w(array, precision, macs_per_s / array.macs(precision), tiles);
+}
+
+double power_of_tiles(const AieArray& array, const json& from) {
+    return watts(array, parse_aie_precision(from.at("precision")), from, count(from, "tiles"));
+}
+
+double power_of_engine(const AieArray& array, const json& from) {
+    const auto mapping = engine(array, from.at("engine"));
+    return watts(array, mapping.precision, from, aie_tiles_in_use(array, mapping));
 }
 
 }  // namespace
 
 double aie_figure(const json& from, AieArray array) {
     array.clock_hz = from.value("clock_hz", array.clock_hz);
-    constexpr std::pair<const char*, double (*)(const AieArray&, const json&)> kinds[] = {
+    constexpr std::pair<const char*, double (*)(const AieArray&, const json&)> models[] = {
         {"kernel_cycles", kernel_cycles},
         {"steady_operations_per_s", steady},
         {"product_operations_per_s", product},
         {"memory_product_operations_per_s", memory_product},
         {"gmio_bytes_per_s", gmio},
-        {"power_w", power},
+        {"power_of_tiles_w", power_of_tiles},
+        {"power_of_engine_w", power_of_engine},
     };
-    for (const auto& [name, figure] : kinds) {
-        if (from.contains(name)) return figure(array, from.at(name));
+    const auto given = [&](const auto& model) { return from.contains(model.first); };
+    const auto model = std::find_if(std::begin(models), std::end(models), given);
+    if (std::count_if(std::begin(models), std::end(models), given) != 1) {
+        std::string names;
+        for (const auto& [name, ignored] : models) names += (names.empty() ? "" : ", ") + std::string(name);
+        throw std::invalid_argument("one model is what a figure comes from; allowed: one of " + names);
     }
-    return std::numeric_limits<double>::quiet_NaN();
+    return model->second(array, from.at(model->first));
 }
 
 }  // namespace tilewright::accel

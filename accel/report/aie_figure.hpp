@@ -10,7 +10,9 @@
 namespace tilewright::accel {
 
 // `from`: the member "aie" of a published figure that has passed its schema. In cycles of the AI Engines,
-// operations a second (two a MAC), bytes a second or watts, as its member says; NaN if it has none of them.
+// operations a second (two a MAC), bytes a second or watts, as its member says. Throws std::invalid_argument
+// if it does not name one model, or for an array that cannot be placed; its kernels' buffers may reach into
+// the memories of their tiles' neighbours, which those of designs may not.
 double aie_figure(const nlohmann::json& from, AieArray array);
 
 }  // namespace tilewright::accel

@@ -114,7 +114,7 @@ namespace {
 
 // Of the time of a channel's pins: where more of it is spent on rows, bank groups and turnarounds, the order
 // of accesses may matter, and the memory is simulated command by command. A choice of this project; the
-// shipped designs have 0.2 to 1.7 %, and differ by 0.12 % at most (docs/modelling.md).
+// shipped designs have 0.1 to 1.7 %, and differ by 0.12 % at most (docs/modelling.md).
 constexpr double order_may_matter = 0.02;
 
 // Decides by which model the memories are simulated whose design leaves that open; true if one needs another

@@ -6,7 +6,9 @@
 namespace tilewright::memory {
 
 PlannedColumns::PlannedColumns(const DramTiming& timing, std::int64_t groups)
-    : frame_(timing.column_spacing()), groups_(static_cast<std::size_t>(groups)), in_group_(groups_) {
+    : frame_(timing.column_spacing()),
+      groups_(static_cast<std::size_t>(groups)),
+      last_in_group_(groups_, {long_ago, long_ago}) {
     const MemoryClock data = timing.data_clocks();
     const Distance same{frame_.value(), timing.ccd_l};
     const auto read_to_write = std::max<MemoryClock>(1, timing.cl + data + timing.rtw_gap - timing.cwl);
@@ -20,19 +22,19 @@ PlannedColumns::PlannedColumns(const DramTiming& timing, std::int64_t groups)
 
 // Far enough before the first columns of a row; the others are further away.
 bool PlannedColumns::goes_before(MemoryClock clock, bool write, std::size_t group, const Row& later) const {
-    const auto& apart = apart_[write ? 1 : 0][later.write ? 1 : 0];
-    if (later.begin - clock < apart.any) return false;
+    const auto& distance = apart(write, later.write);
+    if (later.begin - clock < distance.any) return false;
     const auto first = static_cast<std::int64_t>((group - later.group) & (groups_ - 1));
-    return first >= later.count || later.begin + first * frame_.value() - clock >= apart.group;
+    return first >= later.count || later.begin + first * frame_.value() - clock >= distance.group;
 }
 
 bool PlannedColumns::goes_behind(MemoryClock clock, bool write, std::size_t group, const Row& earlier) const {
-    const auto& apart = apart_[earlier.write ? 1 : 0][write ? 1 : 0];
+    const auto& distance = apart(earlier.write, write);
     const auto last = end(earlier) - frame_.value();
-    if (clock - last < apart.any) return false;
+    if (clock - last < distance.any) return false;
     const auto back =
         static_cast<std::int64_t>((group_of(earlier, earlier.count - 1) - group) & (groups_ - 1));
-    return back >= earlier.count || clock - (last - back * frame_.value()) >= apart.group;
+    return back >= earlier.count || clock - (last - back * frame_.value()) >= distance.group;
 }
 
 // Row `next` is the first one behind it.

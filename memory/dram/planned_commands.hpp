@@ -14,6 +14,9 @@
 
 namespace tilewright::memory {
 
+// Of a command that was never given.
+inline constexpr MemoryClock long_ago = -(MemoryClock{1} << 40);
+
 // Column commands, at most one a frame of column_spacing() clocks, at its begin. What lies long before the
 // clocks that are asked for may be forgotten.
 class PlannedColumns {
@@ -26,8 +29,19 @@ class PlannedColumns {
     MemoryClock end() const { return rows_.empty() ? 0 : end(rows_.back()); }
     bool last_writes() const { return rows_.back().write; }
     // Behind the last one, no rule between columns speaks against one from here on: of any group, and of one.
-    MemoryClock behind(bool write) const { return behind_[write ? 1 : 0]; }
-    MemoryClock in_group(bool write, std::size_t group) const { return in_group_[group][write ? 1 : 0]; }
+    MemoryClock behind(bool write) const {
+        return std::max(last_[0] + apart(false, write).any, last_[1] + apart(true, write).any);
+    }
+    MemoryClock in_group(bool write, std::size_t group) const {
+        const auto& last = last_in_group_[group];
+        return std::max(last[0] + apart(false, write).group, last[1] + apart(true, write).group);
+    }
+    // The same where only those of the other direction speak.
+    MemoryClock turned(bool write, std::size_t group) const {
+        const auto other = static_cast<std::size_t>(write ? 0 : 1);
+        const auto& distance = apart(!write, write);
+        return std::max(last_[other] + distance.any, last_in_group_[group][other] + distance.group);
+    }
     static constexpr MemoryClock none = -1;
     // The first free place from `from` on, before the last column, at which one may be given without any rule
     // speaking against it or against one that is planned; or none.
@@ -90,17 +104,17 @@ class PlannedColumns {
     bool continues(const Row& row, MemoryClock begin, bool write, std::size_t group) const {
         return row.write == write && end(row) == begin && group_of(row, row.count) == group;
     }
+    const Distance& apart(bool from_write, bool to_write) const {
+        return apart_[from_write ? 1 : 0][to_write ? 1 : 0];
+    }
     // Of so many, one a frame, those before the last turn of the groups bind nothing that it does not.
     void bind(MemoryClock first, bool write, std::size_t group, std::int64_t count) {
-        const auto& apart = apart_[write ? 1 : 0];
+        const auto kind = static_cast<std::size_t>(write ? 1 : 0);
+        last_[kind] = std::max(last_[kind], first + (count - 1) * frame_.value());
         const auto turn = static_cast<std::int64_t>(groups_);
         for (auto i = std::max(std::int64_t{0}, count - turn); i < count; ++i) {
-            const auto clock = first + i * frame_.value();
-            auto& of_group = in_group_[(group + static_cast<std::size_t>(i)) & (groups_ - 1)];
-            for (std::size_t kind = 0; kind < 2; ++kind) {
-                behind_[kind] = std::max(behind_[kind], clock + apart[kind].any);
-                of_group[kind] = std::max(of_group[kind], clock + apart[kind].group);
-            }
+            auto& last = last_in_group_[(group + static_cast<std::size_t>(i)) & (groups_ - 1)][kind];
+            last = std::max(last, first + i * frame_.value());
         }
     }
     MemoryClock search(MemoryClock first, bool write, std::size_t group) const;
@@ -113,12 +127,12 @@ class PlannedColumns {
 
     Divisor frame_;
     std::size_t groups_;
-    std::array<std::array<Distance, 2>, 2> apart_;  // from reads, writes to reads, writes
-    MemoryClock reach_ = 0;                         // of all rules
-    std::array<MemoryClock, 2> behind_{};           // for reads, writes
-    std::vector<std::array<MemoryClock, 2>> in_group_;
-    std::vector<Row> rows_;        // in order
-    MemoryClock holes_until_ = 0;  // from here to the last column no place is free
+    std::array<std::array<Distance, 2>, 2> apart_;           // from reads, writes to reads, writes
+    MemoryClock reach_ = 0;                                  // of all rules
+    std::array<MemoryClock, 2> last_{long_ago, long_ago};    // read, write
+    std::vector<std::array<MemoryClock, 2>> last_in_group_;  // the same by group
+    std::vector<Row> rows_;                                  // in order
+    MemoryClock holes_until_ = 0;                            // from here to the last column no place is free
 };
 
 // Activates of a rank, each in its place in a frame.

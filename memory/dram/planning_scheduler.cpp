@@ -144,6 +144,8 @@ void DramPlanningScheduler::count_stall(const Access& access, const Plan& plan, 
         lost = until;
     };
     put_off(entry_, &DramStatistics::column_stall);
+    if (!columns_.empty() && access.write == columns_.last_writes())
+        put_off(columns_.end(), &DramStatistics::spacing_stall);
     if (plan.activate == long_ago) {
         put_off(banks_[access.bank].column_from, &DramStatistics::row_stall);
     } else {
@@ -153,12 +155,8 @@ void DramPlanningScheduler::count_stall(const Access& access, const Plan& plan, 
         put_off(activates_.place(refreshed) + timing_.rcd, &DramStatistics::refresh_stall);
         put_off(plan.activate + timing_.rcd, &DramStatistics::activate_stall);
     }
-    const bool turns = !columns_.empty() && access.write != columns_.last_writes();
-    const bool in_group = columns_.in_group(access.write, access.group) >
-                          std::max(columns_.behind(access.write), columns_.end());
-    put_off(plan.column, turns      ? &DramStatistics::turnaround_stall
-                         : in_group ? &DramStatistics::bank_group_stall
-                                    : &DramStatistics::spacing_stall);
+    put_off(columns_.turned(access.write, access.group), &DramStatistics::turnaround_stall);
+    put_off(plan.column, &DramStatistics::bank_group_stall);
 }
 
 void DramPlanningScheduler::serve_one(const Access& access, DataClocks& data) {
@@ -210,7 +208,11 @@ std::int64_t DramPlanningScheduler::run_on(const Access& next, std::int64_t acce
     if (count == 0 || !(goes_on(next) || runs_from(next, first, count))) return 0;
     const auto from = std::max(next.arrival, pins_free_);
     const auto begin = first + latency(next.write);
-    if (begin > from) stall(from, begin, &DramStatistics::column_stall);
+    if (begin > from) {
+        const auto entered = std::clamp(place(entry_, 0) + latency(next.write), from, begin);
+        stall(from, entered, &DramStatistics::column_stall);
+        stall(entered, begin, &DramStatistics::spacing_stall);
+    }
     // Those before the last turn bind nothing that it does not.
     const auto bank_set = next.bank - next.group;
     const auto before_last = std::max(std::int64_t{0}, count - groups_.value());

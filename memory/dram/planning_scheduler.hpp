@@ -81,7 +81,6 @@ class DramPlanningScheduler {
     const DramStatistics& statistics() const { return statistics_; }
 
   private:
-    static constexpr MemoryClock long_ago = -(MemoryClock{1} << 40);
     static constexpr std::size_t no_run = static_cast<std::size_t>(-1);
     static constexpr std::size_t few = 16;  // past ones, not worth to be forgotten
 
@@ -102,8 +101,8 @@ class DramPlanningScheduler {
     // Its commands; long_ago for those that it does not need.
     struct Plan {
         MemoryClock precharge = long_ago;
-        MemoryClock closed =
-            long_ago;  // the bank; from here on a refresh or other activates alone hold this one up
+        // The bank is closed: from here on a refresh or other activates alone hold this one up.
+        MemoryClock closed = long_ago;
         MemoryClock activate = long_ago;
         MemoryClock column = 0;
         bool passes = false;  // the column goes before one that has been planned

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Designs that choose how their DRAM is simulated and controlled.
+#include <algorithm>
 #include <cmath>
 
 #include <catch2/catch.hpp>
@@ -122,7 +123,8 @@ TEST_CASE("shipped designs take the same time in both models, to a ten thousandt
         for (const auto* part : {"data", "row_misses", "row_conflicts", "refresh", "turnaround", "bank_group",
                                  "activate_window", "column_spacing"}) {
             CAPTURE(name, part);
-            CHECK(in_account(memory, part) == Approx(in_account(other, part)).margin(0.002));
+            const double margin = part == std::string("refresh") ? 0.0006 : 0.002;
+            CHECK(in_account(memory, part) == Approx(in_account(other, part)).margin(margin));
         }
         CAPTURE(name, bursts.latency_s(), commands.latency_s());
         CHECK(std::abs(bursts.latency_s() / commands.latency_s() - 1) < 1e-4);
@@ -313,6 +315,37 @@ TEST_CASE("each memory of a design is simulated as its own accesses need it") {
             run(slow, quick, {{slow, {{"model", "commands"}}}, {quick, {{"model", "bursts"}}}});
         CHECK(chosen.activity->duration == given.activity->duration);
     }
+}
+
+TEST_CASE("a memory is looked at again when another one has become faster") {
+    auto weights = port("weights", {"weights"}, 256);
+    weights["memory"] = "lpddr4";
+    const auto run = [&](const json& memories) {
+        return evaluate(design_document("lightmamba-vck190-w4a4",
+                                        {{"/network/layers", 1},
+                                         {"/memory_ports",
+                                          json::array({weights, port("state", {"state", "convolution"}, 8)})},
+                                         {"/device/memories/lpddr4/row_bytes", 128},
+                                         {"/device/memories/ddr4/row_bytes", 1024},
+                                         {"/device/memories/ddr4/timing/wtr_l", 136},
+                                         {"/memories", memories}}),
+                        Fidelity::timing);
+    };
+    // The state's memory waits for its rows and turnarounds for less than 2 % of the time, but for more once
+    // that of the weights is simulated by command and the token takes 5 % less.
+    const auto share = [&](const char* model) {
+        const auto evaluation = run({{"lpddr4", {{"model", model}}}, {"ddr4", {{"model", "bursts"}}}});
+        const auto& occupancy = evaluation.activity->occupancy;
+        const auto state = std::find_if(occupancy.begin(), occupancy.end(),
+                                        [](const auto& one) { return one.memory == "ddr4"; });
+        return static_cast<double>(state->waiting_by_order) /
+               static_cast<double>(evaluation.activity->duration);
+    };
+    REQUIRE(share("bursts") < 0.02);
+    REQUIRE(share("commands") > 0.02);
+    const auto chosen = run(json::object());
+    CHECK(chosen.design.memory_control("lpddr4").model == DramModel::commands);
+    CHECK(chosen.design.memory_control("ddr4").model == DramModel::commands);
 }
 
 TEST_CASE("a memory's control that cannot be is refused with a pointer") {

@@ -56,7 +56,7 @@ TEST_CASE("published kernels and arrays of AI Engines come out as docs/aie.md sa
     CHECK(array.at("ratio").get<double>() == Approx(0.921).margin(0.0005));
 }
 
-TEST_CASE("a published figure that compares nothing is refused with its pointer") {
+TEST_CASE("published figures that cannot be computed are refused with their pointers") {
     const Workspace workspace;
     fs::copy(source_path("configs"), workspace.path("configs"), fs::copy_options::recursive);
     auto document = json::parse(read_file(workspace.path("configs/published/aie.json")));
@@ -67,14 +67,35 @@ TEST_CASE("a published figure that compares nothing is refused with its pointer"
         unsetenv("TILEWRIGHT_CONFIGS");
         return result;
     };
-    document["figures"][3]["aie"] = json::object();
-    const auto empty = run();
-    CHECK(empty.code == 2);
-    CHECK_THAT(empty.err, Catch::Contains("aie.json#/figures/3: nothing says what is compared"));
-    document["figures"][3]["aie"] = {{"kernel_cycles", {{"kernel", "intrinsic"}}}};
-    const auto misspelt = run();
-    CHECK(misspelt.code == 2);
-    CHECK_THAT(misspelt.err, Catch::Contains("#/figures/3/aie/kernel_cycles"));
+    const auto refused = [&](const json& figure, const std::string& pointer, const std::string& what) {
+        const auto usual = document.at("figures").at(3);
+        for (const auto& [key, value] : figure.items()) document["figures"][3][key] = value;
+        const auto result = run();
+        document["figures"][3] = usual;
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err,
+                   Catch::Contains("aie.json#/figures/3" + pointer + ": ") && Catch::Contains(what));
+    };
+    const json kernel = {{"kernel", "intrinsics"}, {"precision", "int8"}, {"m", 8}, {"k", 8}, {"n", 8}};
+    const json engine = {
+        {"x", 10}, {"y", 1}, {"z", 50}, {"m", 32}, {"k", 64}, {"n", 32}, {"precision", "int8"}};
+    const auto steady = [](const json& array) {
+        return json{{"steady_operations_per_s", {{"engine", array}, {"fabric_clock_hz", 3e8}}}};
+    };
+    refused({{"aie", json::object()}}, "/aie", "one model");
+    refused({{"aie",
+              {{"kernel_cycles", kernel},
+               {"gmio_bytes_per_s", {{"pairs", 1}, {"in_bytes", 1}, {"out_bytes", 1}}}}}},
+            "/aie", "one model");
+    refused({{"design", "lightmamba-vck190-w4a4"}, {"metric", "/latency_s"}}, "",
+            "from a run or from a model");
+    refused({{"aie", {{"kernel_cycles", {{"kernel", "intrinsic"}}}}}}, "/aie/kernel_cycles/kernel",
+            "not a known value");
+    refused({{"aie", steady(engine)}}, "/aie", "the design takes 500 AI Engine tiles of 400");
+    auto deep = engine;
+    deep["x"] = 1;
+    deep["k"] = 4096;
+    refused({{"aie", steady(deep)}}, "/aie", "in a tile's data memory");
 }
 
 TEST_CASE("an unknown system is refused") {
