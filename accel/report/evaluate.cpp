@@ -112,10 +112,10 @@ double Evaluation::items_per_s() const {
 
 namespace {
 
-// Of the time of a channel's pins: where more of it is spent on rows, bank groups and turnarounds, the order
-// of accesses may matter, and the memory is simulated command by command. A choice of this project; the
-// shipped designs have 0.1 to 1.7 %, and differ by 0.12 % at most (docs/modelling.md).
-constexpr double order_may_matter = 0.02;
+// Of the time of a channel's pins: where more of it is in doubt (DramStatistics), the memory is simulated
+// command by command. A choice of this project: shipped designs have up to 0.75 % and differ by 0.12 % at
+// most, those that differ by more than 1 % because of the order have 1.3 % and more (docs/modelling.md).
+constexpr double most_in_doubt = 0.01;
 
 // Decides by which model the memories are simulated whose design leaves that open; true if one needs another
 // run. What that changes is looked at again in all that are still open.
@@ -127,9 +127,9 @@ bool settle_memory_models(Evaluation& evaluation) {
         const auto& name = activity.memories[i].first;
         auto& control = evaluation.design.memory_controls[name];
         if (control.model != DramModel::automatic) continue;
-        const bool matters = static_cast<double>(activity.occupancy[i].waiting_by_order) >
-                             order_may_matter * static_cast<double>(activity.duration);
-        if (matters) {
+        const bool doubtful = static_cast<double>(activity.occupancy[i].in_doubt) >
+                              most_in_doubt * static_cast<double>(activity.duration);
+        if (doubtful) {
             control.model = DramModel::commands;
             again = true;
         } else {

@@ -249,8 +249,7 @@ MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
         result.active += channel.active;
         result.in_flight += channel.in_flight;
         result.limited += channel.limited;
-        result.waiting_by_order =
-            std::max(result.waiting_by_order, system.controllers[c]->statistics().waiting_by_order());
+        result.in_doubt = std::max(result.in_doubt, system.controllers[c]->statistics().in_doubt());
     }
     return result;
 }

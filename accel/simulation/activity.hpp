@@ -66,8 +66,8 @@ struct MemoryOccupancy {
     memory::TimeFs active = 0;     // a burst is served or moves through its port
     memory::TimeFs in_flight = 0;  // a burst is active or on the way
     memory::TimeFs limited = 0;    // nothing active, and a port has as many bursts on their way as it may
-    // Of the one channel where it is most: waiting_by_order() of its DramStatistics.
-    memory::TimeFs waiting_by_order = 0;
+    // Of the one channel where it is most: in_doubt() of its DramStatistics.
+    memory::TimeFs in_doubt = 0;
 };
 
 struct BufferActivity {

@@ -28,15 +28,17 @@ struct DramStatistics {
     TimeFs activate_stall = 0;
     TimeFs spacing_stall = 0;
     TimeFs column_stall = 0;
+    // Of rows, activates, turnarounds and bank groups, while a later burst to other rows was there: it might
+    // have gone first. Counted by a controller that keeps to the order in which bursts come.
+    TimeFs contested_stall = 0;
 
     TimeFs served() const {
         return data_busy + refresh_stall + row_stall + conflict_stall + turnaround_stall + bank_group_stall +
                activate_stall + spacing_stall + column_stall;
     }
-    // Of that, what depends on the order of the accesses: rows, bank groups, turnarounds.
-    TimeFs waiting_by_order() const {
-        return row_stall + conflict_stall + turnaround_stall + bank_group_stall + activate_stall;
-    }
+    // Time in which a controller that gives each command its clock, in another order, might have done better:
+    // a later burst waited as well, or activates had to be apart, which frames round up.
+    TimeFs in_doubt() const { return contested_stall + activate_stall; }
     DramStatistics& operator+=(const DramStatistics& other);
 };
 
@@ -58,6 +60,7 @@ inline DramStatistics& DramStatistics::operator+=(const DramStatistics& other) {
     activate_stall += other.activate_stall;
     spacing_stall += other.spacing_stall;
     column_stall += other.column_stall;
+    contested_stall += other.contested_stall;
     return *this;
 }
 

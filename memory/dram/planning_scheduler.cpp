@@ -111,12 +111,29 @@ void DramPlanningScheduler::refresh() {
     ++statistics_.refreshes;
 }
 
-void DramPlanningScheduler::stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause) {
+void DramPlanningScheduler::stall(const Access& access, MemoryClock begin, MemoryClock end,
+                                  TimeFs DramStatistics::*cause) {
     if (begin >= end) return;
     statistics_.*cause += time(end - begin);
     const auto past = [this](const Stall& one) { return one.end <= entry_; };
     if (stalls_.size() >= few) std::erase_if(stalls_, past);
-    stalls_.push_back({begin, end, cause});
+    stalls_.push_back({begin, end, cause, access.row_set, end});
+    stalled_until_ = std::max(stalled_until_, end);
+}
+
+// The first access of a burst is in the queue while older ones wait.
+void DramPlanningScheduler::contest_stalls(const Access& first) {
+    const auto there = entry_ + latency(first.write);
+    if (there >= stalled_until_) return;
+    for (auto& lost : stalls_) {
+        const bool by_order = lost.cause != &DramStatistics::refresh_stall &&
+                              lost.cause != &DramStatistics::column_stall &&
+                              lost.cause != &DramStatistics::spacing_stall;
+        const auto from = std::max(lost.begin, there);
+        if (!by_order || lost.row_set == first.row_set || from >= lost.contested) continue;
+        statistics_.contested_stall += time(lost.contested - from);
+        lost.contested = from;
+    }
 }
 
 // An access that passes others has its data in time that was said to be lost.
@@ -127,8 +144,10 @@ void DramPlanningScheduler::use_stall(MemoryClock begin, MemoryClock end) {
         const auto to = std::min(end, lost.end);
         if (from >= to) continue;
         statistics_.*lost.cause -= time(to - from);
-        const Stall rest{to, lost.end, lost.cause};
+        statistics_.contested_stall -= time(std::max(MemoryClock{0}, to - std::max(from, lost.contested)));
+        const Stall rest{to, lost.end, lost.cause, lost.row_set, std::max(to, lost.contested)};
         lost.end = from;
+        lost.contested = std::min(from, lost.contested);
         if (rest.begin < rest.end) stalls_.push_back(rest);
     }
 }
@@ -140,7 +159,7 @@ void DramPlanningScheduler::count_stall(const Access& access, const Plan& plan, 
     auto lost = from;
     const auto put_off = [&](MemoryClock column, TimeFs DramStatistics::*cause) {
         const auto until = std::clamp(place(column, 0) + latency(access.write), lost, begin);
-        stall(lost, until, cause);
+        stall(access, lost, until, cause);
         lost = until;
     };
     put_off(entry_, &DramStatistics::column_stall);
@@ -210,8 +229,8 @@ std::int64_t DramPlanningScheduler::run_on(const Access& next, std::int64_t acce
     const auto begin = first + latency(next.write);
     if (begin > from) {
         const auto entered = std::clamp(place(entry_, 0) + latency(next.write), from, begin);
-        stall(from, entered, &DramStatistics::column_stall);
-        stall(entered, begin, &DramStatistics::spacing_stall);
+        stall(next, from, entered, &DramStatistics::column_stall);
+        stall(next, entered, begin, &DramStatistics::spacing_stall);
     }
     // Those before the last turn bind nothing that it does not.
     const auto bank_set = next.bank - next.group;
@@ -264,9 +283,13 @@ DramPlanningScheduler::BurstTimes DramPlanningScheduler::serve(MemoryClock arriv
     Access access;
     access.arrival = arrival;
     access.write = write;
+    access.row_set = row_set_accesses_.down(first);
+    enter(arrival);
+    contest_stalls(access);
     while (first < end) {
         const auto row_set = row_set_accesses_.down(first);
         const auto row_end = std::min(end, (row_set + 1) * row_set_accesses_.value());
+        access.row_set = row_set;
         access.row = bank_sets_.down(row_set);
         const auto first_bank = (row_set - access.row * bank_sets_.value()) * groups_.value();
         while (first < row_end) {

@@ -96,6 +96,7 @@ class DramPlanningScheduler {
         std::size_t group = 0;
         std::size_t bank = 0;  // over all groups
         std::int64_t row = 0;
+        std::int64_t row_set = 0;  // over all banks
         bool write = false;
     };
     // Its commands; long_ago for those that it does not need.
@@ -120,6 +121,8 @@ class DramPlanningScheduler {
         MemoryClock begin = 0;
         MemoryClock end = 0;
         TimeFs DramStatistics::*cause = nullptr;
+        std::int64_t row_set = 0;   // of the access that waits
+        MemoryClock contested = 0;  // from here on a later burst is there
     };
 
     MemoryClock place(MemoryClock clock, MemoryClock in_frame) const;
@@ -145,7 +148,8 @@ class DramPlanningScheduler {
     void keep_open(const Access& access, MemoryClock column);
     void refresh();
     void count_stall(const Access& access, const Plan& plan, MemoryClock from, MemoryClock begin);
-    void stall(MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause);
+    void stall(const Access& access, MemoryClock begin, MemoryClock end, TimeFs DramStatistics::*cause);
+    void contest_stalls(const Access& first);
     void use_stall(MemoryClock begin, MemoryClock end);
     TimeFs time(MemoryClock clock) const { return clock * period_; }
     MemoryClock latency(bool write) const { return write ? timing_.cwl : timing_.cl; }
@@ -177,6 +181,7 @@ class DramPlanningScheduler {
     std::int64_t accesses_ = 0;
     MemoryClock pins_free_ = 0;
     std::vector<Stall> stalls_;
+    MemoryClock stalled_until_ = 0;   // the last end of one
     std::size_t run_banks_ = no_run;  // that the last accesses were a run in
     std::size_t last_group_ = 0;      // of that run
     std::vector<Written> posted_;     // by arrival

@@ -49,6 +49,7 @@ class Channel {
         CHECK((s.spacing_stall - before_.spacing_stall) / cycle_ == expected.spacing);
         before_ = s;
     }
+    MemoryClock contested() const { return channel_.statistics().contested_stall / cycle_; }
 
   private:
     DramPlanningScheduler channel_;
@@ -70,6 +71,28 @@ TEST_CASE("pins wait for another row to close") {
     channel.check({.latency = 22, .row = 24});
     channel.read(3000, next_row);  // precharge 3002, activate 3025, column 3048, data 3070
     channel.check({.latency = 22, .conflict = 48});
+}
+
+TEST_CASE("what a later burst might have used is contested, but for what it does use") {
+    Channel channel;
+    channel.read(400, 0);
+    channel.check({.latency = 22, .row = 24});
+    channel.read(3000, next_row);
+    CHECK(channel.contested() == 0);  // nobody else is there
+    channel.read(3000, next_row + 256);
+    CHECK(channel.contested() == 0);  // this one waits for the same row, and for CCD_L
+    channel.check({.latency = 22, .conflict = 48, .bank_group = 4});
+    // Another bank: activate 3001 passes that of 3025, column 3024, data 3046 to 3050. Its data might have
+    // come from 3022 on if it were open, so all that was lost since is contested, 48 and 4, and 4 are used.
+    channel.read(3000, row_set);
+    CHECK(channel.contested() == 48);
+    channel.check({.conflict = -4});
+    // Of a refresh nothing is.
+    Channel refreshed;
+    refreshed.read(12481, 0);
+    refreshed.check({.latency = 25, .row = 20, .refresh = 564});
+    refreshed.read(12481, row_set);
+    CHECK(refreshed.contested() == 20);
 }
 
 TEST_CASE("pins wait for activates to be apart") {
