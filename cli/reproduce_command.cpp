@@ -75,7 +75,9 @@ json run_figure(const json& row, Reports& reports) {
 json our_figure(const json& row, Reports& reports, const std::string& file, const std::string& pointer) {
     const bool run = row.contains("design") && row.contains("metric");
     const bool array = row.contains("aie");
-    if (run == array || (array && row.contains("relative_to"))) {
+    const bool more = row.contains("design") || row.contains("metric") || row.contains("set") ||
+                      row.contains("relative_to");
+    if (run == array || (array && more)) {
         throw accel::ConfigError(
             file, pointer, "a figure comes from a run or from a model of AI Engines",
             "allowed: \"design\" and \"metric\", with \"relative_to\"; or \"aie\" alone");

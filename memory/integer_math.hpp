@@ -11,8 +11,8 @@ constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
 }
 
-// Division of numbers >= 0 by one that is known early. Widths and rows are nearly always powers of two, for
-// which it is a shift.
+// Division by one that is known early, exact for numbers >= 0; of numbers below, up() is at most one too
+// high. Widths and rows are nearly always powers of two, for which it is a shift.
 class Divisor {
   public:
     constexpr explicit Divisor(std::int64_t value)

@@ -97,7 +97,7 @@ struct MemoryPort {
 // The controllers of a memory's channels: one that plans accesses as their bursts arrive, each without delay
 // to older ones, in closed form (DramPlanningScheduler); or FR-FCFS, which also holds writes back and lets
 // accesses that are ready delay older ones, simulated command by command (DramCommandScheduler). `automatic`:
-// the first one, unless the order of accesses may matter (evaluate()).
+// the first one, unless too much of its time is in doubt (evaluate()).
 enum class DramModel { automatic, bursts, commands };
 const char* to_string(DramModel model);
 

@@ -24,12 +24,23 @@ AieShape shape(const json& from) {
     return {count(from, "m"), count(from, "k"), count(from, "n")};
 }
 
+void check(const char* what, std::int64_t used, std::int64_t limit) {
+    if (used <= limit) return;
+    throw std::invalid_argument(std::to_string(used) + " " + what + "; allowed: " + std::to_string(limit));
+}
+
 AieMapping engine(const AieArray& array, const json& from) {
     auto mapping = parse_aie_engine(from);
     mapping.sum_bytes = from.value("sum_bytes", std::int64_t{0});
-    auto reach = array;
-    reach.data_memory_bytes *= 4;  // its own and those of three neighbours (AM009, UG1079)
-    const auto problem = aie_placement_problem(reach, mapping);
+    // Those of its own tile and of three neighbours (AM009, UG1079).
+    const auto reach = 4 * array.data_memory_bytes - array.reserved_memory_bytes;
+    check("bytes of ping-pong buffers in the memories that a core reaches",
+          aie_placement(mapping).tile_memory_bytes, reach);
+    check("AI Engine tiles, those whose memories are used included", aie_tiles_in_use(array, mapping),
+          array.tiles());
+    auto reaching = array;
+    reaching.data_memory_bytes = reach + array.reserved_memory_bytes;
+    const auto problem = aie_placement_problem(reaching, mapping);
     if (!problem.what.empty()) throw std::invalid_argument(problem.what + "; allowed: " + problem.allowed);
     return mapping;
 }
@@ -83,6 +94,7 @@ double watts(const AieArray& array, AiePrecision precision, const json& from, st
 }
 
 double power_of_tiles(const AieArray& array, const json& from) {
+    check("AI Engine tiles", count(from, "tiles"), array.tiles());
     return watts(array, parse_aie_precision(from.at("precision")), from, count(from, "tiles"));
 }
 

@@ -113,7 +113,7 @@ double Evaluation::items_per_s() const {
 namespace {
 
 // Of the time of a channel's pins: where more of it is in doubt (DramStatistics), the memory is simulated
-// command by command. A choice of this project: shipped designs have up to 0.75 % and differ by 0.12 % at
+// command by command. A choice of this project: shipped designs have up to 0.7 % and differ by 0.12 % at
 // most, those that differ by more than 1 % because of the order have 1.3 % and more (docs/modelling.md).
 constexpr double most_in_doubt = 0.01;
 

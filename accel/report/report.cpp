@@ -142,6 +142,9 @@ ordered_json memory_json(const Evaluation& evaluation) {
                         {"turnarounds", statistics.turnarounds},
                         {"peak_bytes_per_s", dram.bytes_per_s()},
                         {"bandwidth_account", bandwidth_account(activity, i, dram)}};
+        if (control.model == DramModel::commands) continue;
+        result[name]["in_doubt"] =
+            static_cast<double>(activity.occupancy[i].in_doubt) / static_cast<double>(activity.duration);
     }
     auto& ports = result["ports"];
     for (const auto& port : activity.ports) {

@@ -28,8 +28,8 @@ struct DramStatistics {
     TimeFs activate_stall = 0;
     TimeFs spacing_stall = 0;
     TimeFs column_stall = 0;
-    // Of rows, activates, turnarounds and bank groups, while a later burst to other rows was there: it might
-    // have gone first. Counted by a controller that keeps to the order in which bursts come.
+    // Of rows, turnarounds and bank groups, while a later burst to other rows was there, which might have
+    // gone first. Counted by the controller that plans.
     TimeFs contested_stall = 0;
 
     TimeFs served() const {

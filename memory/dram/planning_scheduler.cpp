@@ -126,9 +126,10 @@ void DramPlanningScheduler::contest_stalls(const Access& first) {
     const auto there = entry_ + latency(first.write);
     if (there >= stalled_until_) return;
     for (auto& lost : stalls_) {
-        const bool by_order = lost.cause != &DramStatistics::refresh_stall &&
-                              lost.cause != &DramStatistics::column_stall &&
-                              lost.cause != &DramStatistics::spacing_stall;
+        const bool by_order = lost.cause == &DramStatistics::row_stall ||
+                              lost.cause == &DramStatistics::conflict_stall ||
+                              lost.cause == &DramStatistics::turnaround_stall ||
+                              lost.cause == &DramStatistics::bank_group_stall;
         const auto from = std::max(lost.begin, there);
         if (!by_order || lost.row_set == first.row_set || from >= lost.contested) continue;
         statistics_.contested_stall += time(lost.contested - from);

@@ -228,6 +228,9 @@ TEST_CASE("planned: data and stalls add up to the time in which bursts are there
                                      s.bank_group_stall, s.activate_stall, s.spacing_stall, s.column_stall}) {
                 RC_ASSERT(stall >= 0);
             }
+            RC_ASSERT(s.contested_stall >= 0);
+            RC_ASSERT(s.contested_stall <=
+                      s.row_stall + s.conflict_stall + s.turnaround_stall + s.bank_group_stall);
         }));
     }
 }

@@ -87,12 +87,32 @@ TEST_CASE("what a later burst might have used is contested, but for what it does
     channel.read(3000, row_set);
     CHECK(channel.contested() == 48);
     channel.check({.conflict = -4});
+    // Of a turnaround all is from when the data of the burst could be there; here from 2022 to 2046.
+    Channel turning;
+    turning.read(400, 0, 256);
+    turning.write(2000, 256);
+    turning.read(2000, 64);
+    turning.read(2000, row_set);
+    CHECK(turning.contested() == 24);
     // Of a refresh nothing is.
     Channel refreshed;
     refreshed.read(12481, 0);
     refreshed.check({.latency = 25, .row = 20, .refresh = 564});
     refreshed.read(12481, row_set);
     CHECK(refreshed.contested() == 20);
+}
+
+TEST_CASE("bursts that come one after the other contest what is left, once") {
+    Channel channel;
+    channel.read(400, 0, 256);
+    channel.read(600, row_set, 256);
+    channel.read(3000, next_row);  // data 3070, lost since 3022
+    // A hit in another bank: its data might have come at 3032, and do at 3034, to 3038.
+    channel.read(3010, row_set + 64);
+    CHECK(channel.contested() == 38 - 4);
+    // Another one, at 3038 to 3042; all that it might have used is contested already.
+    channel.read(3012, row_set + 128);
+    CHECK(channel.contested() == 38 - 8);
 }
 
 TEST_CASE("pins wait for activates to be apart") {

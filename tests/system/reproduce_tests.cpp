@@ -91,11 +91,18 @@ TEST_CASE("published figures that cannot be computed are refused with their poin
             "from a run or from a model");
     refused({{"aie", {{"kernel_cycles", {{"kernel", "intrinsic"}}}}}}, "/aie/kernel_cycles/kernel",
             "not a known value");
-    refused({{"aie", steady(engine)}}, "/aie", "the design takes 500 AI Engine tiles of 400");
+    refused({{"aie", steady(engine)}}, "/aie", "500 AI Engine tiles");
+    auto wide = engine;  // 360 tiles, and the memories of two neighbours each
+    wide["y"] = 4;
+    wide["z"] = 9;
+    wide["k"] = 256;
+    wide["precision"] = "int16";
+    refused({{"aie", steady(wide)}}, "/aie", "1080 AI Engine tiles");
+    refused({{"set", json::array()}}, "", "from a run or from a model");
     auto deep = engine;
     deep["x"] = 1;
     deep["k"] = 4096;
-    refused({{"aie", steady(deep)}}, "/aie", "in a tile's data memory");
+    refused({{"aie", steady(deep)}}, "/aie", "in the memories that a core reaches");
 }
 
 TEST_CASE("an unknown system is refused") {
