@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/design/parse_memory.hpp"
 
-#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -18,14 +17,18 @@ using nlohmann::json;
 
 namespace {
 
+std::string allowed_names(const std::set<std::string>& names) {
+    return fmt::format("allowed: {}", fmt::join(names, ", "));
+}
+
 // The device's memory of that name.
 const DeviceMemory& device_memory(const std::string& name, const Device& device, const std::string& file,
                                   const std::string& pointer) {
     const auto found = device.memories.find(name);
     if (found != device.memories.end()) return found->second;
-    std::string list;
-    for (const auto& [allowed, ignored] : device.memories) list += (list.empty() ? "" : ", ") + allowed;
-    throw ConfigError(file, pointer, "the device has no memory \"" + name + "\"", "allowed: " + list);
+    std::set<std::string> names;
+    for (const auto& [one, ignored] : device.memories) names.insert(one);
+    throw ConfigError(file, pointer, "the device has no memory \"" + name + "\"", allowed_names(names));
 }
 
 MemoryPort parse_port(const json& from, const Device& device, const std::string& file,
@@ -144,8 +147,7 @@ void parse_memories(const json& document, Design& design, const std::string& fil
         const auto pointer = "/memories/" + pointer_token(name);
         const auto& memory = device_memory(name, design.device, file, pointer);
         if (used.count(name) == 0) {
-            throw ConfigError(file, pointer, "no memory port goes to \"" + name + "\"",
-                              fmt::format("allowed: {}", fmt::join(used, ", ")));
+            throw ConfigError(file, pointer, "no memory port goes to \"" + name + "\"", allowed_names(used));
         }
         design.memory_controls[name] = parse_control(from, memory, file, pointer);
     }

@@ -117,7 +117,7 @@ void DramPlanningScheduler::stall(const Access& access, MemoryClock begin, Memor
     statistics_.*cause += time(end - begin);
     const auto past = [this](const Stall& one) { return one.end <= entry_; };
     if (stalls_.size() >= few) std::erase_if(stalls_, past);
-    stalls_.push_back({begin, end, cause, access.row_set, end});
+    stalls_.push_back({begin, end, cause, access.row, end});
     stalled_until_ = std::max(stalled_until_, end);
 }
 
@@ -131,7 +131,7 @@ void DramPlanningScheduler::contest_stalls(const Access& first) {
                               lost.cause == &DramStatistics::turnaround_stall ||
                               lost.cause == &DramStatistics::bank_group_stall;
         const auto from = std::max(lost.begin, there);
-        if (!by_order || lost.row_set == first.row_set || from >= lost.contested) continue;
+        if (!by_order || lost.row == first.row || from >= lost.contested) continue;
         statistics_.contested_stall += time(lost.contested - from);
         lost.contested = from;
     }
@@ -146,7 +146,7 @@ void DramPlanningScheduler::use_stall(MemoryClock begin, MemoryClock end) {
         if (from >= to) continue;
         statistics_.*lost.cause -= time(to - from);
         statistics_.contested_stall -= time(std::max(MemoryClock{0}, to - std::max(from, lost.contested)));
-        const Stall rest{to, lost.end, lost.cause, lost.row_set, std::max(to, lost.contested)};
+        const Stall rest{to, lost.end, lost.cause, lost.row, std::max(to, lost.contested)};
         lost.end = from;
         lost.contested = std::min(from, lost.contested);
         if (rest.begin < rest.end) stalls_.push_back(rest);
@@ -284,15 +284,13 @@ DramPlanningScheduler::BurstTimes DramPlanningScheduler::serve(MemoryClock arriv
     Access access;
     access.arrival = arrival;
     access.write = write;
-    access.row_set = row_set_accesses_.down(first);
+    access.row = row_set_accesses_.down(first);
     enter(arrival);
     contest_stalls(access);
-    while (first < end) {
-        const auto row_set = row_set_accesses_.down(first);
-        const auto row_end = std::min(end, (row_set + 1) * row_set_accesses_.value());
-        access.row_set = row_set;
-        access.row = bank_sets_.down(row_set);
-        const auto first_bank = (row_set - access.row * bank_sets_.value()) * groups_.value();
+    for (; first < end; ++access.row) {
+        const auto row_end = std::min(end, (access.row + 1) * row_set_accesses_.value());
+        const auto bank_set = access.row - bank_sets_.down(access.row) * bank_sets_.value();
+        const auto first_bank = bank_set * groups_.value();
         while (first < row_end) {
             access.group = group_of(first);
             access.bank = static_cast<std::size_t>(first_bank) + access.group;

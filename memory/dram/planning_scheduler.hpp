@@ -20,8 +20,8 @@
 // open. Where no younger one could pass an older one, they follow at the pace of the frames, which is what
 // the closed form leaves out.
 //
-// DramCommandScheduler does: there, younger hits of an open row hold up an older access to another row. It
-// holds writes back, follows any mapping and knows ranks; tests say how far the two are apart.
+// DramCommandScheduler is FR-FCFS: younger hits of an open row hold up an older access to another row there.
+// It also holds writes back, follows any mapping and knows ranks; tests say how far the two are apart.
 #pragma once
 
 #include <algorithm>
@@ -95,8 +95,7 @@ class DramPlanningScheduler {
         MemoryClock arrival = 0;
         std::size_t group = 0;
         std::size_t bank = 0;  // over all groups
-        std::int64_t row = 0;
-        std::int64_t row_set = 0;  // over all banks
+        std::int64_t row = 0;  // over all bank sets
         bool write = false;
     };
     // Its commands; long_ago for those that it does not need.
@@ -121,7 +120,7 @@ class DramPlanningScheduler {
         MemoryClock begin = 0;
         MemoryClock end = 0;
         TimeFs DramStatistics::*cause = nullptr;
-        std::int64_t row_set = 0;   // of the access that waits
+        std::int64_t row = 0;       // of the access that waits
         MemoryClock contested = 0;  // from here on a later burst is there
     };
 
