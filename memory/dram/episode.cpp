@@ -2,6 +2,7 @@
 #include "memory/dram/episode.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace tilewright::memory {
@@ -16,19 +17,6 @@ constexpr int most_groups = 63 / state_bits;
 constexpr std::size_t most_bank_sets = 200;
 
 }  // namespace
-
-std::size_t DramEpisodeStore::Hash::operator()(const Key& key) const {
-    std::uint64_t hash = key.size();
-    for (const auto word : key) {
-        hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x9E3779B97F4A7C15U;  // 2^64 over the golden ratio
-        hash ^= hash >> 29U;
-    }
-    return static_cast<std::size_t>(hash);
-}
-
-const DramEpisode* DramEpisodeStore::add(const Key& key, const DramEpisode& episode) {
-    return episodes_.size() < most_episodes ? &episodes_.emplace(key, episode).first->second : nullptr;
-}
 
 DramEpisodes::DramEpisodes(const DramSpecification& specification, const DramControllerPolicy& policy,
                            const AddressMapping& mapping, std::shared_ptr<DramEpisodeStore> store)
@@ -214,6 +202,10 @@ DramEpisode DramEpisodes::work_out(const DramBurstQueue& channel,
     }
     std::stable_sort(episode.news.begin(), episode.news.end(),
                      [](const auto& a, const auto& b) { return a.known < b.known; });
+    auto soonest = std::numeric_limits<MemoryClock>::max();
+    for (auto news = episode.news.rbegin(); news != episode.news.rend(); ++news) {
+        news->soonest = soonest = std::min(soonest, news->last_data);
+    }
     episode.course = worker.scheduler().course();
     for (std::size_t i = 0; i < sets_; ++i) {
         auto& set = bank_sets_[i];

@@ -14,61 +14,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "memory/dram/address_mapping.hpp"
 #include "memory/dram/burst_queue.hpp"
 #include "memory/dram/command_scheduler.hpp"
+#include "memory/dram/episode_store.hpp"
 
 namespace tilewright::memory {
-
-// Clocks from the episode's begin.
-struct DramEpisode {
-    struct News {
-        MemoryClock known = 0;  // commands before this clock and this one have decided it
-        std::size_t burst = 0;  // counted from the first one
-        bool accepted = false;  // written, and in the queue; otherwise served
-        MemoryClock first_data = 0;
-        MemoryClock last_data = 0;  // or the clock at which it was accepted
-    };
-    struct BankChange {
-        std::size_t bank = 0;  // by the order in which the banks were met
-        int group = 0;         // from the first one on
-        int row = -1;          // by the order in which they were met; -1: closed
-        DramBankState state;
-    };
-    std::vector<News> news;  // by `known`
-    DramCommandScheduler::Course course;
-    std::vector<BankChange> banks;
-    std::vector<MemoryClock> entered;  // by burst: the queue has taken over all of it
-    MemoryClock first_idle = 0;        // nothing waits for the first time; -1: nothing does at the begin
-
-    // From here on it binds nothing. Bursts that arrive sooner belong to it.
-    MemoryClock rest() const { return course.rest; }
-};
-
-// Episodes that have been worked out, by what they depend on. The channels of a memory share them.
-class DramEpisodeStore {
-  public:
-    using Key = std::vector<std::int64_t>;
-
-    // Null if there is none.
-    const DramEpisode* find(const Key& key) const {
-        const auto at = episodes_.find(key);
-        return at == episodes_.end() ? nullptr : &at->second;
-    }
-    // Stays where it is; null if there are too many.
-    const DramEpisode* add(const Key& key, const DramEpisode& episode);
-    std::size_t size() const { return episodes_.size(); }
-
-  private:
-    static constexpr std::size_t most_episodes = 100000;
-    struct Hash {
-        std::size_t operator()(const Key& key) const;
-    };
-    std::unordered_map<Key, DramEpisode, Hash> episodes_;
-};
 
 class DramEpisodes {
   public:

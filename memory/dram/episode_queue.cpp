@@ -200,7 +200,7 @@ std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
     const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
     if (episode_ != nullptr) {
         const auto begin = episodes_.begin();
-        for (auto i = told_; i < episode_->news.size(); ++i) consider(begin + episode_->news[i].last_data);
+        if (told_ < episode_->news.size()) consider(begin + episode_->news[told_].soonest);
         // What has not come yet may turn the order from its arrival on.
         if (soonest && !coming_.empty()) consider(coming_.front().arrival + 1);
     }
