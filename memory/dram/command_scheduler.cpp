@@ -35,6 +35,10 @@ DramCommandScheduler::DramCommandScheduler(const DramSpecification& specificatio
     : specification_(specification),
       policy_(policy),
       timer_(specification),
+      column_to_precharge_all_{distance(specification.timing, ConstraintScope::rank, DramCommandKind::read,
+                                        DramCommandKind::precharge_all),
+                               distance(specification.timing, ConstraintScope::rank, DramCommandKind::write,
+                                        DramCommandKind::precharge_all)},
       banks_(static_cast<std::size_t>(specification.organization.ranks *
                                       specification.organization.banks_per_rank())),
       open_banks_(static_cast<std::size_t>(specification.organization.ranks), 0),
@@ -163,13 +167,9 @@ bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind 
                                           MemoryClock clock) const {
     const int rank = access.address.rank;
     if (now_ < refresh_forced(rank)) return false;
-    const auto& timing = specification_.timing;
+    if (kind != DramCommandKind::read && kind != DramCommandKind::write) return true;
     const auto close = timer_.earliest(DramCommandKind::precharge_all, rank).clock;
-    if (kind == DramCommandKind::read) return clock + timing.rtp > close;
-    if (kind == DramCommandKind::write) {
-        return clock + timing.cwl + timing.data_clocks() + timing.wr > close;
-    }
-    return true;
+    return clock + column_to_precharge_all_[access.write ? 1 : 0] > close;
 }
 
 // The access whose command may be given soonest, the oldest of several.

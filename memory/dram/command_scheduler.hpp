@@ -202,7 +202,8 @@ class DramCommandScheduler {
     DramSpecification specification_;
     DramControllerPolicy policy_;
     CommandTimer timer_;
-    std::vector<Access> reads_;  // oldest first
+    std::array<MemoryClock, 2> column_to_precharge_all_;  // of a read, a write
+    std::vector<Access> reads_;                           // oldest first
     std::vector<Access> writes_;
     std::vector<Access> opened_;             // taken from the queues when their rows were opened
     std::vector<DramBankState> banks_;       // over all ranks

@@ -3,20 +3,23 @@
 
 #include <algorithm>
 
+#include "memory/dram/timing_constraints.hpp"
+
 namespace tilewright::memory {
 
 PlannedColumns::PlannedColumns(const DramTiming& timing, std::int64_t groups)
     : frame_(timing.column_spacing()),
       groups_(static_cast<std::size_t>(groups)),
       last_in_group_(groups_, {long_ago, long_ago}) {
-    const MemoryClock data = timing.data_clocks();
-    const Distance same{frame_.value(), timing.ccd_l};
-    const auto read_to_write = std::max<MemoryClock>(1, timing.cl + data + timing.rtw_gap - timing.cwl);
-    const auto written = timing.cwl + data;
-    apart_[0] = {same, Distance{read_to_write, read_to_write}};
-    apart_[1] = {Distance{written + timing.wtr_s, written + timing.wtr_l}, same};
-    for (const auto& from : apart_) {
-        for (const auto& to : from) reach_ = std::max({reach_, to.any, to.group});
+    constexpr std::array<DramCommandKind, 2> kinds{DramCommandKind::read, DramCommandKind::write};
+    for (std::size_t from = 0; from < kinds.size(); ++from) {
+        for (std::size_t to = 0; to < kinds.size(); ++to) {
+            auto& apart = apart_[from][to];
+            apart.any = distance(timing, ConstraintScope::rank, kinds[from], kinds[to]);
+            apart.group =
+                std::max(apart.any, distance(timing, ConstraintScope::bank_group, kinds[from], kinds[to]));
+            reach_ = std::max(reach_, apart.group);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "memory/dram/timing_constraints.hpp"
+
 namespace tilewright::memory {
 
 DramPlanningScheduler::DramPlanningScheduler(const DramSpecification& specification,
@@ -18,6 +20,9 @@ DramPlanningScheduler::DramPlanningScheduler(const DramSpecification& specificat
           access_bytes_.down(specification.organization.row_bytes * specification.organization.bank_groups)),
       bank_sets_(specification.organization.banks_per_group),
       precharge_place_(2 % frame_.value()),
+      column_to_precharge_{
+          distance(timing_, ConstraintScope::bank, DramCommandKind::read, DramCommandKind::precharge),
+          distance(timing_, ConstraintScope::bank, DramCommandKind::write, DramCommandKind::precharge)},
       keeps_pace_(place(timing_.ccd_l, 0) <= groups_.value() * frame_.value()),
       banks_(static_cast<std::size_t>(specification.organization.banks_per_rank())),
       columns_(timing_, groups_.value()),
@@ -90,8 +95,7 @@ void DramPlanningScheduler::give_rows(const Access& access, const Plan& plan) {
 
 // Its bank must not be precharged sooner.
 void DramPlanningScheduler::keep_open(const Access& access, MemoryClock column) {
-    const auto until =
-        access.write ? column + timing_.cwl + timing_.data_clocks() + timing_.wr : column + timing_.rtp;
+    const auto until = column + column_to_precharge_[access.write ? 1 : 0];
     auto& closes = banks_[access.bank].precharge_from;
     closes = std::max(closes, until);
     precharge_all_from_ = std::max(precharge_all_from_, closes);

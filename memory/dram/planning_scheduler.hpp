@@ -163,8 +163,9 @@ class DramPlanningScheduler {
     Divisor bank_sets_;
     // In a frame; a column command is at its begin. A memory whose frame has two clocks (HBM2) has a command
     // bus for rows and one for columns, so that a precharge and a column command may share a clock.
-    MemoryClock precharge_place_;  // and that of a refresh
-    bool keeps_pace_;              // columns of one group may follow each other after a turn of all
+    MemoryClock precharge_place_;                     // and that of a refresh
+    std::array<MemoryClock, 2> column_to_precharge_;  // of a read, a write
+    bool keeps_pace_;  // columns of one group may follow each other after a turn of all
 
     std::vector<Bank> banks_;  // by bank set and group
     PlannedColumns columns_;

@@ -86,6 +86,17 @@ std::vector<TimingConstraint> timing_constraints(const DramTiming& t) {
     return table;
 }
 
+MemoryClock distance(const DramTiming& timing, ConstraintScope scope, DramCommandKind preceding,
+                     DramCommandKind following) {
+    MemoryClock clocks = 0;
+    for (const auto& rule : timing_constraints(timing)) {
+        const bool applies = rule.scope == scope && rule.preceding == preceding &&
+                             rule.following == following && rule.window == 1;
+        if (applies) clocks = std::max(clocks, MemoryClock{rule.clocks});
+    }
+    return clocks;
+}
+
 CommandTimer::CommandTimer(const DramSpecification& specification) {
     const auto& organization = specification.organization;
     const auto ranks = static_cast<std::size_t>(organization.ranks);
