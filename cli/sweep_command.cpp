@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <map>
 #include <thread>
 #include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
@@ -104,6 +108,18 @@ std::vector<accel::Design> designs_that_differ_in_numerics(const sweeps::Study& 
     return result;
 }
 
+// For people at a terminal, on a line that the progress of the points overwrites.
+bool tell_numerics(std::size_t done, std::size_t all) {
+    static const bool terminal = isatty(STDERR_FILENO) == 1;
+    const bool stopped = stop_requests > 0;
+    if (terminal && all > 0) {
+        const auto line = fmt::format("numerics of networks and recipes: {} of {}", done, all);
+        const bool over = done == all || stopped;
+        std::cerr << "\r" << (over ? std::string(line.size(), ' ') + "\r" : line) << std::flush;
+    }
+    return !stopped;
+}
+
 // The whole table, and behind it, where the eye ends up, the Pareto front alone.
 void print_tables(const sweeps::ResultTable& table) {
     std::cout << sweeps::format_table(table);
@@ -162,7 +178,10 @@ int sweep_command(const std::vector<std::string>& arguments) {
     // Workers start with numerics measured; a sweep that goes on measures what it still needs.
     std::error_code ignored;
     if (stop_requests == 0 && (!sweep.store || !fs::exists(*sweep.store, ignored))) {
-        accel::measure_in_advance(designs_that_differ_in_numerics(study, sweep.shard, base), sweep.workers);
+        const auto begin = std::chrono::steady_clock::now();
+        accel::measure_in_advance(designs_that_differ_in_numerics(study, sweep.shard, base), sweep.workers,
+                                  tell_numerics);
+        sweep.preparation = std::chrono::steady_clock::now() - begin;
     }
     const auto outcome = sweeps::run_sweep(
         study, sweep,

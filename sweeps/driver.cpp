@@ -113,7 +113,7 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
 
     SweepOutcome outcome;
     outcome.points = indices.size();
-    Progress progress(indices.size(), options.progress);
+    Progress progress(indices.size(), options.progress, options.preparation);
     std::map<std::size_t, SweepRow> rows;  // by point index, since results come in any order
     std::map<std::size_t, std::string> keys;
     std::vector<std::size_t> open;

@@ -28,6 +28,7 @@ struct SweepOptions {
     std::optional<std::filesystem::path> store;       // result store; none: everything is computed
     std::string program_version;                      // only results of the same version are reused
     std::string fidelity;                             // part of a point's key; empty: the study's own
+    std::chrono::duration<double> preparation{0};     // what has been measured for all points before
     const std::atomic<int>* stop_requests = nullptr;  // counted up by a signal handler; see WorkerPool::run
     Progress::Show progress = Progress::Show::automatic;
 };

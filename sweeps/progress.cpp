@@ -58,17 +58,24 @@ std::string format_progress(const ProgressState& state, bool color) {
 std::string format_summary(const ProgressState& state) {
     const std::string counted = state.done == state.total ? fmt::format("{}", state.done)
                                                           : fmt::format("{} of {}", state.done, state.total);
-    return fmt::format("{} points in {:.1f} s: {} computed ({:.3g} points/s), {} from the store", counted,
-                       state.elapsed_s, state.done - state.reused, rate(state), state.reused);
+    auto summary =
+        fmt::format("{} points in {:.1f} s: {} computed ({:.3g} points/s), {} from the store", counted,
+                    state.elapsed_s, state.done - state.reused, rate(state), state.reused);
+    constexpr double shown_s = 0.05;  // what is not 0.0 with one digit
+    if (state.preparation_s >= shown_s) {
+        summary += fmt::format("; numerics before that: {:.1f} s", state.preparation_s);
+    }
+    return summary;
 }
 
-Progress::Progress(std::size_t total, Show show)
+Progress::Progress(std::size_t total, Show show, std::chrono::duration<double> preparation)
     : show_(show),
       terminal_(::isatty(STDERR_FILENO) == 1),
       color_(colors_wanted()),
       start_(Clock::now()),
       last_drawn_(start_ - redraw_interval) {
     state_.total = total;
+    state_.preparation_s = preparation.count();
 }
 
 void Progress::advance(std::size_t points) {

@@ -13,12 +13,14 @@ struct ProgressState {
     std::size_t done = 0;    // including reused
     std::size_t reused = 0;  // were there from the start: they say nothing about the speed
     double elapsed_s = 0.0;
+    double preparation_s = 0.0;  // before that
 };
 
 // "[=====>     ]  45/100  45 %  12.3 points/s  4 s left", without line ends; `color` adds ANSI colours.
 std::string format_progress(const ProgressState& state, bool color);
 
-// "100 points in 8.1 s: 55 computed (6.8 points/s), 45 from the store"
+// "100 points in 8.1 s: 55 computed (6.8 points/s), 45 from the store", and, if there was any, "; numerics
+// before that: 2.2 s"
 std::string format_summary(const ProgressState& state);
 
 class Progress {
@@ -29,7 +31,7 @@ class Progress {
     };
 
     // Honours NO_COLOR and TERM=dumb.
-    Progress(std::size_t total, Show show);
+    Progress(std::size_t total, Show show, std::chrono::duration<double> preparation);
 
     void advance(std::size_t points = 1);         // points computed
     void advance_reused(std::size_t points = 1);  // points found in the store

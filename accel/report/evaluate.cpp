@@ -2,7 +2,6 @@
 #include "accel/report/evaluate.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -230,15 +229,20 @@ std::map<std::string, Numerics>& measured_numerics() {
 
 }  // namespace
 
-void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once) {
+void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once, const GoOn& go_on) {
     std::map<std::string, const Design*> wanted;
     for (const auto& design : designs) {
         const auto key = numerics_key(design);
         if (measured_numerics().count(key) == 0) wanted.emplace(key, &design);
     }
-    std::vector<std::pair<const Design*, Numerics>> work;
+    struct Work {
+        const std::string* key = nullptr;
+        const Design* design = nullptr;
+        std::optional<Numerics> numerics;
+    };
+    std::vector<Work> work;
     work.reserve(wanted.size());
-    for (const auto& [key, design] : wanted) work.emplace_back(design, Numerics{});
+    for (const auto& [key, design] : wanted) work.push_back({&key, design, {}});
     // Recipes of one network share what they are measured on.
     struct Subject {
         std::once_flag made;
@@ -255,9 +259,18 @@ void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once)
         return subject->measure(design);
     };
     // Each thread takes the next that nobody has.
-    std::atomic<std::size_t> next = 0;
+    std::mutex mutex;
+    std::size_t next = 0;
+    std::size_t done = 0;
+    const auto take = [&](bool one_done) -> Work* {
+        const std::lock_guard lock(mutex);
+        if (one_done) ++done;
+        if (go_on && !go_on(done, work.size())) next = work.size();
+        return next < work.size() ? &work[next++] : nullptr;
+    };
     const auto measure = [&] {
-        for (auto i = next++; i < work.size(); i = next++) work[i].second = measure_one(*work[i].first);
+        for (auto* one = take(false); one != nullptr; one = take(true))
+            one->numerics = measure_one(*one->design);
     };
     std::vector<std::future<void>> threads;
     for (std::size_t i = 1; i < std::min(at_once, work.size()); ++i) {
@@ -265,9 +278,8 @@ void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once)
     }
     measure();
     for (auto& thread : threads) thread.get();
-    std::size_t done = 0;
-    for (const auto& [key, design] : wanted) {
-        measured_numerics().emplace(key, std::move(work[done++].second));
+    for (auto& one : work) {
+        if (one.numerics) measured_numerics().emplace(*one.key, std::move(*one.numerics));
     }
 }
 

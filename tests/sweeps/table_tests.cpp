@@ -64,6 +64,10 @@ TEST_CASE("progress shows speed without what was in the store, and the time left
     CHECK(format_progress(state, true).find('\x1b') != std::string::npos);
     CHECK_THAT(format_progress({0, 0, 0, 0.0}, false), Contains("100 %"));
     CHECK(format_summary(state) == "60 of 100 points in 4.0 s: 40 computed (10 points/s), 20 from the store");
+    CHECK(format_summary({100, 100, 0, 4.0, 2.25}) ==
+          "100 points in 4.0 s: 100 computed (25 points/s), 0 from the store; numerics before that: 2.2 s");
+    CHECK(format_summary({100, 100, 0, 4.0, 0.01}) ==
+          "100 points in 4.0 s: 100 computed (25 points/s), 0 from the store");
 }
 
 TEST_CASE("a file is written whole or not at all", "[sweeps]") {
