@@ -115,14 +115,14 @@ ordered_json account(const memory::DramTraceResult& result, const memory::DramSp
 }
 
 ordered_json result_json(const memory::DramTraceResult& result, const memory::DramSpecification& dram) {
-    const double clock_s = 1 / dram.timing.clock_hz;
+    const double clock_hz = dram.timing.clock_hz;
     const auto& channels = result.channels;
     const auto bytes = result.read_bytes + result.write_bytes;
-    const auto seconds = static_cast<double>(result.cycles()) * clock_s;
+    const auto seconds = static_cast<double>(result.cycles()) / clock_hz;
     const auto bandwidth = result.cycles() > 0 ? static_cast<double>(bytes) / seconds : 0.0;
     const auto latency = [&](double clocks) -> ordered_json {
         if (result.reads == 0) return nullptr;
-        return clocks * clock_s * 1e9;
+        return clocks * 1e9 / clock_hz;
     };
     const auto mean = result.reads > 0
                           ? static_cast<double>(result.read_latency_sum) / static_cast<double>(result.reads)

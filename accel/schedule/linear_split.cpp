@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "accel/schedule/mamba2_order.hpp"
@@ -78,17 +79,42 @@ const LinearSplit& LinearSplits::of(const models::Operator& op) {
                                   : splits_.emplace(layer, split_of(design_, op)).first->second;
 }
 
+namespace {
+
+// For a message: the shares, to four digits, that give both engines a tile; nothing if none does.
+std::string allowed_shares(const std::vector<OutputTile>& tiles) {
+    constexpr int steps = 10000;
+    const auto share = [](int step) { return static_cast<double>(step) / steps; };
+    // The more the share, the more goes to the AI Engines.
+    const auto first = [&](const auto& reached) {
+        int below = 0;
+        int at = steps;
+        while (at - below > 1) {
+            const auto middle = (below + at) / 2;
+            (reached(LinearSplit(tiles, share(middle))) ? at : below) = middle;
+        }
+        return at;
+    };
+    const auto least = first([](const LinearSplit& split) { return split.outputs(LinearEngine::aie) > 0; });
+    const auto most =
+        first([](const LinearSplit& split) { return split.outputs(LinearEngine::pl) == 0; }) - 1;
+    return least <= most ? fmt::format("shares from {} to {}, ", share(least), share(most)) : std::string();
+}
+
+}  // namespace
+
 void check_shares(const Design& design, const models::OperatorGraph& graph) {
     for (const auto& op : graph.operators) {
         if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;  // blocks are alike
         const auto layer = linear_layer_name(design, op.name);
         const auto share = design.aie_share(layer);
         if (share == 0 || share == 1 || split_of(design, op).shared()) continue;
-        const auto tiles = output_tiles(design, op).size();
+        const auto tiles = output_tiles(design, op);
         throw MappingError("/mapping/linear_engine",
-                           "a share of " + nlohmann::json(share).dump() + " of the " + std::to_string(tiles) +
-                               " tiles of " + layer + " leaves one of the engines without any",
-                           "shares that come to whole tiles, smaller tiles, or \"pl\" or \"aie\"");
+                           "a share of " + nlohmann::json(share).dump() + " of the " +
+                               std::to_string(tiles.size()) + " tiles of " + layer +
+                               " leaves one of the engines without any",
+                           allowed_shares(tiles) + "smaller tiles, or \"pl\" or \"aie\"");
     }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linear layers that the matrix unit and the AI Engines share, layer by layer or inside a layer.
+#include <regex>
+
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>
 
@@ -278,6 +280,25 @@ TEST_CASE("the array's weights through GMIO and the fabric's through AXI") {
     } catch (const ConfigError& error) {
         CHECK_THAT(error.what(), Contains("/mapping/linear_engine") && Contains("without any"));
     }
+    // What the message allows is the least and the most that is accepted.
+    const auto outcome = [](double share) -> std::string {
+        const Settings one_block = {{"/network/layers", 1}};
+        try {
+            evaluate(shared_document({{"in_proj", share}}, one_block), Fidelity::timing);
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return "accepted";
+    };
+    const auto refused = outcome(0.0001);
+    std::smatch limits;
+    REQUIRE(std::regex_search(refused, limits, std::regex("shares from ([0-9.]+) to ([0-9.]+)")));
+    const auto least = std::stod(limits[1]);
+    const auto most = std::stod(limits[2]);
+    CHECK(outcome(least) == "accepted");
+    CHECK(outcome(most) == "accepted");
+    CHECK_THAT(outcome(least - 1e-4), Contains("without any"));
+    CHECK_THAT(outcome(most + 1e-4), Contains("without any"));
     const Settings two_axi = {{"/memory_ports", json::array({port("axi", {"weights", "state", "convolution"}),
                                                              port("other", {"weights"})})}};
     CHECK_THAT(test::refusal(shared_document(0.5, two_axi)), Contains("carried by 2 ports"));
