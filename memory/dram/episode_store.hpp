@@ -58,7 +58,7 @@ class DramEpisodeStore {
     std::size_t size() const { return episodes_.size(); }
 
   private:
-    static constexpr std::size_t most_episodes = 50000;  // of about 2 KB
+    static constexpr std::size_t most_episodes = 50000;  // of about 1 KB
     // Every burst of a simulation looks for its episode: the slots are a table with linear probing, so that
     // a look costs one place in memory more than the key and the episode themselves.
     struct Slot {
