@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "accel/design/config_error.hpp"
@@ -121,6 +122,12 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
         }
         std::cout << "\n";
     }
+    if (!report.contains("aie_share")) return;
+    std::cout << "\nOutputs that the AI Engines make:";
+    for (const auto& [layer, share] : report.at("aie_share").items()) {
+        std::cout << fmt::format("  {} {:.4g}", layer, share.get<double>());
+    }
+    std::cout << "\n";
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "accel/report/account.hpp"
 #include "accel/report/evaluate.hpp"
+#include "accel/schedule/linear_split.hpp"
 
 namespace tilewright::accel {
 
@@ -286,6 +288,19 @@ ordered_json workload_json(const Evaluation& evaluation) {
             {"ssm_state_bytes", totals.ssm_state_bytes}};
 }
 
+// Layers that two engines share: the part of the outputs that the AI Engines make, by whole tiles.
+ordered_json aie_share_json(const Evaluation& evaluation) {
+    ordered_json shares;
+    for (const auto& op : evaluation.graph.operators) {
+        if (op.kind != models::OperatorKind::linear || op.layer > 0) continue;  // blocks are alike
+        const auto split = split_of(evaluation.design, op);
+        if (!split.shared()) continue;
+        shares[linear_layer_name(evaluation.design, op.name)] =
+            static_cast<double>(split.outputs(LinearEngine::aie)) / static_cast<double>(op.n);
+    }
+    return shares;
+}
+
 }  // namespace
 
 ordered_json make_report(const DesignDocument& document, const Evaluation& evaluation) {
@@ -325,6 +340,8 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
         const auto on_aie = account(LinearEngine::aie);
         report["account_cycles"] = on_fabric.is_null() ? on_aie : on_fabric;
         if (!on_fabric.is_null() && !on_aie.is_null()) report["account_cycles_aie"] = on_aie;
+        if (auto shares = aie_share_json(evaluation); !shares.empty())
+            report["aie_share"] = std::move(shares);
     }
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);

@@ -329,6 +329,17 @@ TEST_CASE("a shared design has both units, and an account of either") {
     CHECK(report["account_cycles_aie"]["engine"] == "aie");
     CHECK(report["account_cycles_aie"]["multiplying"] > 0);
     CHECK(!make_report(shared_document("pl"), alone).contains("account_cycles_aie"));
+    // The share that came of it: what the AI Engines have multiplied of the weights.
+    CHECK(!make_report(shared_document("pl"), alone).contains("aie_share"));
+    double on_aie = 0;
+    for (const auto& op : evaluation.graph.operators) {
+        if (op.kind != models::OperatorKind::linear) continue;
+        const double share = report["aie_share"].at(linear_layer_name(evaluation.design, op.name));
+        CHECK(share > 0.3);
+        CHECK(share < 0.7);
+        on_aie += share * static_cast<double>(op.m * op.k * op.n);
+    }
+    CHECK(report["utilization"]["aie"]["macs"].get<double>() == Approx(on_aie));
 }
 
 TEST_CASE("layers of VAR that the engines share: same bits, same time, never below the bound") {
