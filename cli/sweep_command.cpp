@@ -196,6 +196,15 @@ int sweep_command(const std::vector<std::string>& arguments) {
         print_summary(outcome);
     }
     std::cout << std::flush;
+    if (outcome.interrupted) {
+        std::cerr << "tilewright: interrupted; "
+                  << (sweep.store ? "run the same command again to go on"
+                                  : "without --store nothing is kept");
+        // What stands there may be the table of all points.
+        if (values.count("csv") + values.count("html") > 0) std::cerr << "; no file was written";
+        std::cerr << "\n";
+        return interrupted;
+    }
     if (values.count("csv") > 0) {
         sweeps::write_file_atomically(values["csv"].as<std::string>(), sweeps::format_csv(table));
     }
@@ -210,12 +219,6 @@ int sweep_command(const std::vector<std::string>& arguments) {
         const auto warning = sweeps::write_html_report(values["html"].as<std::string>(),
                                                        sweeps::make_html_report(study, outcome, provenance));
         if (warning) std::cerr << "tilewright: " << *warning << "\n";
-    }
-    if (outcome.interrupted) {
-        std::cerr << "tilewright: interrupted; "
-                  << (sweep.store ? "run the same command again to go on" : "without --store nothing is kept")
-                  << "\n";
-        return interrupted;
     }
     return outcome.failed > 0 ? does_not_fit : success;
 }

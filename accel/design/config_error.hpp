@@ -12,7 +12,21 @@ class ConfigError : public std::runtime_error {
   public:
     ConfigError(const std::string& file, const std::string& pointer, const std::string& what,
                 const std::string& allowed)
-        : std::runtime_error(file + "#" + pointer + ": " + what + (allowed.empty() ? "" : "; " + allowed)) {}
+        : std::runtime_error(file + "#" + pointer + ": " + what + (allowed.empty() ? "" : "; " + allowed)),
+          pointer_(pointer),
+          what_(what),
+          allowed_(allowed) {}
+
+    const std::string& pointer() const { return pointer_; }
+    // The same of a part of it, which stands at `part` and was read from another file.
+    ConfigError of_part(const std::string& part_file, const std::string& part) const {
+        return {part_file, pointer_.substr(part.size()), what_, allowed_};
+    }
+
+  private:
+    std::string pointer_;
+    std::string what_;
+    std::string allowed_;
 };
 
 }  // namespace tilewright::accel

@@ -241,8 +241,11 @@ DesignDocument DesignDocument::load(const fs::path& path) {
 
 void DesignDocument::resolve(const std::string& key) {
     auto& value = document_.at(key);
-    if (value.is_string())
-        value = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key).second;
+    reference_files_.erase(key);
+    if (!value.is_string()) return;
+    auto [path, read] = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key);
+    reference_files_[key] = path.string();
+    value = std::move(read);
 }
 
 Device load_device(const std::string& name) {
@@ -303,7 +306,18 @@ Design DesignDocument::parse() const {
     validate("design", document_, file_);
     for (const auto& [key, folder] : reference_folders) validate(key, document_.at(key), file_, "/" + key);
     check_kinds(document_, file_);
-    return parse_design(document_, file_);
+    try {
+        return parse_design(document_, file_);
+    } catch (const ConfigError& error) {
+        for (const auto& [key, path] : reference_files_) {
+            const auto within = "/" + key + "/";
+            const auto inside = [&](const std::string& pointer) { return pointer.starts_with(within); };
+            if (inside(error.pointer()) && std::none_of(changed_.begin(), changed_.end(), inside)) {
+                throw error.of_part(path, "/" + key);
+            }
+        }
+        throw;
+    }
 }
 
 nlohmann::json DesignDocument::canonical() const {

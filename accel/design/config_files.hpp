@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ class DesignDocument {
     std::string file_;
     std::filesystem::path folder_;
     nlohmann::json document_;
+    std::map<std::string, std::string> reference_files_;  // by key: where a reference was read from
     std::vector<std::string> changed_;
 };
 

@@ -154,7 +154,9 @@ DeviceMemory parse_memory(const std::string& name, const json& from, const std::
     result.controller.write_low_watermark = controller.at("write_low_watermark").get<double>();
     if (result.controller.write_low_watermark > result.controller.write_high_watermark) {
         throw ConfigError(file, pointer + "/controller/write_low_watermark",
-                          "writes would stop draining before they begin",
+                          controller.at("write_low_watermark").dump() + " is above write_high_watermark = " +
+                              controller.at("write_high_watermark").dump() +
+                              ": writes would stop draining before they begin",
                           "allowed: at most write_high_watermark");
     }
     const auto& energy = from.at("energy");
@@ -193,7 +195,17 @@ Device parse_device(const json& document, const std::string& file, const std::st
                     quantity(power.at("ff_j_per_cycle")),    quantity(power.at("bram_j_per_access")),
                     quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
                     quantity(power.at("uncertainty"))};
-    if (document.contains("aie")) device.aie = parse_aie_array(document.at("aie"));
+    if (document.contains("aie")) {
+        device.aie = parse_aie_array(document.at("aie"));
+        const auto& memory = device.aie.data_memory_bytes;
+        if (device.aie.reserved_memory_bytes >= memory) {
+            throw ConfigError(file, pointer + "/aie/reserved_memory_bytes/value",
+                              std::to_string(device.aie.reserved_memory_bytes) +
+                                  " leaves nothing of a tile's " + std::to_string(memory) +
+                                  " bytes of data memory",
+                              "allowed: less than data_memory_bytes");
+        }
+    }
     return device;
 }
 

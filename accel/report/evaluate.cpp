@@ -126,9 +126,11 @@ bool settle_memory_models(Evaluation& evaluation) {
         const auto& name = activity.memories[i].first;
         auto& control = evaluation.design.memory_controls[name];
         if (control.model != DramModel::automatic) continue;
-        const bool doubtful = static_cast<double>(activity.occupancy[i].in_doubt) >
-                              most_in_doubt * static_cast<double>(activity.duration);
+        const auto in_doubt =
+            static_cast<double>(activity.occupancy[i].in_doubt) / static_cast<double>(activity.duration);
+        const bool doubtful = in_doubt > most_in_doubt;
         if (doubtful) {
+            evaluation.memory_in_doubt[name] = in_doubt;
             control.model = DramModel::commands;
             again = true;
         } else {

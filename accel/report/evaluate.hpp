@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,8 +42,11 @@ struct Evaluation {
     std::string overflow;  // why it does not fit its device; empty if it does
     Bound bound;
     EnergyUse bound_energy;
-    std::optional<Activity> activity;             // absent at `bound` and when the design does not fit
-    EnergyUse energy;                             // of the run, or of the bound
+    std::optional<Activity> activity;  // absent at `bound` and when the design does not fit
+    EnergyUse energy;                  // of the run, or of the bound
+    // Memories that were simulated again command by command: the part of the time of the run before that was
+    // in doubt.
+    std::map<std::string, double> memory_in_doubt;
     std::optional<FunctionalOutcome> functional;  // at `functional` only
     std::optional<Numerics> numerics;             // when asked for, see add_numerics()
     double wall_program_s = 0;

@@ -144,9 +144,13 @@ ordered_json memory_json(const Evaluation& evaluation) {
                         {"turnarounds", statistics.turnarounds},
                         {"peak_bytes_per_s", dram.bytes_per_s()},
                         {"bandwidth_account", bandwidth_account(activity, i, dram)}};
-        if (control.model == DramModel::commands) continue;
-        result[name]["in_doubt"] =
-            static_cast<double>(activity.occupancy[i].in_doubt) / static_cast<double>(activity.duration);
+        const auto before = evaluation.memory_in_doubt.find(name);
+        if (before != evaluation.memory_in_doubt.end()) {
+            result[name]["in_doubt"] = before->second;
+        } else if (control.model != DramModel::commands) {
+            result[name]["in_doubt"] =
+                static_cast<double>(activity.occupancy[i].in_doubt) / static_cast<double>(activity.duration);
+        }
     }
     auto& ports = result["ports"];
     for (const auto& port : activity.ports) {
@@ -340,9 +344,8 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
         const auto on_aie = account(LinearEngine::aie);
         report["account_cycles"] = on_fabric.is_null() ? on_aie : on_fabric;
         if (!on_fabric.is_null() && !on_aie.is_null()) report["account_cycles_aie"] = on_aie;
-        if (auto shares = aie_share_json(evaluation); !shares.empty())
-            report["aie_share"] = std::move(shares);
     }
+    if (auto shares = aie_share_json(evaluation); !shares.empty()) report["aie_share"] = std::move(shares);
     report["resources"] = resources_json(evaluation);
     report["bound"] = bound_json(evaluation);
     report["numerics"] = numerics_json(evaluation);

@@ -54,6 +54,7 @@ void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool writ
     if (now_ < clock) advance(clock);
     if (!started_) {
         started_ = true;
+        statistics_.refreshes = 0;  // those of the time that is counted
         statistics_.first_arrival = slot_free_ = busy_from_ = statistics_.last_data = clock;
     }
     if (idle()) {

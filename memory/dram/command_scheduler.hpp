@@ -40,7 +40,7 @@ struct DramCommandStatistics {
     std::int64_t row_misses = 0;
     std::int64_t row_conflicts = 0;
     std::int64_t activates = 0;
-    std::int64_t refreshes = 0;
+    std::int64_t refreshes = 0;    // begun from first_arrival on
     std::int64_t turnarounds = 0;  // changes between reading and writing
     MemoryClock first_arrival = 0;
     MemoryClock last_data = 0;  // end of the last access

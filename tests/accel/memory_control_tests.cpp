@@ -269,6 +269,10 @@ TEST_CASE("where bursts wait that might have gone first, the memory is simulated
     CHECK(planned.at("model") == "bursts");
     CHECK(chosen.at("model") == "commands");
     CHECK(chosen.at("bandwidth_account") == commands.at("bandwidth_account"));
+    // And why.
+    CHECK(chosen.at("in_doubt") == planned.at("in_doubt"));
+    CHECK(chosen.at("in_doubt") > 0.01);
+    CHECK(!commands.contains("in_doubt"));
     CHECK(chosen_time == commands_time);
     CHECK(static_cast<double>(planned_time) > 1.01 * static_cast<double>(chosen_time));
 }

@@ -52,6 +52,9 @@ TEST_CASE("dram-trace: a read takes activate, column latency and data") {
     CHECK(result.at("row_misses") == 1);
     CHECK(result.at("row_hits") == 0);
     CHECK(result.at("row_conflicts") == 0);
+    // Of the time that is counted.
+    CHECK(traced(ddr4, "1000000000 R 4096 64\n").at("refreshes") == 0);
+    CHECK(traced(ddr4, "100 R 4096 64\n13000 R 4096 64\n").at("refreshes") == 1);
     const auto closed = traced(ddr4 + " --page closed --json", "0 R 0 64\n1000 R 64 64\n");
     CHECK(closed.at("row_misses") == 2);
     CHECK(closed.at("mean_read_latency_ns").get<double>() == Approx(30));
@@ -169,5 +172,21 @@ TEST_CASE("devices whose DRAM cannot be are refused where the contradiction stan
         CHECK(result.code == 2);
         CHECK(result.out.empty());
         CHECK_THAT(result.err, Contains("board.json#/memories/ddr4/" + key + ": "));
+        // Whichever design names it.
+        const auto design = source_path("configs/designs/mamba2-vck190-aie.json").string();
+        const auto run =
+            workspace.run("run '" + design + "' --set /device=" + workspace.path("board.json").string());
+        CHECK(run.code == 2);
+        CHECK_THAT(run.err, Contains("board.json#/memories/ddr4/" + key + ": "));
     }
+    auto device = original;
+    device[json::json_pointer("/aie/reserved_memory_bytes/value")] = 32768;
+    workspace.write("board.json", device.dump());
+    CHECK_THAT(trace(workspace, "'" + workspace.path("board.json").string() + "' --memory ddr4", "").err,
+               Contains("board.json#/aie/reserved_memory_bytes/value: 32768") &&
+                   Contains("less than data_memory_bytes"));
+    // What a design itself sets is its own.
+    const auto design = source_path("configs/designs/mamba2-vck190-aie.json").string();
+    CHECK_THAT(workspace.run("run '" + design + "' --set /device/memories/ddr4/timing/ras=20").err,
+               Contains("mamba2-vck190-aie.json#/device/memories/ddr4/timing/ras: "));
 }

@@ -118,10 +118,12 @@ TEST_CASE("an interrupted sweep keeps what it has and goes on where it stopped")
     const Workspace workspace;
     // The main study's points take long enough to be interrupted.
     const auto study = source_path("sweeps/studies/lightmamba.json").string();
-    const auto command = "cd '" + workspace.path("").string() + "' && timeout --preserve-status -s INT 2 '" +
+    const auto command = "cd '" + workspace.path("").string() +
+                         "' && echo all >all.csv && timeout --preserve-status -s INT 2 '" +
                          TILEWRIGHT_PROGRAM + "' sweep '" + study +
-                         "' --shard 1/3 --store s.db >out.txt 2>err.txt";
+                         "' --shard 1/3 --store s.db --csv all.csv >out.txt 2>err.txt";
     const int status = std::system(command.c_str());
+    CHECK(read_file(workspace.path("all.csv")) == "all\n");  // what may be the table of all points
     CHECK(WEXITSTATUS(status) == 130);
     CHECK_THAT(read_file(workspace.path("err.txt")), Contains("interrupted") && Contains("go on"));
     const auto rest = workspace.run("sweep '" + study + "' --shard 1/3 --store s.db --json");
