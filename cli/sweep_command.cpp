@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
-#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <map>
@@ -83,16 +82,14 @@ sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const swee
     return result;
 }
 
-// One design for every network, recipe and accumulator of a study. Points that are wrong are left to the
+// One design for every network, recipe and accumulator of these points. Points that are wrong are left to the
 // workers, which report them.
-std::vector<accel::Design> designs_that_differ_in_numerics(const sweeps::Study& study,
-                                                           const sweeps::Shard& shard,
+std::vector<accel::Design> designs_that_differ_in_numerics(const std::vector<sweeps::Point>& points,
                                                            const accel::DesignDocument& base) {
-    const sweeps::Space space(study);
     std::map<std::string, accel::Design> designs;
-    for (const auto index : space.indices(shard)) {
+    for (const auto& point : points) {
         try {
-            const auto document = design_of(base, space.point(index));
+            const auto document = design_of(base, point);
             const auto& all = document.document();
             const nlohmann::json::json_pointer accumulator("/engines/matrix/accumulator_bits");
             const auto bits = all.contains(accumulator) ? all.at(accumulator) : nlohmann::json();
@@ -175,14 +172,9 @@ int sweep_command(const std::vector<std::string>& arguments) {
     sweep.program_version = build_identity();
     sweep.stop_requests = &stop_requests;
     catch_interrupts();
-    // Workers start with numerics measured; a sweep that goes on measures what it still needs.
-    std::error_code ignored;
-    if (stop_requests == 0 && (!sweep.store || !fs::exists(*sweep.store, ignored))) {
-        const auto begin = std::chrono::steady_clock::now();
-        accel::measure_in_advance(designs_that_differ_in_numerics(study, sweep.shard, base), sweep.workers,
-                                  tell_numerics);
-        sweep.preparation = std::chrono::steady_clock::now() - begin;
-    }
+    sweep.prepare = [&base = base, workers = sweep.workers](const std::vector<sweeps::Point>& points) {
+        accel::measure_in_advance(designs_that_differ_in_numerics(points, base), workers, tell_numerics);
+    };
     const auto outcome = sweeps::run_sweep(
         study, sweep,
         [&base = base, fidelity](const auto& point) { return evaluate_point(base, point, fidelity); },

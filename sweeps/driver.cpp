@@ -2,6 +2,7 @@
 #include "sweeps/driver.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <utility>
@@ -104,22 +105,18 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
     const std::vector<std::size_t> indices = space.indices(options.shard);
     const std::string fidelity = options.fidelity.empty() ? study.fidelity : options.fidelity;
 
-    // Workers first: they should inherit neither the database nor the results.
-    const auto useful = std::max<std::size_t>(1, std::min<std::size_t>(options.workers, indices.size()));
-    WorkerPool pool([&space](std::size_t index) { return space.point(index); }, evaluate,
-                    {static_cast<unsigned>(useful), options.point_timeout});
-    std::optional<Store> store;
-    if (options.store) store.emplace(*options.store, options.program_version);
-
     SweepOutcome outcome;
     outcome.points = indices.size();
-    Progress progress(indices.size(), options.progress, options.preparation);
     std::map<std::size_t, SweepRow> rows;  // by point index, since results come in any order
     std::map<std::size_t, std::string> keys;
     std::vector<std::size_t> open;
+    const auto stopping = [&] {
+        return options.stop_requests != nullptr && options.stop_requests->load() > 0;
+    };
+    std::optional<Store> store;
+    if (options.store) store.emplace(*options.store, options.program_version);
     for (const std::size_t index : indices) {
-        const bool stopping = options.stop_requests != nullptr && options.stop_requests->load() > 0;
-        if (!store || stopping) {  // the pool begins no point once a stop is asked for
+        if (!store || stopping()) {  // the pool begins no point once a stop is asked for
             open.push_back(index);
             continue;
         }
@@ -130,17 +127,34 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
             rows.emplace(index,
                          make_row(study, std::move(point), {PointStatus::failed, {}, error.what()}, false));
             ++outcome.computed;
-            progress.advance();
             continue;
         }
         if (const std::optional<PointResult> known = store->find(keys[index])) {
             rows.emplace(index, make_row(study, std::move(point), *known, true));
             ++outcome.reused;
-            progress.advance_reused();
         } else {
             open.push_back(index);
         }
     }
+    if (store) store->close();
+    store.reset();
+
+    std::chrono::duration<double> preparation{0};
+    if (options.prepare && !open.empty() && !stopping()) {
+        std::vector<Point> points;
+        for (const auto index : open) points.push_back(space.point(index));
+        const auto begin = std::chrono::steady_clock::now();
+        options.prepare(points);
+        preparation = std::chrono::steady_clock::now() - begin;
+    }
+    // Workers should not inherit the database.
+    const auto useful = std::max<std::size_t>(1, std::min<std::size_t>(options.workers, open.size()));
+    WorkerPool pool([&space](std::size_t index) { return space.point(index); }, evaluate,
+                    {static_cast<unsigned>(useful), options.point_timeout});
+    if (options.store) store.emplace(*options.store, options.program_version);
+    Progress progress(indices.size(), options.progress, preparation);
+    progress.advance(outcome.computed);
+    progress.advance_reused(outcome.reused);
 
     const auto on_result = [&](const Point& point, const PointResult& result) {
         if (store) store->insert(keys.at(point.index), result);

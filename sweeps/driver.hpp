@@ -25,10 +25,12 @@ struct SweepOptions {
     unsigned workers = 1;                              // forked processes; at least one, for crash isolation
     std::chrono::milliseconds point_timeout{300'000};  // a point that takes longer fails
     Shard shard;
-    std::optional<std::filesystem::path> store;       // result store; none: everything is computed
-    std::string program_version;                      // only results of the same version are reused
-    std::string fidelity;                             // part of a point's key; empty: the study's own
-    std::chrono::duration<double> preparation{0};     // what has been measured for all points before
+    std::optional<std::filesystem::path> store;  // result store; none: everything is computed
+    std::string program_version;                 // only results of the same version are reused
+    std::string fidelity;                        // part of a point's key; empty: the study's own
+    // Called once with the points that will be computed, before the workers are forked, which inherit what
+    // it leaves in memory.
+    std::function<void(const std::vector<Point>&)> prepare;
     const std::atomic<int>* stop_requests = nullptr;  // counted up by a signal handler; see WorkerPool::run
     Progress::Show progress = Progress::Show::automatic;
 };

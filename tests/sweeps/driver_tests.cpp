@@ -111,8 +111,7 @@ TEST_CASE("a stopped sweep goes on from its store to the same rows", "[sweeps]")
     options.store = folder / "results.db";
     std::atomic<int> stop{0};
     options.stop_requests = &stop;
-    std::thread
-        interrupter;  // started after the workers have been forked: by the first key that is asked for
+    std::thread interrupter;  // started by the first key that is asked for; asleep while workers are forked
     const auto key_and_start = [&](const Point& point) {
         if (!interrupter.joinable())
             interrupter = std::thread([&stop] {
@@ -143,6 +142,35 @@ TEST_CASE("a stopped sweep goes on from its store to the same rows", "[sweeps]")
     options.fidelity = "bound";
     CHECK(run_sweep(study, options, fake_evaluation, fake_key).reused == 0);
     CHECK(run_sweep(study, options, fake_evaluation, fake_key).reused == 22);
+}
+
+TEST_CASE("what is prepared for the points that will be computed is there when they are", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const Study study = example();
+    SweepOptions options = quiet(2);
+    options.store = folder / "results.db";
+    options.shard = {1, 3};
+    run_sweep(study, options, fake_evaluation, fake_key);
+
+    options.shard = {};
+    std::vector<std::size_t> prepared;
+    options.prepare = [&](const std::vector<Point>& points) {
+        for (const auto& point : points) prepared.push_back(point.index);
+    };
+    // Runs in a worker, which has been forked.
+    const auto evaluate = [&](const Point& point) {
+        if (std::find(prepared.begin(), prepared.end(), point.index) == prepared.end()) {
+            throw std::runtime_error("not prepared");
+        }
+        return fake_evaluation(point);
+    };
+    const auto rest = run_sweep(study, options, evaluate, fake_key);
+    CHECK(rest.failed == 0);
+    CHECK(rest.computed == prepared.size());
+    CHECK(rest.reused + prepared.size() == 22);
+    prepared.clear();
+    run_sweep(study, options, evaluate, fake_key);
+    CHECK(prepared.empty());  // nothing is left to do
 }
 
 TEST_CASE("a stop before the start computes nothing", "[sweeps]") {
