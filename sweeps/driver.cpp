@@ -142,6 +142,7 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
     std::chrono::duration<double> preparation{0};
     if (options.prepare && !open.empty() && !stopping()) {
         std::vector<Point> points;
+        points.reserve(open.size());
         for (const auto index : open) points.push_back(space.point(index));
         const auto begin = std::chrono::steady_clock::now();
         options.prepare(points);

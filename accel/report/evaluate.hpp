@@ -74,8 +74,8 @@ void add_numerics(Evaluation& evaluation);
 
 // Measures the numerics of several designs, `at_once` of them side by side, each key once, so that processes
 // forked afterwards find them done. Designs that can be measured at all: parse() has accepted them. `go_on`
-// is asked before each one and told how many have been measured of how many; false leaves the others out. One
-// thread asks at a time.
+// is asked before each one and after the last, and told how many have been measured of how many; false leaves
+// the others out. One thread asks at a time.
 using GoOn = std::function<bool(std::size_t done, std::size_t all)>;
 void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once, const GoOn& go_on = {});
 

@@ -16,7 +16,9 @@ DramBurstQueue::DramBurstQueue(const DramSpecification& specification, const Dra
       policy_(policy),
       access_bytes_(specification.access_bytes()),
       closest_columns_(specification.organization.ranks > 1
-                           ? std::min(timing_.column_spacing(), timing_.data_clocks() + timing_.rank_gap)
+                           ? std::min(MemoryClock{timing_.column_spacing()},
+                                      distance(timing_, ConstraintScope::other_ranks, DramCommandKind::read,
+                                               DramCommandKind::read))
                            : timing_.column_spacing()),
       run_accesses_(closed_form ? mapping.accesses_over_groups() : 0),
       scheduler_(specification, policy) {}

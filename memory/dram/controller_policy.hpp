@@ -23,8 +23,6 @@ struct DramControllerPolicy {
     double write_low_watermark = 0.2;
     int refreshes_postponed = 0;  // at most, while accesses wait; JESD79-4 allows eight
     int packet_accesses = 1;      // of written data, that come at once
-
-    bool operator==(const DramControllerPolicy& other) const = default;
 };
 
 }  // namespace tilewright::memory

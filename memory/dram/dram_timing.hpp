@@ -34,8 +34,6 @@ struct DramTiming {
     int rfc = 0;       // one all-bank refresh
     int refi = 0;      // between refreshes
 
-    bool operator==(const DramTiming& other) const = default;
-
     int data_clocks() const { return burst_length / 2; }
     // Closest column commands of one rank: their data must not overlap.
     int column_spacing() const { return std::max(ccd_s, data_clocks()); }
@@ -50,7 +48,6 @@ struct DramOrganization {
     std::int64_t channel_bytes = 0;  // capacity of one channel
     int channels = 1;
 
-    bool operator==(const DramOrganization& other) const = default;
     int banks_per_rank() const { return bank_groups * banks_per_group; }
     std::int64_t rows_per_bank() const { return channel_bytes / (row_bytes * ranks * banks_per_rank()); }
 };

@@ -7,19 +7,6 @@ namespace tilewright::memory {
 
 namespace {
 
-struct Shared {
-    DramOrganization organization;
-    DramTiming timing;
-    DramControllerPolicy policy;
-    std::string mapping;
-    std::shared_ptr<DramEpisodeStore> store;
-};
-
-std::vector<Shared>& shared_stores() {
-    static std::vector<Shared> stores;
-    return stores;
-}
-
 std::uint64_t hash_of(const DramEpisodeStore::Key& key) {
     std::uint64_t hash = key.size();
     for (const auto word : key) {
@@ -30,30 +17,6 @@ std::uint64_t hash_of(const DramEpisodeStore::Key& key) {
 }
 
 }  // namespace
-
-std::shared_ptr<DramEpisodeStore> DramEpisodeStore::shared(const DramSpecification& channel,
-                                                           const DramControllerPolicy& policy,
-                                                           const std::string& mapping) {
-    auto& stores = shared_stores();
-    const auto same = [&](const Shared& one) {
-        return one.organization == channel.organization && one.timing == channel.timing &&
-               one.policy == policy && one.mapping == mapping;
-    };
-    auto at = std::find_if(stores.begin(), stores.end(), same);
-    if (at == stores.end()) {
-        constexpr std::size_t most_stores = 4;  // those of the designs that came last
-        if (stores.size() == most_stores) stores.erase(stores.begin());
-        at = stores.insert(stores.end(), {channel.organization, channel.timing, policy, mapping, nullptr});
-    }
-    if (at->store == nullptr || at->store->size() > most_episodes / 2) {
-        at->store = std::make_shared<DramEpisodeStore>();
-    }
-    return at->store;
-}
-
-void DramEpisodeStore::forget_shared() {
-    shared_stores().clear();
-}
 
 bool DramEpisodeStore::is_key(const Stored& stored, const Key& key) const {
     return stored.words == key.size() &&
@@ -79,7 +42,7 @@ std::size_t DramEpisodeStore::free_slot(std::uint64_t hash) const {
 }
 
 const DramEpisode* DramEpisodeStore::add(const Key& key, const DramEpisode& episode) {
-    if (episodes_.size() == most_episodes) return nullptr;
+    if (episodes_.size() >= most_episodes_) return nullptr;
     if (2 * (episodes_.size() + 1) > slots_.size()) {
         std::vector<Slot> old(2 * slots_.size());
         old.swap(slots_);

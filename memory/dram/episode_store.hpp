@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "memory/dram/command_scheduler.hpp"
@@ -43,13 +41,8 @@ class DramEpisodeStore {
   public:
     using Key = std::vector<std::int64_t>;
 
-    // The one of all channels of this process that have this specification, policy and mapping: episodes are
-    // the same in every run. For a run that begins; it is a fresh one if the old one has filled up.
-    static std::shared_ptr<DramEpisodeStore> shared(const DramSpecification& channel,
-                                                    const DramControllerPolicy& policy,
-                                                    const std::string& mapping);
-    // The next runs of this process work everything out anew.
-    static void forget_shared();
+    // Holds at most so many episodes, of about 1 KB each.
+    explicit DramEpisodeStore(std::size_t most_episodes = 100000) : most_episodes_(most_episodes) {}
 
     // Null if there is none.
     const DramEpisode* find(const Key& key) const;
@@ -58,7 +51,6 @@ class DramEpisodeStore {
     std::size_t size() const { return episodes_.size(); }
 
   private:
-    static constexpr std::size_t most_episodes = 50000;  // of about 1 KB
     // Every burst of a simulation looks for its episode: the slots are a table with linear probing, so that
     // a look costs one place in memory more than the key and the episode themselves.
     struct Slot {
@@ -74,6 +66,7 @@ class DramEpisodeStore {
     bool is_key(const Stored& stored, const Key& key) const;
     std::size_t free_slot(std::uint64_t hash) const;
 
+    std::size_t most_episodes_;
     std::vector<Slot> slots_{1024};  // a power of two, at most half of them in use
     std::deque<Stored> episodes_;
     std::vector<std::int64_t> keys_;

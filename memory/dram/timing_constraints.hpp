@@ -44,7 +44,8 @@ struct TimingConstraint {
 // The rules of DDR4, LPDDR4 and HBM2 alike, in the terms of JEDEC JESD79-4 (command and timing chapters; the
 // read-to-write distance is CL + burst / 2 + gap - CWL).
 std::vector<TimingConstraint> timing_constraints(const DramTiming& timing);
-// Of that table: clocks between the two within a scope; 0 without a rule.
+// Of that table, but for windows of several commands: clocks between the two within a scope; 0 without a
+// rule.
 MemoryClock distance(const DramTiming& timing, ConstraintScope scope, DramCommandKind preceding,
                      DramCommandKind following);
 

@@ -78,3 +78,31 @@ TEST_CASE("reports carry the numerics of their recipe") {
     CHECK(timed.activity->duration == evaluation.activity->duration);
     CHECK(make_report(document, timed).at("numerics").at("mismatches").is_null());
 }
+
+TEST_CASE("measuring in advance stops where it is told to, and goes on with the rest") {
+    std::vector<Design> designs;
+    for (const int d_model : {96, 160, 224}) {  // of networks that no other test has
+        designs.push_back(small_document({{"/network/d_model", d_model},
+                                          {"/recipe/weights/group_size", 32},
+                                          {"/recipe/activations/group_size", 32}})
+                              .parse());
+    }
+    using Asked = std::vector<std::pair<std::size_t, std::size_t>>;
+    Asked asked;
+    measure_in_advance(designs, 1, [&](std::size_t done, std::size_t all) {
+        asked.emplace_back(done, all);
+        return done < 1;
+    });
+    CHECK(asked == Asked{{0, 3}, {1, 3}});
+    asked.clear();
+    const auto all = [&](std::size_t done, std::size_t count) {
+        asked.emplace_back(done, count);
+        return true;
+    };
+    measure_in_advance(designs, 2, all);
+    CHECK(asked.size() == 4);  // each thread is told at its end
+    CHECK(asked.back() == std::pair<std::size_t, std::size_t>{2, 2});
+    asked.clear();
+    measure_in_advance(designs, 2, all);
+    for (const auto& one : asked) CHECK(one.second == 0);
+}

@@ -12,7 +12,6 @@
 #include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/vcd_trace.hpp"
-#include "memory/dram/episode_store.hpp"
 
 namespace {
 
@@ -55,19 +54,13 @@ void simulate_token(benchmark::State& state) {
 }
 BENCHMARK(simulate_token)->Unit(benchmark::kMillisecond);
 
-// The same with the controller of the DRAM working command by command: as the first run of a process, and as
-// a later one, which finds the episodes that the first one has worked out.
-void simulate_token_by_command(benchmark::State& state, bool first) {
+// The same with the controller of the DRAM working command by command.
+void simulate_token_by_command(benchmark::State& state) {
     Prepared prepared;
     prepared.design.memory_controls["ddr4"].model = accel::DramModel::commands;
-    accel::simulate(prepared.design, prepared.program);
-    for (auto _ : state) {
-        if (first) memory::DramEpisodeStore::forget_shared();
-        benchmark::DoNotOptimize(accel::simulate(prepared.design, prepared.program));
-    }
+    for (auto _ : state) benchmark::DoNotOptimize(accel::simulate(prepared.design, prepared.program));
 }
-BENCHMARK_CAPTURE(simulate_token_by_command, first, true)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(simulate_token_by_command, again, false)->Unit(benchmark::kMillisecond);
+BENCHMARK(simulate_token_by_command)->Unit(benchmark::kMillisecond);
 
 // One image of VAR-d30 from design to report: program, simulation, costs.
 void evaluate_image(benchmark::State& state) {

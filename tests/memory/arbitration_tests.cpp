@@ -114,6 +114,7 @@ TEST_CASE("two ports that saturate a channel get it by their weights whatever th
             const auto data = 120 * 320 * ns;
             CHECK(weighted.controller.statistics().data_busy == data);
             CHECK(end > data);
+            // Refreshes, rows and, of reads and writes, turnarounds.
             CHECK(static_cast<double>(end) < 1.15 * static_cast<double>(data));
         }
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where episodes are kept, and what a later run makes of those of an earlier one.
+// Where episodes are kept.
 #include <map>
 
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>
 
 #include "dram_fixtures.hpp"
+#include "memory/dram/episode_queue.hpp"
 #include "memory/dram/episode_store.hpp"
 
 using namespace tilewright::memory;
@@ -41,21 +42,33 @@ TEST_CASE("a store finds what has been added, and nothing else, however much the
     }));
 }
 
-TEST_CASE("runs share episodes when memory, controller and mapping are the same") {
+TEST_CASE("a store that is full takes no more, and channels do without") {
     const auto dram = ddr4(1 << 28);
     const DramControllerPolicy policy;
-    const auto store = DramEpisodeStore::shared(dram, policy, "RoBaRaCoBgCh");
-    CHECK(DramEpisodeStore::shared(dram, policy, "RoBaRaCoBgCh") == store);
-    CHECK(DramEpisodeStore::shared(dram, policy, "MOP4CLXOR") != store);
-    auto slower = dram;
-    ++slower.timing.rp;
-    CHECK(DramEpisodeStore::shared(slower, policy, "RoBaRaCoBgCh") != store);
-    auto smaller = dram;
-    smaller.organization.row_bytes /= 2;
-    CHECK(DramEpisodeStore::shared(smaller, policy, "RoBaRaCoBgCh") != store);
-    auto other = policy;
-    other.refreshes_postponed = 1;
-    CHECK(DramEpisodeStore::shared(dram, other, "RoBaRaCoBgCh") != store);
-    DramEpisodeStore::forget_shared();
-    CHECK(DramEpisodeStore::shared(dram, policy, "RoBaRaCoBgCh") != store);
+    const AddressMapping mapping("RoBaRaCoBgCh", dram);
+    const auto run = [&](std::size_t most) {
+        const auto store = std::make_shared<DramEpisodeStore>(most);
+        DramEpisodeQueue queue(dram, policy, mapping, store);
+        std::vector<DramBurstQueue::Served> served;
+        std::vector<MemoryClock> ends;
+        for (std::int64_t i = 0; i < 60; ++i) {
+            const auto clock = 2000 * i;
+            // Of five lengths, each of them to be met again.
+            queue.add({i, clock, 65536 * i, 64 * (1 + i % 5), false});
+            queue.advance(clock + 1000);
+            queue.take_served(served);
+            for (const auto& one : served) ends.push_back(one.last_data);
+        }
+        CHECK(store->size() <= most);
+        return std::pair(ends, store->size());
+    };
+    const auto [ends, episodes] = run(1000);
+    CHECK(ends.size() == 60);
+    CHECK(episodes > 5);
+    CHECK(episodes < 60);
+    for (const std::size_t most : {0, 1, 3}) {
+        const auto [same_ends, stored] = run(most);
+        CHECK(same_ends == ends);
+        CHECK(stored == most);
+    }
 }
