@@ -105,7 +105,7 @@ std::vector<accel::Design> designs_that_differ_in_numerics(const std::vector<swe
     return result;
 }
 
-// For people at a terminal, on a line that the progress of the points overwrites.
+// For people at a terminal, on a line that is gone when all are done.
 bool tell_numerics(std::size_t done, std::size_t all) {
     static const bool terminal = isatty(STDERR_FILENO) == 1;
     const bool stopped = stop_requests > 0;

@@ -202,9 +202,6 @@ HtmlReport make_html_report(const Study& study, const SweepOutcome& outcome, ord
     report.description = study.description;
     report.provenance = std::move(provenance);
     report.warnings = outcome.warnings;
-    if (outcome.interrupted)
-        report.warnings.push_back(fmt::format("the sweep was interrupted: {} of {} points have a result",
-                                              outcome.rows.size(), outcome.points));
     report.table = result_table(study, outcome);
     for (std::size_t p = 0; p < study.parameters.size(); ++p) report.parameters.push_back(p);
     for (std::size_t o = 0; o < study.objectives.size(); ++o)
