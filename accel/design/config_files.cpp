@@ -309,14 +309,15 @@ Design DesignDocument::parse() const {
     try {
         return parse_design(document_, file_);
     } catch (const ConfigError& error) {
-        for (const auto& [key, path] : reference_files_) {
-            const auto within = "/" + key + "/";
-            const auto inside = [&](const std::string& pointer) { return pointer.starts_with(within); };
-            if (inside(error.pointer()) && std::none_of(changed_.begin(), changed_.end(), inside)) {
-                throw error.of_part(path, "/" + key);
-            }
+        // What is wrong inside a device is wrong in its file, unless the design has changed something there.
+        // Networks and recipes may be right and not go together.
+        const auto file = reference_files_.find("device");
+        const auto inside = [](const std::string& pointer) { return pointer.starts_with("/device/"); };
+        if (file == reference_files_.end() || !inside(error.pointer()) ||
+            std::any_of(changed_.begin(), changed_.end(), inside)) {
+            throw;
         }
-        throw;
+        throw error.of_part(file->second, "/device");
     }
 }
 
