@@ -241,11 +241,13 @@ DesignDocument DesignDocument::load(const fs::path& path) {
 
 void DesignDocument::resolve(const std::string& key) {
     auto& value = document_.at(key);
-    reference_files_.erase(key);
-    if (!value.is_string()) return;
-    auto [path, read] = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key);
-    reference_files_[key] = path.string();
-    value = std::move(read);
+    std::string file;
+    if (value.is_string()) {
+        auto [path, read] = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key);
+        file = path.string();
+        value = std::move(read);
+    }
+    if (key == "device") device_file_ = file;
 }
 
 Device load_device(const std::string& name) {
@@ -311,13 +313,12 @@ Design DesignDocument::parse() const {
     } catch (const ConfigError& error) {
         // What is wrong inside a device is wrong in its file, unless the design has changed something there.
         // Networks and recipes may be right and not go together.
-        const auto file = reference_files_.find("device");
         const auto inside = [](const std::string& pointer) { return pointer.starts_with("/device/"); };
-        if (file == reference_files_.end() || !inside(error.pointer()) ||
+        if (device_file_.empty() || !inside(error.pointer()) ||
             std::any_of(changed_.begin(), changed_.end(), inside)) {
             throw;
         }
-        throw error.of_part(file->second, "/device");
+        throw error.of_part(device_file_, "/device");
     }
 }
 

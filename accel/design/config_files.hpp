@@ -4,7 +4,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -52,7 +51,7 @@ class DesignDocument {
     std::string file_;
     std::filesystem::path folder_;
     nlohmann::json document_;
-    std::map<std::string, std::string> reference_files_;  // by key: where a reference was read from
+    std::string device_file_;  // that the device was read from; empty: the design itself
     std::vector<std::string> changed_;
 };
 

@@ -3,11 +3,13 @@
 
 #include <cmath>
 
+#include "accel/design/config_error.hpp"
+
 namespace tilewright::accel {
 
 using nlohmann::json;
 
-AieArray parse_aie_array(const json& from) {
+AieArray parse_aie_array(const json& from, const std::string& file, const std::string& pointer) {
     const auto real = [](const json& parent, const char* name) {
         return parent.at(name).at("value").get<double>();
     };
@@ -35,6 +37,12 @@ AieArray parse_aie_array(const json& from) {
         {"gmio_transfer_cycles", &AieArray::gmio_transfer_cycles},
     };
     for (const auto& [name, member] : counts) array.*member = count(from, name);
+    if (array.reserved_memory_bytes >= array.data_memory_bytes) {
+        throw ConfigError(file, pointer + "/reserved_memory_bytes/value",
+                          std::to_string(array.reserved_memory_bytes) + " leaves nothing of a tile's " +
+                              std::to_string(array.data_memory_bytes) + " bytes of data memory",
+                          "allowed: less than data_memory_bytes");
+    }
     const std::pair<const char*, double AieArray::*> reals[] = {
         {"clock_hz", &AieArray::clock_hz},
         {"unpack_int4_cycles_per_vector", &AieArray::unpack_int4_cycles_per_vector},

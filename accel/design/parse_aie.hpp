@@ -10,8 +10,9 @@
 
 namespace tilewright::accel {
 
-// `from`: the member "aie" of a device that has passed its schema.
-AieArray parse_aie_array(const nlohmann::json& from);
+// `from`: the member "aie" of a device that has passed its schema, which stands at `pointer` of `file`.
+// Throws ConfigError for tiles without data memory.
+AieArray parse_aie_array(const nlohmann::json& from, const std::string& file, const std::string& pointer);
 
 // Names that a schema has admitted.
 AiePrecision parse_aie_precision(const nlohmann::json& name);

@@ -195,17 +195,7 @@ Device parse_device(const json& document, const std::string& file, const std::st
                     quantity(power.at("ff_j_per_cycle")),    quantity(power.at("bram_j_per_access")),
                     quantity(power.at("uram_j_per_access")), quantity(power.at("idle_activity")),
                     quantity(power.at("uncertainty"))};
-    if (document.contains("aie")) {
-        device.aie = parse_aie_array(document.at("aie"));
-        const auto& memory = device.aie.data_memory_bytes;
-        if (device.aie.reserved_memory_bytes >= memory) {
-            throw ConfigError(file, pointer + "/aie/reserved_memory_bytes/value",
-                              std::to_string(device.aie.reserved_memory_bytes) +
-                                  " leaves nothing of a tile's " + std::to_string(memory) +
-                                  " bytes of data memory",
-                              "allowed: less than data_memory_bytes");
-        }
-    }
+    if (document.contains("aie")) device.aie = parse_aie_array(document.at("aie"), file, pointer + "/aie");
     return device;
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <unordered_map>
 #include <vector>
 
 #include "memory/dram/command_scheduler.hpp"
@@ -45,31 +45,23 @@ class DramEpisodeStore {
     explicit DramEpisodeStore(std::size_t most_episodes = 100000) : most_episodes_(most_episodes) {}
 
     // Null if there is none.
-    const DramEpisode* find(const Key& key) const;
+    const DramEpisode* find(const Key& key) const {
+        const auto at = episodes_.find(key);
+        return at == episodes_.end() ? nullptr : &at->second;
+    }
     // Of a key that it does not have. Stays where it is; null if there are too many.
-    const DramEpisode* add(const Key& key, const DramEpisode& episode);
+    const DramEpisode* add(const Key& key, const DramEpisode& episode) {
+        return size() < most_episodes_ ? &episodes_.emplace(key, episode).first->second : nullptr;
+    }
     std::size_t size() const { return episodes_.size(); }
 
   private:
-    // Every burst of a simulation looks for its episode: the slots are a table with linear probing, so that
-    // a look costs one place in memory more than the key and the episode themselves.
-    struct Slot {
-        std::uint64_t hash = 0;
-        std::uint32_t number = 0;  // of its episode, from 1 on; 0: free
+    struct Hash {
+        std::size_t operator()(const Key& key) const;
     };
-    struct Stored {
-        std::size_t key = 0;  // where it begins in keys_
-        std::size_t words = 0;
-        DramEpisode episode;
-    };
-
-    bool is_key(const Stored& stored, const Key& key) const;
-    std::size_t free_slot(std::uint64_t hash) const;
 
     std::size_t most_episodes_;
-    std::vector<Slot> slots_{1024};  // a power of two, at most half of them in use
-    std::deque<Stored> episodes_;
-    std::vector<std::int64_t> keys_;
+    std::unordered_map<Key, DramEpisode, Hash> episodes_;
 };
 
 }  // namespace tilewright::memory

@@ -8,8 +8,8 @@
 namespace tilewright::test {
 
 inline accel::AieArray vck190_array(double clock_hz = 1.25e9) {
-    auto array =
-        accel::parse_aie_array(accel::read_json_file(source_path("configs/devices/vck190.json")).at("aie"));
+    const auto file = source_path("configs/devices/vck190.json");
+    auto array = accel::parse_aie_array(accel::read_json_file(file).at("aie"), file.string(), "/aie");
     array.clock_hz = clock_hz;
     return array;
 }
