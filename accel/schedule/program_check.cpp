@@ -202,6 +202,7 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
     switch (kind) {
         case OperatorKind::linear:
         case OperatorKind::matrix_product:
+        case OperatorKind::convolution_2d:
             return opcode == Opcode::matmul;
         case OperatorKind::embedding:
             return opcode == Opcode::embedding;
@@ -227,7 +228,7 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
             return opcode == Opcode::hadamard;
         case OperatorKind::residual_add:
         case OperatorKind::channel_scale:
-            return opcode == Opcode::residual_add;
+            return opcode == Opcode::residual_add || opcode == Opcode::rescale;
         case OperatorKind::layer_norm:
         case OperatorKind::modulate:
             return opcode == Opcode::norm;
@@ -236,7 +237,19 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
         case OperatorKind::softmax:
             return opcode == Opcode::softmax;
         case OperatorKind::gelu:
+        case OperatorKind::sigmoid:
             return opcode == Opcode::activation;
+        case OperatorKind::binary_convolution:
+            return opcode == Opcode::binary_convolution;
+        case OperatorKind::pixel_factor:
+        case OperatorKind::binarize:
+            return opcode == Opcode::binarize;
+        case OperatorKind::leaky_relu:
+            return opcode == Opcode::rescale;
+        case OperatorKind::average_pool:
+            return opcode == Opcode::rescale || opcode == Opcode::pool;
+        case OperatorKind::pixel_shuffle:  // only says where pixels lie
+            return false;
         case OperatorKind::quantize:
             return opcode == Opcode::quantize;
     }

@@ -25,6 +25,8 @@ const char* to_string(EngineKind kind) {
             return "attention";
         case EngineKind::softmax:
             return "softmax";
+        case EngineKind::binary:
+            return "binary";
     }
     return "unknown";
 }
@@ -65,6 +67,14 @@ const char* to_string(Opcode opcode) {
             return "softmax";
         case Opcode::activation:
             return "activation";
+        case Opcode::binary_convolution:
+            return "binary_convolution";
+        case Opcode::binarize:
+            return "binarize";
+        case Opcode::rescale:
+            return "rescale";
+        case Opcode::pool:
+            return "pool";
     }
     return "unknown";
 }

@@ -30,9 +30,10 @@ enum class EngineKind : std::uint8_t {
     aie,
     quantizer,
     attention,
-    softmax
+    softmax,
+    binary
 };
-inline constexpr int engine_kind_count = 9;
+inline constexpr int engine_kind_count = 10;
 const char* to_string(EngineKind kind);
 
 struct EngineDescription {
@@ -61,9 +62,13 @@ enum class Opcode : std::uint8_t {
     quantize,
     l2_norm,
     softmax,
-    activation,  // GELU, SiLU
+    activation,  // GELU, SiLU, sigmoid
+    binary_convolution,
+    binarize,  // factors of pixels and signs
+    rescale,   // times factors, plus the input, and the sums for an average
+    pool,
 };
-inline constexpr int opcode_count = 17;
+inline constexpr int opcode_count = 21;
 const char* to_string(Opcode opcode);
 
 // What a DMA instruction moves.

@@ -23,6 +23,8 @@ StallCause waits_for(EngineKind kind) {
             return StallCause::waits_for_attention;
         case EngineKind::softmax:
             return StallCause::waits_for_softmax;
+        case EngineKind::binary:
+            return StallCause::waits_for_binary;
     }
     return StallCause::waits_for_dma;
 }
@@ -47,6 +49,8 @@ const char* to_string(StallCause cause) {
             return "waits_for_attention";
         case StallCause::waits_for_softmax:
             return "waits_for_softmax";
+        case StallCause::waits_for_binary:
+            return "waits_for_binary";
         case StallCause::waits_for_space:
             return "waits_for_space";
     }

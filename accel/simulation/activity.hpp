@@ -24,9 +24,10 @@ enum class StallCause : std::uint8_t {
     waits_for_quantizer,
     waits_for_attention,
     waits_for_softmax,
+    waits_for_binary,
     waits_for_space
 };
-inline constexpr int stall_cause_count = 10;
+inline constexpr int stall_cause_count = 11;
 const char* to_string(StallCause cause);
 // Of an engine that needs what one of this kind makes.
 StallCause waits_for(EngineKind kind);

@@ -55,6 +55,22 @@ const char* to_string(OperatorKind kind) {
             return "channel_scale";
         case OperatorKind::quantize:
             return "quantize";
+        case OperatorKind::convolution_2d:
+            return "convolution_2d";
+        case OperatorKind::binary_convolution:
+            return "binary_convolution";
+        case OperatorKind::binarize:
+            return "binarize";
+        case OperatorKind::average_pool:
+            return "average_pool";
+        case OperatorKind::pixel_factor:
+            return "pixel_factor";
+        case OperatorKind::sigmoid:
+            return "sigmoid";
+        case OperatorKind::leaky_relu:
+            return "leaky_relu";
+        case OperatorKind::pixel_shuffle:
+            return "pixel_shuffle";
     }
     return "unknown";
 }
@@ -73,6 +89,9 @@ std::int64_t Operator::macs() const {
         case OperatorKind::decay_state:
         case OperatorKind::contract_state:
         case OperatorKind::skip:
+        case OperatorKind::convolution_2d:
+        case OperatorKind::binary_convolution:
+        case OperatorKind::pixel_factor:
             return elements();
         default:
             return 0;

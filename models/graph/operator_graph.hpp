@@ -30,13 +30,21 @@ enum class OperatorKind {
     gate,            // y * silu(z)
     hadamard,        // orthonormal rotation of n points
     residual_add,
-    layer_norm,     // (x - mean) / deviation over n channels, without affine
-    modulate,       // x (1 + scale) + shift over n channels
-    l2_norm,        // x / |x| over n channels, times a factor
-    softmax,        // over n
-    gelu,           // tanh form
-    channel_scale,  // x times a factor per channel
-    quantize,       // rounding to a recipe's format
+    layer_norm,          // (x - mean) / deviation over n channels, without affine
+    modulate,            // x (1 + scale) + shift over n channels
+    l2_norm,             // x / |x| over n channels, times a factor
+    softmax,             // over n
+    gelu,                // tanh form
+    channel_scale,       // x times a factor per channel
+    quantize,            // rounding to a recipe's format
+    convolution_2d,      // over pixels, k taps and channels
+    binary_convolution,  // the same with signs
+    binarize,            // sign(x + shift)
+    average_pool,        // of n channels over m pixels
+    pixel_factor,        // sigmoid of a sum of n weighted channels
+    sigmoid,
+    leaky_relu,
+    pixel_shuffle,  // four channels of a pixel become four pixels
 };
 const char* to_string(OperatorKind kind);
 
@@ -53,7 +61,8 @@ enum class TensorClass {
     ssm_state,
     ssm_intermediate,
     unquantized_weight,  // matrices that recipes leave in high precision
-    kv_cache
+    kv_cache,
+    binary_weight
 };
 
 struct Tensor {
