@@ -12,9 +12,7 @@ int SuperResolutionConfig::stages() const {
     return std::bit_width(static_cast<unsigned>(scale)) - 1;
 }
 
-namespace {
-
-void check(const SuperResolutionConfig& config, const ImageSize& image) {
+void check_super_resolution_config(const SuperResolutionConfig& config) {
     const auto refuse = [&](const std::string& why) {
         throw std::invalid_argument("super-resolution \"" + config.name + "\": " + why);
     };
@@ -24,8 +22,9 @@ void check(const SuperResolutionConfig& config, const ImageSize& image) {
     if (config.scale < 2 || !std::has_single_bit(static_cast<unsigned>(config.scale))) {
         refuse("the scale must be a power of two from 2 on");
     }
-    if (image.height < 1 || image.width < 1) refuse("the image must have a pixel");
 }
+
+namespace {
 
 class GraphWriter : private OperatorGraphWriter {
   public:
@@ -104,7 +103,10 @@ void GraphWriter::write() {
 }  // namespace
 
 OperatorGraph build_super_resolution_graph(const SuperResolutionConfig& config, const ImageSize& image) {
-    check(config, image);
+    check_super_resolution_config(config);
+    if (image.height < 1 || image.width < 1) {
+        throw std::invalid_argument("super-resolution \"" + config.name + "\": the image must have a pixel");
+    }
     OperatorGraph graph;
     graph.name = config.name;
     graph.tokens = 1;

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "models/graph/operator_graph.hpp"
+#include "models/kernels/feature_map.hpp"
 
 namespace tilewright::models {
 
@@ -34,21 +35,13 @@ struct SuperResolutionConfig {
     int stages() const;  // doublings of the image
 };
 
-constexpr std::int64_t convolution_side = 3;
-constexpr std::int64_t convolution_taps = convolution_side * convolution_side;
+// Throws std::invalid_argument for sizes that make no network.
+void check_super_resolution_config(const SuperResolutionConfig& config);
 
-// Of the image that comes in, in pixels.
-struct ImageSize {
-    std::int64_t height = 0;
-    std::int64_t width = 0;
-
-    std::int64_t pixels() const { return height * width; }
-};
-
-// Operators over m pixels, in the order of their names: "head.conv"; for every unit U "body.U.pool",
-// "channel.fc1", "channel.fc2", "channel.sigmoid", "spatial", "binarize", "conv", "rescale", "add" and in
-// every first unit of a block "activation"; "body.add"; "upsample.S.conv" and "upsample.S.shuffle";
-// "tail.conv". A unit is a layer. Throws std::invalid_argument for sizes that make no
+// Operators over m pixels of the image that comes in, in the order of their names: "head.conv"; for every
+// unit U "body.U.pool", "channel.fc1", "channel.fc2", "channel.sigmoid", "spatial", "binarize", "conv",
+// "rescale", "add" and in every first unit of a block "activation"; "body.add"; "upsample.S.conv" and
+// "upsample.S.shuffle"; "tail.conv". A unit is a layer. Throws std::invalid_argument for sizes that make no
 // network.
 OperatorGraph build_super_resolution_graph(const SuperResolutionConfig& config, const ImageSize& image);
 
