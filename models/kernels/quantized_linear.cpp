@@ -224,7 +224,10 @@ double QuantizedLinear::finish(const LinearSum& sum, int scale_base) const {
 
 std::vector<double> QuantizedLinear::apply(const QuantizedMatrix& matrix,
                                            std::span<const double> values) const {
-    const auto input = quantize_input(values);
+    return apply(matrix, quantize_input(values));
+}
+
+std::vector<double> QuantizedLinear::apply(const QuantizedMatrix& matrix, const QuantizedRow& input) const {
     const auto groups = static_cast<std::size_t>(matrix.groups_of_row(weights_.group_size));
     const auto row = static_cast<std::size_t>(inputs_);
     std::vector<double> result(static_cast<std::size_t>(matrix.outputs));

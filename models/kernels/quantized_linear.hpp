@@ -56,6 +56,7 @@ class QuantizedLinear {
 
     // All outputs for one token.
     std::vector<double> apply(const QuantizedMatrix& matrix, std::span<const double> values) const;
+    std::vector<double> apply(const QuantizedMatrix& matrix, const QuantizedRow& input) const;
 
     // Elements whose product sum shares its scales; 0 for unscaled formats.
     std::int64_t segment() const { return segment_; }
