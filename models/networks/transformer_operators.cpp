@@ -68,6 +68,10 @@ float silu_float(float x) {
     return static_cast<float>(wide / (1 + std::exp(-wide)));
 }
 
+float sigmoid_float(float x) {
+    return static_cast<float>(1 / (1 + std::exp(-static_cast<double>(x))));
+}
+
 std::vector<float> linear_float(std::span<const float> weights, std::span<const float> bias,
                                 std::span<const float> x) {
     std::vector<float> y(bias.size());

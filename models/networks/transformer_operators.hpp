@@ -29,8 +29,9 @@ void l2_normalise(std::span<float> x, float factor);
 // x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), in binary64, rounded once.
 float gelu_float(float x);
 
-// x / (1 + exp(-x)), in binary64, rounded once.
+// x / (1 + exp(-x)) and 1 / (1 + exp(-x)), in binary64, rounded once.
 float silu_float(float x);
+float sigmoid_float(float x);
 
 // W x + b: the sum of the products, then the bias. W is [b.size(), x.size()].
 std::vector<float> linear_float(std::span<const float> weights, std::span<const float> bias,
