@@ -105,6 +105,50 @@ TEST_CASE("super-resolution by hand: a network that moves and multiplies pixels"
     CHECK(wide(made).values == expected);
 }
 
+TEST_CASE(
+    "super-resolution: feature maps are rounded behind head, units, addition and shuffles, nowhere else") {
+    const SuperResolutionConfig config{"tiny", 1, 6, 2, 3, 4};
+    for (const auto* format : {"e4m3", "bf16"}) {
+        const QuantizedSuperResolution network(config, synthetic_super_resolution(config, 5),
+                                               recipe_of("int8", format));
+        const auto convolve = [](const QuantizedConvolution& convolution, const FeatureMap<float>& map) {
+            return FeatureMap<float>(map.size, convolution.outputs(),
+                                     convolution.rows(convolution.quantize(map), {0, map.size.height}));
+        };
+        const auto round = [codec = Codec(number_format(format))](FeatureMap<float>& map) {
+            for (auto& value : map.values) {
+                value = static_cast<float>(codec.decode(*codec.encode(static_cast<double>(value))));
+            }
+        };
+        const auto image = synthetic_image({5, 3}, 3, 5);
+        auto head = convolve(network.head(), image);
+        round(head);
+        auto x = head;
+        REQUIRE(network.units().size() == 2);
+        CHECK(network.units()[0].first_of_block);
+        CHECK_FALSE(network.units()[1].first_of_block);
+        for (const auto& unit : network.units()) x = network.unit(unit, x);
+        for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] += head.values[i];
+        round(x);
+        REQUIRE(network.upsample().size() == 2);
+        for (const auto& stage : network.upsample()) {
+            const auto four = convolve(stage, x);
+            FeatureMap<float> next({2 * x.size.height, 2 * x.size.width}, 6);
+            for (std::int64_t y = 0; y < next.size.height; ++y) {
+                for (std::int64_t column = 0; column < next.size.width; ++column) {
+                    for (std::int64_t c = 0; c < 6; ++c) {
+                        next.pixel(y, column)[static_cast<std::size_t>(c)] = four.pixel(
+                            y / 2, column / 2)[static_cast<std::size_t>(4 * c + 2 * (y % 2) + column % 2)];
+                    }
+                }
+            }
+            round(next);
+            x = next;
+        }
+        CHECK(network.run(image).values == convolve(network.tail(), x).values);
+    }
+}
+
 TEST_CASE("super-resolution: as close to float64 as the formats allow, until a sign differs") {
     const SuperResolutionConfig config{"tiny", 1, 6, 2, 3, 2};
     int without = 0;
