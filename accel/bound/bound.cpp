@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "accel/bound/super_resolution_bound.hpp"
 #include "accel/bound/transformer_bound.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/mamba2_order.hpp"
@@ -162,6 +163,7 @@ void take_largest(Bound& bound) {
 
 Bound lower_bound(const Design& design, const models::OperatorGraph& graph) {
     if (design.transformer() != nullptr) return transformer_lower_bound(design, graph);
+    if (design.super_resolution) return super_resolution_lower_bound(design, graph);
     Bound bound;
     std::map<EngineKind, double> cycles;
     double chain = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "accel/cost/super_resolution_resources.hpp"
 #include "accel/cost/transformer_resources.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/schedule/weight_stream.hpp"
@@ -194,6 +195,7 @@ std::int64_t aie_weight_word_bits(const Design& design) {
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer,
                                                      std::int64_t bytes) {
     if (design.transformer() != nullptr) return transformer_buffer_specification(design, buffer, bytes);
+    if (design.super_resolution) return super_resolution_buffer_specification(design, buffer, bytes);
     memory::ScratchpadSpecification specification;
     specification.name = to_string(buffer);
     specification.kind = design.buffer(buffer).ram;
@@ -263,8 +265,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     };
     if (design.has_matrix_unit()) {
         add("matrix",
-            design.transformer() != nullptr ? transformer_matrix_resources(design, constants)
-                                            : matrix_resources(design, constants),
+            design.is_mamba() ? matrix_resources(design, constants)
+                              : stationary_matrix_resources(design, constants),
             copies);
     }
     if (design.uses_aie()) {
@@ -272,11 +274,15 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     }
     use.aie = design.aie_placement();
     if (design.transformer() != nullptr) {
-        add("quantizer", transformer_quantizer_resources(design, constants), 1);
+        add("quantizer", quantizer_resources(design, design.transformer()->quantizer, constants), 1);
         add("hadamard", transformer_hadamard_resources(design, constants), 1);
         add("attention", transformer_attention_resources(design, constants), 1);
         add("softmax", transformer_softmax_resources(design, constants), 1);
-        add("vector", transformer_vector_resources(design, constants), 1);
+        add("vector", binary32_vector_resources(design, constants), 1);
+    } else if (design.super_resolution) {
+        add("binary", binary_resources(design, constants), 1);
+        add("quantizer", quantizer_resources(design, design.super_resolution->quantizer, constants), 1);
+        add("vector", binary32_vector_resources(design, constants), 1);
     } else {
         add("ssm", ssm_resources(design, constants), copies);
         add("hadamard", hadamard_resources(design, constants), copies);

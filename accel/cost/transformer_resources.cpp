@@ -50,7 +50,7 @@ Products products_of(const Design& design, const CostConstants& constants) {
 
 }  // namespace
 
-FabricResources transformer_matrix_resources(const Design& design, const CostConstants& constants) {
+FabricResources stationary_matrix_resources(const Design& design, const CostConstants& constants) {
     const auto& engine = design.matrix;
     const auto multipliers = engine.macs_per_cycle();
     const auto products = products_of(design, constants);
@@ -87,7 +87,8 @@ FabricResources transformer_matrix_resources(const Design& design, const CostCon
     return use;
 }
 
-FabricResources transformer_quantizer_resources(const Design& design, const CostConstants& constants) {
+FabricResources quantizer_resources(const Design& design, const QuantizerEngine& engine,
+                                    const CostConstants& constants) {
     constexpr int compared_bits = 31;  // the magnitude of a binary32 number
     int bits = 0;
     bool dual = false;
@@ -101,8 +102,8 @@ FabricResources transformer_quantizer_resources(const Design& design, const Cost
     const double search = (bits - 1) * (comparator + compared_bits);
     const double lane = comparator + compared_bits + search;
     FabricResources use;
-    use.lut = round_up(design.transformer()->quantizer.lanes * lane);
-    use.ff = round_up(design.transformer()->quantizer.lanes * 2.0 * compared_bits * bits);
+    use.lut = round_up(engine.lanes * lane);
+    use.ff = round_up(engine.lanes * 2.0 * compared_bits * bits);
     // Thresholds times the scale, one after the other while the group before is rounded; the scale itself.
     use.dsp = round_up((dual ? 2 : 1) * 2 * multiply_add_dsp(design, constants));
     return use;
@@ -161,7 +162,7 @@ FabricResources transformer_softmax_resources(const Design& design, const CostCo
     return use;
 }
 
-FabricResources transformer_vector_resources(const Design& design, const CostConstants& constants) {
+FabricResources binary32_vector_resources(const Design& design, const CostConstants& constants) {
     const auto lanes = static_cast<double>(design.vector.lanes);
     FabricResources use;
     // Four multiply-adds: mean and variance, modulation, gamma and residual; GELU takes the same ones. Tables

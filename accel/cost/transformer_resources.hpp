@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fabric primitives of the engines of a design for a transformer, from the structure of each engine.
+// Fabric primitives of the engines of a design for a transformer, from the structure of each engine; the
+// first three stand in designs for super-resolution, too.
 #pragma once
 
 #include "accel/cost/resources.hpp"
@@ -7,13 +8,14 @@
 namespace tilewright::accel {
 
 // Multipliers, adder trees, accumulators, weight registers and rescaling units.
-FabricResources transformer_matrix_resources(const Design& design, const CostConstants& constants);
+FabricResources stationary_matrix_resources(const Design& design, const CostConstants& constants);
 // Largest magnitude, thresholds times scale, comparisons; both signs apart where a recipe has dual formats.
-FabricResources transformer_quantizer_resources(const Design& design, const CostConstants& constants);
+FabricResources quantizer_resources(const Design& design, const QuantizerEngine& engine,
+                                    const CostConstants& constants);
+FabricResources binary32_vector_resources(const Design& design, const CostConstants& constants);
 FabricResources transformer_hadamard_resources(const Design& design, const CostConstants& constants);
 FabricResources transformer_attention_resources(const Design& design, const CostConstants& constants);
 FabricResources transformer_softmax_resources(const Design& design, const CostConstants& constants);
-FabricResources transformer_vector_resources(const Design& design, const CostConstants& constants);
 
 memory::ScratchpadSpecification transformer_buffer_specification(const Design& design, Buffer buffer,
                                                                  std::int64_t bytes);

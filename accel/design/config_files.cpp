@@ -71,18 +71,33 @@ const Schema& schema_for(const std::string& kind) {
     return found->second;
 }
 
-// The schema of a document that stands for a part of a design (or, with "design", for all of it): parts come
-// in kinds.
+// Parts of a design come in kinds: of a design for anything but Mamba, the "kind" that it says and the
+// "family" of its network, the beginning of the names of their schemas, and the "kind" of its recipe.
+struct Kind {
+    const char* name;
+    const char* schema;
+    const char* recipe;
+};
+constexpr Kind kinds[] = {{"var", "var", "transformer"},
+                          {"gpt_bigcode", "gpt", "transformer"},
+                          {"super_resolution", "super_resolution", "super_resolution"}};
+
+// The kind that a document says it is in `member`; null for the others.
+const Kind* kind_of(const json& document, const char* member, const char* Kind::*name = &Kind::name) {
+    for (const auto& kind : kinds) {
+        if (document.is_object() && document.value(member, json()) == kind.*name) return &kind;
+    }
+    return nullptr;
+}
+
+// The schema of a document that stands for a part of a design (or, with "design", for all of it).
 std::string schema_of(const std::string& key, const json& document) {
-    const auto says = [&](const char* member, const char* value) {
-        return document.is_object() && document.value(member, json()) == value;
-    };
-    if (key == "design" && says("kind", "var")) return "var_design";
-    if (key == "design" && says("kind", "gpt_bigcode")) return "gpt_design";
-    if (key == "network" && says("family", "var")) return "var_network";
-    if (key == "network" && says("family", "gpt_bigcode")) return "gpt_network";
-    if (key == "recipe" && says("kind", "transformer")) return "transformer_recipe";
-    return key;
+    const Kind* kind = nullptr;
+    if (key == "design") kind = kind_of(document, "kind");
+    if (key == "network") kind = kind_of(document, "family");
+    if (kind != nullptr) return std::string(kind->schema) + "_" + key;
+    if (key == "recipe") kind = kind_of(document, "kind", &Kind::recipe);
+    return kind == nullptr ? key : std::string(kind->recipe) + "_recipe";
 }
 
 void validate(const std::string& key, const json& document, const std::string& file,
@@ -90,24 +105,23 @@ void validate(const std::string& key, const json& document, const std::string& f
     schema_for(schema_of(key, document)).validate(document, file, pointer);
 }
 
-// Designs for VAR and GPT-BigCode have a network of their family and a recipe for transformers, others have
-// neither.
+// Network and recipe must be of the design's kind.
 void check_kinds(const json& design, const std::string& file) {
-    const auto kind = schema_of("design", design);
-    const bool transformer = kind != "design";
-    const auto family = transformer ? kind.substr(0, kind.find('_')) + "_network" : "network";
-    if (schema_of("network", design.at("network")) != family) {
+    const auto* const kind = kind_of(design, "kind");
+    const auto quoted = [](const std::string& text) { return json(text).dump(); };
+    const auto* const family = kind_of(design.at("network"), "family");
+    if (family != kind) {
+        std::string allowed = kind != nullptr ? quoted(kind->name) : "\"mamba1\", \"mamba2\"";
+        if (kind == nullptr) allowed += ", or \"kind\": " + quoted(family->name) + " in the design";
         throw ConfigError(file, "/network/family",
                           design.at("network").at("family").dump() + " is no network for this kind of design",
-                          transformer ? "allowed: " + design.at("kind").dump()
-                                      : "allowed: \"mamba1\", \"mamba2\", or \"kind\": \"var\" or "
-                                        "\"gpt_bigcode\" in the design");
+                          "allowed: " + allowed);
     }
-    if ((schema_of("recipe", design.at("recipe")) == "transformer_recipe") != transformer) {
-        throw ConfigError(file, "/recipe",
-                          design.at("recipe").at("name").dump() + " is no recipe for this kind of network",
-                          transformer ? "allowed: a recipe of kind \"transformer\""
-                                      : "allowed: a recipe that is not of kind \"transformer\"");
+    const auto wanted = kind != nullptr ? std::string(kind->recipe) + "_recipe" : std::string("recipe");
+    if (schema_of("recipe", design.at("recipe")) != wanted) {
+        throw ConfigError(
+            file, "/recipe", design.at("recipe").at("name").dump() + " is no recipe for this kind of network",
+            "allowed: a recipe " + (kind != nullptr ? "of kind " + quoted(kind->recipe) : "without a kind"));
     }
 }
 

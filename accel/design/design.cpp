@@ -80,6 +80,9 @@ std::vector<std::string> Design::linear_layers() const {
     if (transformer() != nullptr) {
         return {std::begin(transformer_layer_names), std::end(transformer_layer_names)};
     }
+    if (super_resolution) {
+        return {std::begin(convolution_layer_names), std::end(convolution_layer_names)};
+    }
     std::vector<std::string> layers = {"in_proj", "out_proj"};
     if (workload.lm_head) layers.emplace_back("lm_head");
     return layers;
@@ -108,6 +111,21 @@ bool Design::multiplies_on(LinearEngine engine) const {
     });
 }
 
+const std::string& Design::network_name() const {
+    if (super_resolution) return super_resolution->network.name;
+    return var ? var->network.name : gpt ? gpt->network.name : network.name;
+}
+
+const std::string& Design::recipe_name() const {
+    if (super_resolution) return super_resolution->recipe.name;
+    return transformer() != nullptr ? transformer()->recipe.name : recipe.name;
+}
+
+int Design::blocks() const {
+    if (super_resolution) return super_resolution->network.blocks;
+    return transformer() != nullptr ? transformer()->block.blocks : network.layers;
+}
+
 models::MambaStep Design::step() const {
     models::MambaStep step;
     step.phase = workload.phase;
@@ -119,11 +137,37 @@ models::MambaStep Design::step() const {
 models::OperatorGraph build_graph(const Design& design) {
     if (design.var) return models::build_var_graph(design.var->network, design.var->step);
     if (design.gpt) return models::build_gpt_graph(design.gpt->network, design.gpt->work);
+    if (design.super_resolution) {
+        return models::build_super_resolution_graph(design.super_resolution->network,
+                                                    design.super_resolution->image);
+    }
     return models::build_mamba_graph(design.network, design.step());
 }
 
+namespace {
+
+// A row of inputs is a pixel, and each of the taps that meet in an output has scales of its own.
+std::vector<LinearOperands> convolution_operands(const SuperResolutionDesign& design) {
+    std::vector<LinearOperands> layers;
+    for (const auto* name : convolution_layer_names) {
+        const auto channels =
+            name == convolution_layer_names[0] ? design.network.colors : design.network.channels;
+        const auto inputs = models::convolution_taps * channels;
+        layers.push_back({name,
+                          models::row_quantization(design.recipe.weights, inputs),
+                          models::row_quantization(design.recipe.activations, channels),
+                          {},
+                          inputs,
+                          0});
+    }
+    return layers;
+}
+
+}  // namespace
+
 std::vector<LinearOperands> linear_operands(const Design& design) {
-    if (design.transformer() == nullptr) {
+    if (design.super_resolution) return convolution_operands(*design.super_resolution);
+    if (design.is_mamba()) {
         const auto& recipe = design.recipe;
         return {{"linear", recipe.weights, recipe.activations, {}, design.network.d_model, 0}};
     }
@@ -145,7 +189,7 @@ std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngin
     auto layers = linear_operands(design);
     std::erase_if(layers, [&](const auto& layer) {
         // Mamba's linear layers are one class.
-        if (design.transformer() == nullptr) return !design.multiplies_on(engine);
+        if (design.is_mamba()) return !design.multiplies_on(engine);
         const auto share = design.aie_share(layer.name);
         return engine == LinearEngine::aie ? share == 0 : share == 1;
     });

@@ -11,6 +11,7 @@
 
 #include "accel/aie/array_timing.hpp"
 #include "accel/design/device.hpp"
+#include "accel/design/super_resolution_design.hpp"
 #include "accel/design/transformer_design.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 #include "models/networks/mamba.hpp"
@@ -146,13 +147,14 @@ struct Workload {
     bool lm_head = true;  // false: embedding, final norm and lm_head run elsewhere
 };
 
-// Of a Mamba network, or, where `var` or `gpt` is there, of that transformer: then network, recipe, workload,
-// ssm and the other fields of the mapping mean nothing.
+// Of a Mamba network, or, where `var`, `gpt` or `super_resolution` is there, of that one: then network,
+// recipe, workload, ssm and the other fields of the mapping mean nothing.
 struct Design {
     std::string name;
     Device device;
     std::optional<VarDesign> var;
     std::optional<GptDesign> gpt;
+    std::optional<SuperResolutionDesign> super_resolution;
     models::MambaConfig network;
     models::Recipe recipe;
     Workload workload;
@@ -195,18 +197,15 @@ struct Design {
         const auto found = memory_controls.find(memory);
         return found == memory_controls.end() ? MemoryControl{} : found->second;
     }
-    // What the design has for a transformer; null for a Mamba network.
+    bool is_mamba() const { return transformer() == nullptr && !super_resolution; }
+    // What the design has for a transformer; null for any other network.
     const TransformerDesign* transformer() const {
         return var ? &*var : gpt ? static_cast<const TransformerDesign*>(&*gpt) : nullptr;
     }
     models::MambaStep step() const;
-    const std::string& network_name() const {
-        return var ? var->network.name : gpt ? gpt->network.name : network.name;
-    }
-    const std::string& recipe_name() const {
-        return transformer() ? transformer()->recipe.name : recipe.name;
-    }
-    int blocks() const { return transformer() ? transformer()->block.blocks : network.layers; }
+    const std::string& network_name() const;
+    const std::string& recipe_name() const;
+    int blocks() const;
 };
 
 // The graph of the design's step. Throws std::invalid_argument for a network whose sizes contradict each
@@ -224,7 +223,8 @@ struct LinearOperands {
     std::int64_t rotation_block = 0;  // of transformers: points of the rotation at run time
 };
 
-// Of transformers: qkv, proj, fc1, fc2; of Mamba one entry for all linear layers.
+// Of transformers: qkv, proj, fc1, fc2; of super-resolution the convolutions of more than one bit; of Mamba
+// one entry for all linear layers.
 std::vector<LinearOperands> linear_operands(const Design& design);
 // Those that an engine multiplies, in part or whole.
 std::vector<LinearOperands> linear_operands_on(const Design& design, LinearEngine engine);

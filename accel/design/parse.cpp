@@ -12,6 +12,7 @@
 #include "accel/design/parse_gpt.hpp"
 #include "accel/design/parse_memory.hpp"
 #include "accel/design/parse_recipe.hpp"
+#include "accel/design/parse_super_resolution.hpp"
 #include "accel/design/parse_var.hpp"
 #include "memory/integer_math.hpp"
 
@@ -113,19 +114,19 @@ void align_tiles(Design& design) {
 
 // Beside linear layers that it multiplies: rows of an embedding, and what recipes leave unquantized.
 bool fabric_reads_weights(const Design& design) {
-    if (design.multiplies_on(LinearEngine::pl)) return true;
-    if (design.transformer() == nullptr) return design.workload.lm_head;
+    if (design.multiplies_on(LinearEngine::pl) || design.super_resolution) return true;
+    if (design.is_mamba()) return design.workload.lm_head;
     return design.transformer()->ends || (design.var && design.var->adaln);
 }
 
 void check_streams(const Design& design, const std::string& file) {
     std::vector<Stream> streams = {Stream::weights, Stream::state};
-    if (design.transformer() == nullptr) streams.push_back(Stream::convolution);
-    for (std::size_t i = 0; design.transformer() != nullptr && i < design.memory_ports.size(); ++i) {
+    if (design.is_mamba()) streams.push_back(Stream::convolution);
+    for (std::size_t i = 0; !design.is_mamba() && i < design.memory_ports.size(); ++i) {
         const auto& carries = design.memory_ports[i].carries;
         if (std::find(carries.begin(), carries.end(), Stream::convolution) == carries.end()) continue;
         throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/carries",
-                          "a transformer has no convolution, so nothing carries one",
+                          "only Mamba has a convolution with a state, so nothing carries one",
                           "allowed: \"weights\", \"state\"");
     }
     for (const auto stream : streams) {
@@ -212,6 +213,8 @@ Design parse_design(const json& document, const std::string& file) {
         parse_var(document, design, file);
     } else if (document.value("kind", json()) == "gpt_bigcode") {
         parse_gpt(document, design, file);
+    } else if (document.value("kind", json()) == "super_resolution") {
+        parse_super_resolution(document, design, file);
     } else {
         parse_mamba(document, design, file);
     }

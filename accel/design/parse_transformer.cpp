@@ -6,6 +6,7 @@
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
 #include "accel/design/parse_aie.hpp"
+#include "accel/design/parse_matrix.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
 
 namespace tilewright::accel {
@@ -18,13 +19,7 @@ void parse_engines(const json& from, Design& design, TransformerDesign& transfor
     const auto number = [&](const char* engine, const char* key) {
         return from.at(engine).at(key).get<int>();
     };
-    const auto& matrix = from.at("matrix");
-    design.matrix.inputs = matrix.at("inputs").get<int>();
-    design.matrix.outputs = matrix.at("outputs").get<int>();
-    design.matrix.multiplier = choice<MultiplierKind>(
-        matrix.at("multiplier"), {{"dsp", MultiplierKind::dsp}, {"lut", MultiplierKind::lut}});
-    design.matrix.products_per_dsp = matrix.value("products_per_dsp", 1);
-    design.matrix.tile_drain_cycles = matrix.at("pipeline_cycles").get<int>();
+    parse_matrix(from.at("matrix"), design.matrix);
     transformer.quantizer = {number("quantizer", "lanes"), number("quantizer", "pipeline_cycles")};
     transformer.attention = {number("attention", "inputs"), number("attention", "outputs"),
                              number("attention", "pipeline_cycles")};
@@ -56,39 +51,6 @@ void parse_mapping(const json& from, Design& design, TransformerDesign& transfor
     transformer.pipeline.matrix = from.at("pipeline").at("matrix").get<bool>();
     design.mapping.double_buffer = from.at("double_buffer").get<bool>();
     parse_linear_engine(from, design);
-}
-
-// What the matrix unit can multiply: any formats of at most 8 bits from tables, integers in DSP blocks.
-void check_multipliers(const Design& design, const std::string& file) {
-    const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
-    int widest = 0;
-    const auto layers = linear_operands_on(design, LinearEngine::pl);
-    if (layers.empty()) return;
-    for (const auto& layer : layers) {
-        const auto check = [&](const models::NumberFormat& format, const std::string& operand) {
-            widest = std::max(widest, format.bits);
-            const bool integer = format.family == models::FormatFamily::integer;
-            if (format.bits <= 8 && (integer || !dsp)) return;
-            throw ConfigError(file, "/recipe/linears/" + layer.name + "/" + operand,
-                              std::string(format.name) + " cannot be multiplied by a matrix unit of " +
-                                  (dsp ? "DSP blocks" : "lookup tables"),
-                              dsp ? "allowed: integers of at most 8 bits, or multiplier \"lut\""
-                                  : "allowed: formats of at most 8 bits");
-        };
-        check(layer.weights.format, "weights");
-        check(layer.activations.format, "activations");
-        if (layer.dual && dsp) check(layer.dual->negative, "activations");
-    }
-    if (!dsp) return;
-    // Four products of 4 bits by packing, verified exhaustively; of up to 8 bits two by packing (AMD WP486),
-    // or three in the dot-product mode of a DSP58 (AMD AM004).
-    const int most = widest <= 4 ? 4 : design.device.dsp_primitive == "DSP58" ? 3 : 2;
-    if (design.matrix.products_per_dsp > most) {
-        throw ConfigError(file, "/engines/matrix/products_per_dsp",
-                          std::to_string(design.matrix.products_per_dsp) + " products of " +
-                              std::to_string(widest) + " bits do not fit one " + design.device.dsp_primitive,
-                          "allowed: at most " + std::to_string(most));
-    }
 }
 
 // Tiles of qkv hold whole heads, so that their attention can begin.

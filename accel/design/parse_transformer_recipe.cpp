@@ -41,35 +41,6 @@ void parse_format(OperandRecipe& operand, const json& from, const std::string& f
     }
 }
 
-OperandRecipe parse_operand(const json& from, const std::string& file, const std::string& pointer) {
-    OperandRecipe operand;
-    parse_format(operand, from, file, pointer);
-    const bool scaled = from.contains("scale_per");
-    if (scaled != from.contains("scale_bits")) {
-        throw ConfigError(file, pointer, "scale_per and scale_bits belong together",
-                          "allowed: both, or neither for a format without scales");
-    }
-    const bool grouped = scaled && from.at("scale_per") == "group";
-    if (grouped != from.contains("group_size")) {
-        throw ConfigError(file, pointer, "group_size belongs to scale_per \"group\"",
-                          "allowed: both, or neither");
-    }
-    if (operand.dual && !scaled) {
-        throw ConfigError(file, pointer, "a dual format has a scale for each sign",
-                          "allowed: with scale_per and scale_bits");
-    }
-    if (!scaled) return operand;
-    operand.sharing = grouped ? ScaleSharing::group : ScaleSharing::row;
-    if (grouped) operand.group_size = from.at("group_size").get<std::int64_t>();
-    operand.scale_bits = from.at("scale_bits").get<int>();
-    if (operand.dual && operand.scale_bits != 32) {
-        throw ConfigError(file, pointer + "/scale_bits",
-                          std::to_string(operand.scale_bits) + " bits for the scales of a dual format",
-                          "allowed: 32");
-    }
-    return operand;
-}
-
 LinearRecipe parse_linear(const json& from, const std::string& file, const std::string& pointer) {
     LinearRecipe linear;
     linear.weights = parse_operand(from.at("weights"), file, pointer + "/weights");
@@ -109,6 +80,43 @@ void require_divides(std::int64_t group, std::int64_t channels, const std::strin
 
 }  // namespace
 
+OperandRecipe parse_operand(const json& from, const std::string& file, const std::string& pointer) {
+    OperandRecipe operand;
+    parse_format(operand, from, file, pointer);
+    const bool scaled = from.contains("scale_per");
+    if (scaled != from.contains("scale_bits")) {
+        throw ConfigError(file, pointer, "scale_per and scale_bits belong together",
+                          "allowed: both, or neither for a format without scales");
+    }
+    const bool grouped = scaled && from.at("scale_per") == "group";
+    if (grouped != from.contains("group_size")) {
+        throw ConfigError(file, pointer, "group_size belongs to scale_per \"group\"",
+                          "allowed: both, or neither");
+    }
+    if (operand.dual && !scaled) {
+        throw ConfigError(file, pointer, "a dual format has a scale for each sign",
+                          "allowed: with scale_per and scale_bits");
+    }
+    if (!scaled) return operand;
+    operand.sharing = grouped ? ScaleSharing::group : ScaleSharing::row;
+    if (grouped) operand.group_size = from.at("group_size").get<std::int64_t>();
+    operand.scale_bits = from.at("scale_bits").get<int>();
+    if (operand.dual && operand.scale_bits != 32) {
+        throw ConfigError(file, pointer + "/scale_bits",
+                          std::to_string(operand.scale_bits) + " bits for the scales of a dual format",
+                          "allowed: 32");
+    }
+    return operand;
+}
+
+models::TieRule parse_rounding(const json& recipe) {
+    return choice<models::TieRule>(recipe.value("rounding", json("rne")),
+                                   {{"rne", models::TieRule::to_even},
+                                    {"half_away", models::TieRule::half_away},
+                                    {"half_up", models::TieRule::half_up},
+                                    {"half_down", models::TieRule::half_down}});
+}
+
 models::TransformerRecipe parse_transformer_recipe(const json& document, const std::string& file,
                                                    const std::string& pointer) {
     models::TransformerRecipe recipe;
@@ -119,11 +127,7 @@ models::TransformerRecipe parse_transformer_recipe(const json& document, const s
     if (document.contains("kv_cache"))
         recipe.kv_cache = parse_operand(document.at("kv_cache"), file, pointer + "/kv_cache");
     recipe.rotation_seed = document.value("rotation_seed", std::uint64_t{1});
-    recipe.ties = choice<models::TieRule>(document.value("rounding", json("rne")),
-                                          {{"rne", models::TieRule::to_even},
-                                           {"half_away", models::TieRule::half_away},
-                                           {"half_up", models::TieRule::half_up},
-                                           {"half_down", models::TieRule::half_down}});
+    recipe.ties = parse_rounding(document);
     return recipe;
 }
 

@@ -13,6 +13,14 @@
 
 namespace tilewright::accel {
 
+// An operand of a layer, from a member that has passed configs/schemas/transformer_recipe.schema.json. Throws
+// ConfigError where its parts contradict each other.
+models::OperandRecipe parse_operand(const nlohmann::json& from, const std::string& file,
+                                    const std::string& pointer);
+
+// Of a recipe's member "rounding"; to nearest, ties to even, where it has none.
+models::TieRule parse_rounding(const nlohmann::json& recipe);
+
 // `document` must have passed configs/schemas/transformer_recipe.schema.json; `pointer` is where it stands in
 // `file`. Throws ConfigError for contradictions inside the recipe.
 models::TransformerRecipe parse_transformer_recipe(const nlohmann::json& document, const std::string& file,

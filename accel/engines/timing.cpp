@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "accel/engines/super_resolution_timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
@@ -139,6 +140,9 @@ std::int64_t vector_cycles(const VectorEngine& engine, Opcode opcode, std::int64
 std::int64_t instruction_cycles(const Design& design, EngineKind engine, const Section& section,
                                 const Instruction& work) {
     if (design.transformer() != nullptr) return transformer_instruction_cycles(design, engine, section, work);
+    if (design.super_resolution) {
+        return super_resolution_instruction_cycles(design, engine, section, work);
+    }
     const auto ssm = engine == EngineKind::vector ? shared_ssm(design) : design.ssm;
     const auto state_ports = design.buffer(Buffer::state).ports;
     switch (work.opcode) {

@@ -23,7 +23,11 @@ RescaleWork rescale_work(const LinearOperands& layer) {
 
 std::int64_t rescale_lanes(const Design& design) {
     std::int64_t lanes = 1;
-    for (const auto& layer : linear_operands_on(design, LinearEngine::pl)) {
+    const auto layers = linear_operands_on(design, LinearEngine::pl);
+    for (const auto& layer : layers) {
+        // A pixel of the image has a scale for its few colors: the short head may wait for those units.
+        if (design.super_resolution && layers.size() > 1 && layer.name == convolution_layer_names[0])
+            continue;
         const auto [segment, per_segment] = rescale_work(layer);
         const auto inputs = std::min<std::int64_t>(design.matrix.inputs, layer.inputs);
         lanes = std::max(lanes, divide_up(design.matrix.outputs * inputs * per_segment, segment));
@@ -35,20 +39,34 @@ std::int64_t weight_word_bits(const Design& design) {
     int bits = 0;
     for (const auto& layer : linear_operands_on(design, LinearEngine::pl))
         bits = std::max(bits, layer.weights.format.bits);
+    auto registers = design.matrix.macs_per_cycle() * bits;
+    std::int64_t rows = 0;
+    if (design.super_resolution) {
+        const auto& own = *design.super_resolution;
+        rows = std::min(own.tile_rows, own.image.height) * own.image.width;
+        registers = std::max(registers, own.binary.macs_per_cycle());
+    } else {
+        rows = design.transformer()->tile_tokens;
+    }
     const auto& port = design.memory_ports[design.port_of(Stream::weights)];
-    return std::max(std::int64_t{port.width_bits} * port.channels,
-                    divide_up(design.matrix.macs_per_cycle() * bits, design.transformer()->tile_tokens));
+    return std::max(std::int64_t{port.width_bits} * port.channels, divide_up(registers, rows));
+}
+
+MatrixTime stationary_time(const WeightBlock& block, std::int64_t word_bits, std::int64_t m, std::int64_t n,
+                           std::int64_t k) {
+    MatrixTime time;
+    const auto blocks = divide_up(n, block.outputs) * divide_up(k, block.inputs);
+    const auto refill = divide_up(block.inputs * block.outputs * block.bits, word_bits);
+    time.multiply = m * blocks;
+    time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
+    return time;
 }
 
 MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
                                    std::int64_t n) {
     const auto& engine = design.matrix;
-    MatrixTime time;
-    const auto blocks = divide_up(n, engine.outputs) * divide_up(layer.inputs, engine.inputs);
-    const auto refill =
-        divide_up(engine.macs_per_cycle() * layer.weights.format.bits, weight_word_bits(design));
-    time.multiply = m * blocks;
-    time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
+    auto time = stationary_time({engine.inputs, engine.outputs, layer.weights.format.bits},
+                                weight_word_bits(design), m, n, layer.inputs);
     time.drain = engine.tile_drain_cycles;
     if (!design.transformer()->pipeline.matrix) {
         const auto [segment, per_segment] = rescale_work(layer);

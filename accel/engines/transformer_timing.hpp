@@ -19,11 +19,12 @@ struct RescaleWork {
 };
 RescaleWork rescale_work(const LinearOperands& layer);
 
-// Units that rescale a sum each cycle: as many as keep up with the multipliers in every layer of the design.
+// Units that rescale a sum each cycle: as many as keep up with the multipliers in every layer of the design,
+// but for the head of a super-resolution network beside others.
 std::int64_t rescale_lanes(const Design& design);
 
-// Bits that the matrix unit's weight registers take from the weight buffer in a cycle: as many as the port
-// brings, or more if a tile of rows would otherwise be through before the next weights are there.
+// Bits that weight registers take from the weight buffer in a cycle: as many as the port brings, or more if a
+// tile of rows, or a strip of pixels, would otherwise be through before the next weights are there.
 std::int64_t weight_word_bits(const Design& design);
 
 // A product on the fabric's matrix unit. A block of inputs x outputs weights stays in registers while the
@@ -37,6 +38,15 @@ struct MatrixTime {
 
     std::int64_t cycles() const { return multiply + wait_for_weights + rescale + drain; }
 };
+// A block of weights in registers.
+struct WeightBlock {
+    std::int64_t inputs = 1;
+    std::int64_t outputs = 1;
+    std::int64_t bits = 1;  // of a weight
+};
+// Multiplications, and waits for registers that take `word_bits` a cycle.
+MatrixTime stationary_time(const WeightBlock& block, std::int64_t word_bits, std::int64_t m, std::int64_t n,
+                           std::int64_t k);
 MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
                                    std::int64_t n);
 

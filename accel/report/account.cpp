@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "accel/engines/super_resolution_timing.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
 
@@ -30,9 +31,12 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
     for (const auto& section : program.sections) {
         for (const auto& work : section.streams[index]) {
             if (work.opcode != Opcode::matmul) continue;
-            if (design.transformer() != nullptr && kind == EngineKind::matrix) {
-                const auto* layer = linear_layer(layers, section.operators[work.operator_first].name);
-                const auto time = transformer_matrix_time(design, *layer, work.m, work.n);
+            if (!design.is_mamba() && kind == EngineKind::matrix) {
+                const auto& op = section.operators[work.operator_first];
+                const auto time =
+                    design.super_resolution
+                        ? convolution_time(design, op, work.m)
+                        : transformer_matrix_time(design, *linear_layer(layers, op.name), work.m, work.n);
                 sum.multiplying += section.repeat * time.multiply;
                 sum.weight_registers += section.repeat * time.wait_for_weights;
                 sum.rescaling += section.repeat * time.rescale;

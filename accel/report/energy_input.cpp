@@ -144,6 +144,63 @@ std::array<double, buffer_count> transformer_buffer_words(const Design& design, 
     return words.words();
 }
 
+// Words of super-resolution: blocks of weights enter registers once an instruction, three new taps of a
+// neighbourhood come in for each pixel and block of outputs, results are written.
+std::array<double, buffer_count> super_resolution_buffer_words(const Design& design,
+                                                               const TileProgram& program,
+                                                               const Activity& activity) {
+    BufferWords words(design);
+    const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
+    for (const auto& port : activity.ports) {
+        for (int i = 0; i < traffic_count; ++i) {
+            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
+            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
+            add(is_weights(static_cast<Traffic>(i)) ? Buffer::weights : Buffer::activations, bits);
+        }
+    }
+    const auto& own = *design.super_resolution;
+    const double map = own.recipe.feature_map.bits;
+    const double rounded = own.recipe.activations.bits();
+    for (const auto& section : program.sections) {
+        const auto repeat = static_cast<double>(section.repeat);
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            const auto kind = program.engines[engine].kind;
+            for (const auto& work : section.streams[engine]) {
+                if (work.operator_count == 0) continue;
+                const double m = repeat * work.m;
+                const double n = work.n;
+                const double k = work.k;
+                const auto taps = [&](double outputs_at_once) {
+                    return m * k / models::convolution_side * std::ceil(n / outputs_at_once);
+                };
+                if (work.opcode == Opcode::binary_convolution) {
+                    add(Buffer::weights, repeat * n * k);
+                    add(Buffer::state, taps(own.binary.outputs));
+                    add(Buffer::intermediates, m * n * own.count_bits());
+                } else if (work.opcode == Opcode::binarize) {
+                    add(Buffer::activations, m * n * map);
+                    add(Buffer::state, m * n);
+                } else if (work.opcode == Opcode::rescale) {
+                    add(Buffer::intermediates, m * n * own.count_bits());
+                    add(Buffer::activations, 2 * m * n * map);
+                } else if (work.opcode == Opcode::quantize) {
+                    add(Buffer::activations, m * n * map);
+                    add(Buffer::intermediates, m * n * rounded);
+                } else if (work.opcode == Opcode::matmul && kind != EngineKind::vector) {
+                    const auto at_once =
+                        kind == EngineKind::aie ? design.aie->native().n : design.matrix.outputs;
+                    add(Buffer::weights, repeat * n * k * own.recipe.weights.bits());
+                    add(Buffer::intermediates, taps(static_cast<double>(at_once)) * rounded);
+                    add(Buffer::activations, m * n * map);
+                } else if (work.opcode != Opcode::matmul) {
+                    add(Buffer::activations, 2 * m * n * map);
+                }
+            }
+        }
+    }
+    return words.words();
+}
+
 double aie_vector_cycles(const Design& design, const TileProgram& program) {
     double cycles = 0;
     for (const auto& section : program.sections) {
@@ -195,7 +252,8 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
     input.aie_vector_cycles = aie_vector_cycles(design, program);
     input.aie_floating_cycles = aie_floating_cycles(design, program);
     input.buffer_words = design.transformer() != nullptr ? transformer_buffer_words(design, program, activity)
-                                                         : buffer_words(design, graph, activity);
+                         : design.super_resolution ? super_resolution_buffer_words(design, program, activity)
+                                                   : buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
                                 static_cast<double>(statistics.row_activations)};

@@ -102,7 +102,7 @@ double Evaluation::latency_s() const {
 }
 
 std::int64_t Evaluation::items() const {
-    return design.var ? design.var->step.images : graph.tokens;
+    return design.var ? design.var->step.images : graph.tokens;  // one image of super-resolution
 }
 
 double Evaluation::items_per_s() const {
@@ -174,6 +174,10 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     }
     if (design.gpt && fidelity == Fidelity::functional) {
         throw ConfigError(document.file(), "/kind", "data are not carried through GPT-BigCode",
+                          "allowed: fidelity bound or timing");
+    }
+    if (design.super_resolution && fidelity == Fidelity::functional) {
+        throw ConfigError(document.file(), "/kind", "data are not carried through super-resolution",
                           "allowed: fidelity bound or timing");
     }
     const auto& constants = default_cost_constants();

@@ -281,6 +281,21 @@ ordered_json workload_json(const Evaluation& evaluation) {
                 {"head_macs", totals.head_macs},
                 {"block_linear_weights", totals.block_linear_weights}};
     }
+    if (design.super_resolution) {
+        const auto totals = models::super_resolution_totals(evaluation.graph);
+        const auto& image = design.super_resolution->image;
+        const auto scale = design.super_resolution->network.scale;
+        return {{"network", design.network_name()},
+                {"height", image.height},
+                {"width", image.width},
+                {"output_height", scale * image.height},
+                {"output_width", scale * image.width},
+                {"binary_macs", totals.binary_macs},
+                {"convolution_macs", totals.convolution_macs},
+                {"branch_macs", totals.branch_macs},
+                {"binary_weights", totals.binary_weights},
+                {"other_parameters", totals.other_parameters}};
+    }
     const auto totals = models::totals(evaluation.graph, design.recipe);
     return {{"network", design.network_name()},
             {"tokens", evaluation.graph.tokens},
@@ -321,7 +336,9 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
                             {"cost_constants", "configs/cost/fabric.json"}};
     report["provenance"]["fitted"] = fitted_json(document);
     report["throughput"] = {{"value", evaluation.items_per_s()},
-                            {"unit", design.var ? "images_per_s" : "tokens_per_s"}};
+                            {"unit", design.var                ? "images_per_s"
+                                     : design.super_resolution ? "frames_per_s"
+                                                               : "tokens_per_s"}};
     report["latency_s"] = latency;
     const auto period = memory::period_fs(design.clock_hz);
     report["cycles"] = evaluation.activity ? (evaluation.activity->duration + period - 1) / period

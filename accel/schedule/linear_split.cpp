@@ -37,6 +37,12 @@ std::string linear_layer_name(const Design& design, const std::string& operator_
         }
         return {};
     }
+    if (design.super_resolution) {
+        for (const auto* name : convolution_layer_names) {
+            if (operator_name.starts_with(name)) return name;
+        }
+        return {};
+    }
     for (const auto* name : {"in_proj", "out_proj", "lm_head"}) {
         if (operator_name.ends_with(name)) return name;
     }

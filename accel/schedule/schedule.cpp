@@ -6,6 +6,7 @@
 #include "accel/schedule/gpt_program.hpp"
 #include "accel/schedule/mamba2_program.hpp"
 #include "accel/schedule/program_check.hpp"
+#include "accel/schedule/super_resolution_program.hpp"
 #include "accel/schedule/transformer_schedule.hpp"
 #include "accel/schedule/var_program.hpp"
 
@@ -39,6 +40,8 @@ std::vector<EngineDescription> engines_of(const Design& design) {
     TileProgram program;
     if (design.transformer() != nullptr) {
         add_transformer_engines(design, program);
+    } else if (design.super_resolution) {
+        add_super_resolution_engines(design, program);
     } else {
         add_mamba2_engines(design, program);
     }
@@ -47,9 +50,10 @@ std::vector<EngineDescription> engines_of(const Design& design) {
 
 TileProgram build_program(const Design& design, const models::OperatorGraph& graph) {
     check_shares(design, graph);
-    auto program = design.var   ? build_var_program(design, graph)
-                   : design.gpt ? build_gpt_program(design, graph)
-                                : build_mamba2_program(design, graph);
+    auto program = design.var                ? build_var_program(design, graph)
+                   : design.gpt              ? build_gpt_program(design, graph)
+                   : design.super_resolution ? build_super_resolution_program(design, graph)
+                                             : build_mamba2_program(design, graph);
     size_buffers(design, program);
     return program;
 }

@@ -99,6 +99,8 @@ const char* to_string(Traffic traffic) {
             return "kv_cache";
         case Traffic::activations:
             return "activations";
+        case Traffic::feature_maps:
+            return "feature_maps";
     }
     return "unknown";
 }

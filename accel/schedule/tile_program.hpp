@@ -81,9 +81,10 @@ enum class Traffic : std::uint8_t {
     convolution_state,
     ssm_state,
     kv_cache,
-    activations  // inputs and outputs of a step
+    activations,  // inputs and outputs of a step
+    feature_maps  // pixels between layers
 };
-inline constexpr int traffic_count = 9;
+inline constexpr int traffic_count = 10;
 const char* to_string(Traffic traffic);
 
 // Weights for an engine; `again`: that have been read before in the same step.

@@ -15,9 +15,13 @@ TEST_CASE("every configuration that is shipped passes its schema") {
                                                          {"recipes", "recipe"},
                                                          {"cost", "cost"},
                                                          {"published", "published"}};
-    // Recipes of transformers and networks of VAR and GPT-BigCode say so and have schemas of their own.
+    // Recipes and networks for anything but Mamba say so and have schemas of their own.
     const auto schema_of = [](const std::string& kind, const nlohmann::json& document) -> std::string {
-        if (kind == "recipe" && document.contains("kind")) return "transformer_recipe";
+        if (kind == "recipe" && document.contains("kind")) {
+            return document.at("kind").get<std::string>() + "_recipe";
+        }
+        if (kind == "network" && document.at("family") == "super_resolution")
+            return "super_resolution_network";
         if (kind == "network" && document.at("family") == "var") return "var_network";
         if (kind == "network" && document.at("family") == "gpt_bigcode") return "gpt_network";
         return kind;

@@ -45,7 +45,7 @@ TEST_CASE("mistakes in designs for VAR are explained") {
     expect("/buffers/weights/bytes", 1000, {"/buffers/weights/bytes", "too small", "at least"});
     expect("/buffers/activations/bytes", 1000, {"/buffers/activations/bytes", "at least"});
     expect("/memory_ports/1/carries", {"state", "convolution"},
-           {"/memory_ports/1/carries", "a transformer has no convolution"});
+           {"/memory_ports/1/carries", "only Mamba has a convolution"});
     expect("/memory_ports/1/qos_weight", 0, {"/memory_ports/1/qos_weight", "too small"});
     expect("/memory_ports/1/carries", {"weights"}, {"the stream \"weights\" is carried by 2 ports"});
 }

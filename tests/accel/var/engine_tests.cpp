@@ -84,13 +84,13 @@ TEST_CASE("the matrix unit's resources follow from its structure") {
     // and an accumulator of 9 + 8 bits for 128 inputs; 4 x 2 / 128 of a rescaling unit, so one.
     const Settings tiny = {{"/engines/matrix/inputs", 4}, {"/engines/matrix/outputs", 1}};
     const auto fp4 =
-        transformer_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
+        stationary_matrix_resources(design_document("fpqvar-vck190-fp4", tiny).parse(), constants);
     CHECK(fp4.lut == 4 * 8 + 2 * (28 + 17) + 60);
     CHECK(fp4.dsp == 3);
     CHECK(fp4.ff == 4 * (2 * 4 + 9) + 2 * (28 + 17) + 96);
     // Two products a DSP block, one tree, one scale a row.
     const auto int6 =
-        transformer_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
+        stationary_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
     CHECK(int6.dsp == 2 + 3);
 }
 

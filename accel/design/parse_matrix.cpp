@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/design/parse_matrix.hpp"
+
+#include <algorithm>
+
+#include "accel/design/config_error.hpp"
+#include "accel/design/json_choice.hpp"
+
+namespace tilewright::accel {
+
+using nlohmann::json;
+
+void parse_matrix(const json& from, MatrixEngine& matrix) {
+    matrix.inputs = from.at("inputs").get<int>();
+    matrix.outputs = from.at("outputs").get<int>();
+    matrix.multiplier = choice<MultiplierKind>(from.at("multiplier"),
+                                               {{"dsp", MultiplierKind::dsp}, {"lut", MultiplierKind::lut}});
+    matrix.products_per_dsp = from.value("products_per_dsp", 1);
+    matrix.tile_drain_cycles = from.at("pipeline_cycles").get<int>();
+}
+
+void check_multipliers(const Design& design, const std::string& file) {
+    const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
+    int widest = 0;
+    const auto layers = linear_operands_on(design, LinearEngine::pl);
+    if (layers.empty()) return;
+    const auto at = [&](const std::string& layer) {
+        return design.super_resolution ? std::string("/recipe/convolutions/")
+                                       : "/recipe/linears/" + layer + "/";
+    };
+    for (const auto& layer : layers) {
+        const auto check = [&](const models::NumberFormat& format, const std::string& operand) {
+            widest = std::max(widest, format.bits);
+            const bool integer = format.family == models::FormatFamily::integer;
+            if (format.bits <= 8 && (integer || !dsp)) return;
+            throw ConfigError(file, at(layer.name) + operand,
+                              std::string(format.name) + " cannot be multiplied by a matrix unit of " +
+                                  (dsp ? "DSP blocks" : "lookup tables"),
+                              dsp ? "allowed: integers of at most 8 bits, or multiplier \"lut\""
+                                  : "allowed: formats of at most 8 bits");
+        };
+        check(layer.weights.format, "weights");
+        check(layer.activations.format, "activations");
+        if (layer.dual && dsp) check(layer.dual->negative, "activations");
+    }
+    if (!dsp) return;
+    // Four products of 4 bits by packing, verified exhaustively; of up to 8 bits two by packing (AMD WP486),
+    // or three in the dot-product mode of a DSP58 (AMD AM004).
+    const int most = widest <= 4 ? 4 : design.device.dsp_primitive == "DSP58" ? 3 : 2;
+    if (design.matrix.products_per_dsp > most) {
+        throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                          std::to_string(design.matrix.products_per_dsp) + " products of " +
+                              std::to_string(widest) + " bits do not fit one " + design.device.dsp_primitive,
+                          "allowed: at most " + std::to_string(most));
+    }
+}
+
+}  // namespace tilewright::accel
