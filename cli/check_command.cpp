@@ -90,12 +90,17 @@ int check_command(const std::vector<std::string>& arguments) {
     if (layers > 0) {
         // A block is like the others, and lm_head like its linear layers.
         const auto design = document.parse();
-        document.set(design.var ? "/network/depth" : "/network/layers", layers);
-        const bool transformer = design.transformer() != nullptr;
-        if (layers < all) document.set(transformer ? "/workload/ends" : "/workload/lm_head", false);
+        document.set(design.var                ? "/network/depth"
+                     : design.super_resolution ? "/network/blocks"
+                                               : "/network/layers",
+                     layers);
+        if (layers < all && !design.super_resolution) {
+            document.set(design.is_mamba() ? "/workload/lm_head" : "/workload/ends", false);
+        }
     }
-    // Data are not carried through GPT-BigCode: its numerics are all there is to check.
-    const bool carried = !document.parse().gpt;
+    // Where data are not carried, numerics are all there is to check.
+    const auto design = document.parse();
+    const bool carried = !design.gpt && !design.super_resolution;
     auto evaluation =
         accel::evaluate(document, carried ? accel::Fidelity::functional : accel::Fidelity::timing);
     accel::add_numerics(evaluation);

@@ -9,6 +9,7 @@
 #include "models/networks/gpt_error.hpp"
 #include "models/networks/mamba_preparation.hpp"
 #include "models/networks/quantized_mamba.hpp"
+#include "models/networks/super_resolution_error.hpp"
 #include "models/networks/var_ablation.hpp"
 
 namespace tilewright::accel {
@@ -136,6 +137,59 @@ std::string gpt_numerics_key(const GptDesign& gpt) {
         .dump();
 }
 
+// A design's network on as many pixels and blocks as one can afford at every start: the products of binary64
+// take most of the time.
+struct MeasuredNetwork {
+    models::SuperResolutionConfig config;
+    models::ImageSize image;
+};
+MeasuredNetwork measured_network(const SuperResolutionDesign& design) {
+    constexpr std::int64_t most = 300'000'000;
+    MeasuredNetwork measured{design.network, {12, 12}};
+    auto& [config, image] = measured;
+    const auto products = [&] {
+        const auto sum = models::super_resolution_totals(models::build_super_resolution_graph(config, image));
+        return sum.binary_macs + sum.convolution_macs;
+    };
+    while (config.blocks > 2 && products() > most) config.blocks = (config.blocks + 1) / 2;
+    while (image.height > 4 && products() > most) image = {image.height - 1, image.width - 1};
+    return measured;
+}
+
+Numerics measure_super_resolution_numerics(const SuperResolutionDesign& design, std::uint64_t seed) {
+    const auto [config, image] = measured_network(design);
+    const auto error = models::super_resolution_error(config, design.recipe, image, seed);
+    Numerics result;
+    result.data = std::to_string(config.blocks) + " blocks of " + std::to_string(config.channels) +
+                  " channels on an image of " + std::to_string(image.height) + " x " +
+                  std::to_string(image.width) + ", seeded synthetic weights";
+    result.operators = {{"image", error.output}};
+    result.peak_signal_to_noise_db = error.peak_signal_to_noise_db;
+    result.differing_signs = error.differing_signs;
+    result.tokens = image.pixels();
+    result.seed = seed;
+    // Counts and sums of segments are exact.
+    result.accumulator_bits = result.required_accumulator_bits = 64;
+    return result;
+}
+
+std::string super_resolution_numerics_key(const SuperResolutionDesign& design) {
+    const auto [config, image] = measured_network(design);
+    const auto& recipe = design.recipe;
+    return nlohmann::json{"super_resolution",
+                          config.blocks,
+                          config.channels,
+                          config.hidden,
+                          config.colors,
+                          config.scale,
+                          image.height,
+                          describe(recipe.weights),
+                          describe(recipe.activations),
+                          recipe.feature_map.name,
+                          static_cast<int>(recipe.ties)}
+        .dump();
+}
+
 }  // namespace
 
 std::string network_key(const models::MambaConfig& network) {
@@ -152,6 +206,7 @@ std::string network_key(const models::MambaConfig& network) {
 std::string numerics_key(const Design& design) {
     if (design.var) return var_numerics_key(*design.var);
     if (design.gpt) return gpt_numerics_key(*design.gpt);
+    if (design.super_resolution) return super_resolution_numerics_key(*design.super_resolution);
     const auto& recipe = design.recipe;
     const auto describe = [](const models::Quantization& quantization) {
         return nlohmann::json{quantization.format.name, quantization.group_size,
@@ -234,6 +289,7 @@ Numerics NumericsSubject::measure(const Design& design) const {
 Numerics measure_numerics(const Design& design, std::int64_t tokens, std::uint64_t seed) {
     if (design.var) return measure_var_numerics(*design.var, seed);
     if (design.gpt) return measure_gpt_numerics(*design.gpt, seed);
+    if (design.super_resolution) return measure_super_resolution_numerics(*design.super_resolution, seed);
     return NumericsSubject(design.network, tokens, seed).measure(design);
 }
 

@@ -255,9 +255,11 @@ void measure_in_advance(const std::vector<Design>& designs, std::size_t at_once,
         std::optional<NumericsSubject> subject;
     };
     std::map<std::string, Subject> subjects;
-    for (const auto& [key, design] : wanted) subjects[network_key(design->network)];
+    for (const auto& [key, design] : wanted) {
+        if (design->is_mamba()) subjects[network_key(design->network)];
+    }
     const auto measure_one = [&](const Design& design) {
-        if (design.transformer() != nullptr) return measure_numerics(design);
+        if (!design.is_mamba()) return measure_numerics(design);
         auto& [made, subject] = subjects.at(network_key(design.network));
         std::call_once(made, [&, &subject = subject] {
             subject.emplace(design.network, numerics_tokens, numerics_seed);

@@ -241,6 +241,10 @@ ordered_json numerics_json(const Evaluation& evaluation) {
             {"accumulator_bits", numerics.accumulator_bits},
             {"required_accumulator_bits", numerics.required_accumulator_bits},
             {"accumulator_may_overflow", numerics.accumulator_bits < numerics.required_accumulator_bits}};
+        if (numerics.peak_signal_to_noise_db) {
+            result["peak_signal_to_noise_db"] = finite_or_null(*numerics.peak_signal_to_noise_db);
+        }
+        if (numerics.differing_signs) result["differing_signs"] = *numerics.differing_signs;
     }
     result["mismatches"] = nullptr;  // unless data were carried
     if (evaluation.functional) {
