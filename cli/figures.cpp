@@ -4,7 +4,8 @@
 namespace tilewright::cli {
 
 std::vector<Figure> main_figures(const nlohmann::ordered_json& report) {
-    const std::string item = report.at("throughput").at("unit") == "images_per_s" ? "image" : "token";
+    const auto unit = report.at("throughput").at("unit").get<std::string>();  // "images_per_s" and so on
+    const auto item = unit.substr(0, unit.find("s_per_s"));
     return {
         {"throughput", "/throughput/value", item + "s/s"},
         {"latency", "/latency_s", "s"},
@@ -20,7 +21,7 @@ std::vector<Figure> main_figures(const nlohmann::ordered_json& report) {
         {"lower bound", "/bound/latency_s", "s"},
         {"bound by", "/bound/binds", ""},
         {"time over bound", "/bound/simulated_over_bound", ""},
-        {"block output, SQNR", "/numerics/block_sqnr_db", "dB"},
+        {item == "frame" ? "image, SQNR" : "block output, SQNR", "/numerics/block_sqnr_db", "dB"},
         {"energy over bound", "/bound/simulated_over_bound_energy", ""},
     };
 }
