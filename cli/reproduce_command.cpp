@@ -75,13 +75,15 @@ json run_figure(const json& row, Reports& reports) {
 json our_figure(const json& row, Reports& reports, const std::string& file, const std::string& pointer) {
     const bool run = row.contains("design") && row.contains("metric");
     const bool array = row.contains("aie");
+    const bool nothing = row.contains("not_computed");
     const bool more = row.contains("design") || row.contains("metric") || row.contains("set") ||
                       row.contains("relative_to");
-    if (run == array || (array && more)) {
-        throw accel::ConfigError(
-            file, pointer, "a figure comes from a run or from a model of AI Engines",
-            "allowed: \"design\" and \"metric\", with \"relative_to\"; or \"aie\" alone");
+    if (int{run} + int{array} + int{nothing} != 1 || (!run && more)) {
+        throw accel::ConfigError(file, pointer, "a figure comes from a run or from a model of AI Engines",
+                                 "allowed: \"design\" and \"metric\", with \"relative_to\"; or \"aie\" "
+                                 "alone, or \"not_computed\"");
     }
+    if (nothing) return nullptr;
     auto value = array ? json(array_figure(row.at("aie"), file, pointer + "/aie")) : run_figure(row, reports);
     if (!value.is_number() || !row.contains("divide_by")) return value;
     return value.get<double>() / row.at("divide_by").at("value").get<double>();
@@ -104,7 +106,7 @@ ordered_json reproduce(const std::string& system, Reports& reports) {
         entry["kind"] = row.at("kind");
         entry["sure"] = row.at("sure");
         entry["unit"] = row.at("unit");
-        for (const auto* key : {"remark", "source"}) {
+        for (const auto* key : {"remark", "source", "not_computed"}) {
             if (row.contains(key)) entry[key] = row.at(key);
         }
         rows.push_back(std::move(entry));
@@ -159,9 +161,10 @@ int reproduce_command(const std::vector<std::string>& arguments) {
     }
     std::cout << sweeps::format_table(table, 4);
     for (const auto& row : rows) {
-        if (row.contains("remark")) {
+        for (const auto* key : {"remark", "not_computed"}) {
+            if (!row.contains(key)) continue;
             std::cout << "\n"
-                      << row.at("figure").get<std::string>() << ": " << row.at("remark").get<std::string>();
+                      << row.at("figure").get<std::string>() << ": " << row.at(key).get<std::string>();
         }
     }
     std::cout << "\n";
