@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <functional>
+#include <map>
 
 #include <catch2/catch.hpp>
 
@@ -375,4 +376,19 @@ TEST_CASE("the command line itself is checked") {
         CHECK(help.code == 0);
         CHECK_THAT(help.out, Contains("Usage: tilewright"));
     }
+}
+
+TEST_CASE("bench measures this machine") {
+    const Workspace workspace;
+    const auto result = workspace.run("bench --json");
+    REQUIRE(result.code == 0);
+    std::map<std::string, double> values;
+    for (const auto& row : json::parse(result.out)) {
+        CHECK(row.at("value").get<double>() > 0);
+        values[row.at("figure")] = row.at("value").get<double>();
+        CHECK_FALSE(row.at("unit").get<std::string>().empty());
+    }
+    CHECK(values.at("that token, bound") < values.at("that token, timing"));
+    CHECK(values.at("designs simulated, a decode token of Mamba2-2.7B") ==
+          Approx(1e3 / values.at("that token, timing")));
 }
