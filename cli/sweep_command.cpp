@@ -45,11 +45,25 @@ struct LoadedStudy {
     accel::DesignDocument base;
 };
 
+// What the study shows must stand in reports.
+void check_places(const sweeps::Study& study, const std::string& file) {
+    const accel::Schema reports(accel::config_root() / "schemas" / "report.schema.json");
+    const auto check = [&](const auto& figures, const char* list, accel::Schema::Wanted wanted) {
+        for (std::size_t i = 0; i < figures.size(); ++i) {
+            reports.require_place(figures[i].metric, wanted, file,
+                                  "/" + std::string(list) + "/" + std::to_string(i) + "/metric");
+        }
+    };
+    check(study.objectives, "objectives", accel::Schema::Wanted::number);
+    check(study.columns, "columns", accel::Schema::Wanted::anything);
+}
+
 LoadedStudy load_study(const fs::path& path) {
     const auto document = accel::read_json_file(path);
     accel::Schema(accel::config_root() / "schemas" / "study.schema.json").validate(document, path.string());
     try {
         auto study = sweeps::parse_study(document);
+        check_places(study, path.string());
         const auto base = path.parent_path() / study.base;
         std::error_code error;
         if (!fs::exists(base, error)) {

@@ -65,6 +65,23 @@ class Explainer {
   public:
     explicit Explainer(const json& root) : root_(root) {}
 
+    // The schemas of what may stand at a place, given those of what it stands in. Empty behind what has none.
+    std::vector<const json*> inside(const std::vector<const json*>& outer, const std::string& name) const {
+        std::vector<const json*> result;
+        for (const auto* one : outer) {
+            const json* member = nullptr;
+            if (one->contains("items")) member = &one->at("items");
+            if (one->contains("additionalProperties") && one->at("additionalProperties").is_object()) {
+                member = &one->at("additionalProperties");
+            }
+            if (one->contains("properties") && one->at("properties").contains(name)) {
+                member = &one->at("properties").at(name);
+            }
+            if (member != nullptr) collect_alternatives(*member, result);
+        }
+        return result;
+    }
+
     std::optional<Offence> explain(const json& unresolved, const json& value,
                                    const std::string& pointer) const {
         const auto& schema = resolve(unresolved);
@@ -271,6 +288,45 @@ std::string nearest_spelling(const std::string& word, const std::vector<std::str
 
 Schema::Schema(const std::filesystem::path& file) : schema_(read_schema(file)) {
     include_references(schema_, file.parent_path());
+}
+
+void Schema::require_place(const std::string& place, Wanted wanted, const std::string& file,
+                           const std::string& pointer) const {
+    const Explainer explainer(schema_);
+    std::vector<const json*> here = {&schema_};
+    std::vector<std::string> tokens;
+    for (json::json_pointer rest(place); !rest.empty(); rest.pop_back()) tokens.push_back(rest.back());
+    std::string at;
+    const auto is_open = [](const json* one) {  // an object of which nothing is said
+        return one->value("type", "") == "object" && !one->contains("properties") &&
+               !one->contains("additionalProperties");
+    };
+    for (auto token = tokens.rbegin(); token != tokens.rend(); ++token) {
+        if (std::any_of(here.begin(), here.end(), is_open)) return;
+        const auto inside = explainer.inside(here, *token);
+        if (inside.empty()) {
+            std::vector<std::string> names;
+            for (const auto* one : here) {
+                if (!one->contains("properties")) continue;
+                for (const auto& [name, ignored] : one->at("properties").items()) names.push_back(name);
+            }
+            const auto near = nearest_spelling(*token, names);
+            throw ConfigError(file, pointer,
+                              "\"" + place + "\" is nowhere: there is no \"" + *token + "\" in " +
+                                  (at.empty() ? "a report" : at) +
+                                  (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
+                              names.empty() ? "" : "allowed: " + join(names));
+        }
+        here = inside;
+        at += "/" + pointer_token(*token);
+    }
+    const auto is_number = [](const json* one) {
+        return one->contains("type") && (one->at("type") == "number" || one->at("type") == "integer");
+    };
+    if (wanted == Wanted::number && std::none_of(here.begin(), here.end(), is_number)) {
+        throw ConfigError(file, pointer, "at \"" + place + "\" stands no number",
+                          "allowed: a place with one");
+    }
 }
 
 void Schema::validate(const json& document, const std::string& file, const std::string& pointer) const {

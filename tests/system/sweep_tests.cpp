@@ -102,6 +102,28 @@ TEST_CASE("bad studies are refused with file and pointer") {
     result = workspace.run("sweep study.json");
     CHECK(result.code == 3);
     CHECK_THAT(result.out, Contains("#/mapping/nothing: unknown key"));
+    const auto misnamed = [&](const char* list, const char* metric) {
+        auto wrong = small_study();
+        wrong[list][0]["name"] = "figure";
+        wrong[list][0]["metric"] = metric;
+        if (std::string(list) == "objectives") wrong[list][0]["goal"] = "minimize";
+        workspace.write("wrong.json", wrong.dump());
+        return workspace.run("sweep wrong.json");
+    };
+    result = misnamed("objectives", "/energy/per_itm_j");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("wrong.json#/objectives/0/metric") &&
+                               Contains("did you mean \"per_item_j\"?") && Contains("total_j"));
+    CHECK_THAT(misnamed("objectives", "/bound/binds").err, Contains("stands no number"));
+    CHECK_THAT(misnamed("columns", "/memory/ddr4/row_hit").err,
+               Contains("#/columns/0/metric") && Contains("did you mean \"row_hits\"?"));
+    CHECK_THAT(misnamed("columns", "/throughputs").err, Contains("did you mean \"throughput\"?"));
+    for (const auto* there : {"/config/design/clock_hz", "/utilization/matrix/stalls/waits_for_dma",
+                              "/numerics/operators/0/sqnr_db", "/memory/ddr4/bandwidth_account/data"}) {
+        CAPTURE(there);
+        CHECK(misnamed("columns", there).code != 2);
+    }
+    workspace.write("study.json", small_study().dump());
     CHECK(workspace.run("sweep study.json --shard 3/2").code == 2);
     CHECK(workspace.run("sweep study.json -j 0").code == 2);
     CHECK(workspace.run("sweep study.json -j -1").code == 2);
