@@ -116,7 +116,11 @@ void check_shares(const Design& design, const models::OperatorGraph& graph) {
         const auto share = design.aie_share(layer);
         if (share == 0 || share == 1 || split_of(design, op).shared()) continue;
         const auto tiles = output_tiles(design, op);
-        throw MappingError("/mapping/linear_engine",
+        // Shares that differ were given by layer.
+        const auto& shares = design.mapping.aie_share;
+        const bool alike = std::all_of(shares.begin(), shares.end(),
+                                       [&](const auto& one) { return one.second == share; });
+        throw MappingError("/mapping/linear_engine" + (alike ? "" : "/" + layer),
                            "a share of " + nlohmann::json(share).dump() + " of the " +
                                std::to_string(tiles.size()) + " tiles of " + layer +
                                " leaves one of the engines without any",

@@ -161,6 +161,9 @@ TEST_CASE("wrong types, missing keys and unknown values are named with what is a
     result = run_changed(workspace, [](json& d) { d["device"] = "vck191"; });
     check_refused(result, "/device");
     CHECK_THAT(result.err, Contains("did you mean \"vck190\"?"));
+    result = run_changed(workspace, [](json& d) { d["device"] = "nowhere.json"; });
+    check_refused(result, "/device");
+    CHECK_THAT(result.err, Contains("no file \"nowhere.json\""));
 }
 
 TEST_CASE("negative and zero sizes are refused") {

@@ -291,6 +291,7 @@ TEST_CASE("the array's weights through GMIO and the fabric's through AXI") {
         return "accepted";
     };
     const auto refused = outcome(0.0001);
+    CHECK_THAT(refused, Contains("#/mapping/linear_engine/in_proj:"));
     std::smatch limits;
     REQUIRE(std::regex_search(refused, limits, std::regex("shares from ([0-9.]+) to ([0-9.]+)")));
     const auto least = std::stod(limits[1]);
