@@ -5,10 +5,12 @@
 #include "accel/design/config_files.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "cli/command.hpp"
+#include "cli/infer_super_resolution.hpp"
 #include "cli/infer_var.hpp"
 #include "models/networks/mamba_reference.hpp"
 #include "models/networks/quantized_mamba_run.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
+#include "models/weights/super_resolution_checkpoint.hpp"
 #include "sweeps/atomic_file.hpp"
 
 namespace tilewright::cli {
@@ -79,9 +81,12 @@ int infer_command(const std::vector<std::string>& arguments) {
     options.add_options()("model", po::value<std::string>()->required(),
                           "checkpoint directory: config.json and *.safetensors")(
         "input", po::value<std::string>()->required(),
-        "safetensors file with tokens (I64, [L]); of VAR, classes (I64, [N])")(
-        "output", po::value<std::string>()->required(),
-        "safetensors file for logits (F32, [L, vocabulary]; of VAR [N, L, codebook], with codes and image)")(
+        "safetensors file with tokens (I64, [L]); of VAR, classes (I64, [N]); of super-resolution, image "
+        "(F32, "
+        "[colors, height, width], 0 to 1)")("output", po::value<std::string>()->required(),
+                                            "safetensors file for logits (F32, [L, vocabulary]; of VAR [N, "
+                                            "L, codebook], with codes and image); of "
+                                            "super-resolution, image")(
         "scan", po::value<std::string>()->default_value("recurrent"),
         "recurrent (token after token) or chunked (Mamba2 prefill by matrix products)")(
         "recipe", po::value<std::string>(),
@@ -103,6 +108,7 @@ int infer_command(const std::vector<std::string>& arguments) {
     try {
         const auto folder = values["model"].as<std::string>();
         if (is_var_checkpoint(folder)) return infer_var(values);
+        if (models::is_super_resolution_checkpoint(folder)) return infer_super_resolution(values);
         const models::MambaCheckpoint checkpoint(values["model"].as<std::string>());
         if (scan == models::ScanForm::chunked &&
             checkpoint.config().version == models::MambaVersion::mamba1) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/infer_var.hpp"
 
-#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -10,6 +9,7 @@
 
 #include "accel/design/config_files.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
+#include "cli/portable_pixmap.hpp"
 #include "models/networks/image_decoder.hpp"
 #include "models/networks/var_image.hpp"
 #include "models/networks/vector_quantizer.hpp"
@@ -77,17 +77,10 @@ std::optional<models::ImageDecoder> read_decoder(const models::CheckpointFolder&
     }
 }
 
-// Binary portable pixmap, 8 bits a channel.
 std::string ppm_bytes(const models::ImageMap& image) {
-    auto bytes = "P6\n" + std::to_string(image.width) + " " + std::to_string(image.height) + "\n255\n";
-    for (std::int64_t y = 0; y < image.height; ++y) {
-        for (std::int64_t x = 0; x < image.width; ++x) {
-            for (std::int64_t c = 0; c < 3; ++c) {
-                bytes += static_cast<char>(static_cast<unsigned char>(std::lround(image.at(c, y, x) * 255)));
-            }
-        }
-    }
-    return bytes;
+    return pixmap_bytes(image.height, image.width, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
+        return static_cast<double>(image.at(c, y, x));
+    });
 }
 
 struct Settings {
@@ -196,8 +189,9 @@ po::options_description var_options() {
         "top-p", po::value<double>()->default_value(0.96),
         "and among the likeliest that have this share together; 0: all")(
         "seed", po::value<std::uint64_t>()->default_value(1), "of sampling")(
-        "greedy", "always take the likeliest code")("image", po::value<std::string>(),
-                                                    "write the first image as a portable pixmap (.ppm)");
+        "greedy", "always take the likeliest code")(
+        "image", po::value<std::string>(),
+        "write the first image as a portable pixmap (.ppm); of super-resolution, too");
     return options;
 }
 

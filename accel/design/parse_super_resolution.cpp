@@ -4,10 +4,12 @@
 #include <bit>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/config_files.hpp"
 #include "accel/design/json_choice.hpp"
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_matrix.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
+#include "accel/design/schema.hpp"
 
 namespace tilewright::accel {
 
@@ -30,40 +32,54 @@ models::SuperResolutionConfig parse_network(const json& from, const std::string&
     return network;
 }
 
-models::SuperResolutionRecipe parse_recipe(const json& from, const std::string& file) {
+models::SuperResolutionRecipe parse_recipe(const json& from, const std::string& file,
+                                           const std::string& pointer) {
     models::SuperResolutionRecipe recipe;
     recipe.name = from.at("name").get<std::string>();
     const auto& convolutions = from.at("convolutions");
-    const std::string at = "/recipe/convolutions/";
+    const auto at = pointer + "/convolutions/";
     recipe.weights = parse_operand(convolutions.at("weights"), file, at + "weights");
     recipe.activations = parse_operand(convolutions.at("activations"), file, at + "activations");
+    if (recipe.activations.dual) {
+        throw ConfigError(file, at + "activations/negative", "a convolution has one format for both signs",
+                          "allowed: format alone");
+    }
     recipe.feature_map = models::number_format(from.at("feature_map").get<std::string>());
     recipe.ties = parse_rounding(from);
     return recipe;
 }
 
+}  // namespace
+
+models::SuperResolutionRecipe load_super_resolution_recipe(const std::filesystem::path& path) {
+    const auto document = read_json_file(path);
+    Schema(config_root() / "schemas" / "super_resolution_recipe.schema.json")
+        .validate(document, path.string());
+    return parse_recipe(document, path.string(), "");
+}
+
 // Scales belong to whole taps of a pixel.
-void check_groups(const SuperResolutionDesign& design, const std::string& file) {
+void check_super_resolution_recipe(const models::SuperResolutionRecipe& recipe,
+                                   const models::SuperResolutionConfig& network, const std::string& file,
+                                   const std::string& pointer) {
     const auto check = [&](const models::OperandRecipe& operand, const char* name) {
-        for (const auto channels : {design.network.colors, design.network.channels}) {
+        for (const auto channels : {network.colors, network.channels}) {
             if (operand.group_size == 0 || channels % operand.group_size == 0) continue;
-            throw ConfigError(file, std::string("/recipe/convolutions/") + name + "/group_size",
+            throw ConfigError(file, pointer + "/convolutions/" + name + "/group_size",
                               "groups of " + std::to_string(operand.group_size) + " do not divide " +
                                   std::to_string(channels) + " channels of a pixel",
                               "allowed: a divisor, or a scale for each row");
         }
     };
-    check(design.recipe.weights, "weights");
-    check(design.recipe.activations, "activations");
+    check(recipe.weights, "weights");
+    check(recipe.activations, "activations");
 }
-
-}  // namespace
 
 void parse_super_resolution(const json& document, Design& design, const std::string& file) {
     auto& own = design.super_resolution.emplace();
     own.network = parse_network(document.at("network"), file);
-    own.recipe = parse_recipe(document.at("recipe"), file);
-    check_groups(own, file);
+    own.recipe = parse_recipe(document.at("recipe"), file, "/recipe");
+    check_super_resolution_recipe(own.recipe, own.network, file, "/recipe");
     const auto& workload = document.at("workload");
     own.image = {workload.at("height").get<std::int64_t>(), workload.at("width").get<std::int64_t>()};
     const auto& engines = document.at("engines");
