@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as the config.json of a checkpoint with the tiny weights of a Mamba2 and a VAR: refused with
-// CheckpointError, or a network that runs.
+// Any bytes as the config.json of a checkpoint with the tiny weights of a Mamba2, a VAR and a
+// super-resolution network: refused with CheckpointError, or a network that runs.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -9,6 +9,7 @@
 #include "models/networks/mamba_reference.hpp"
 #include "models/networks/var_image.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
+#include "models/weights/super_resolution_checkpoint.hpp"
 #include "models/weights/var_checkpoint.hpp"
 
 namespace {
@@ -49,6 +50,14 @@ class Folder {
             tensors[tensor.name] = {tensor.shape,
                                     std::vector<float>(static_cast<std::size_t>(tensor.elements()), 0.5F)};
         }
+        const SuperResolutionConfig enlarging{"tiny", 1, 2, 1, 3, 2};
+        for (const auto& tensor : build_super_resolution_graph(enlarging, {1, 1}).tensors) {
+            if (tensor.role != TensorRole::weight) continue;
+            auto shape = tensor.shape;  // as checkpoints have it, taps behind the inputs
+            if (shape.size() == 4) shape = {shape[0], shape[3], shape[1], shape[2]};
+            tensors[tensor.name] = {shape,
+                                    std::vector<float>(static_cast<std::size_t>(tensor.elements()), 0.5F)};
+        }
         std::ofstream(path_ / "model.safetensors", std::ios::binary) << safetensors_bytes(tensors);
     }
     ~Folder() {
@@ -82,6 +91,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto transformer = make_var_reference(checkpoint);
         transformer->begin(0);
         (void)transformer->next_scale({}, false);
+    } catch (const CheckpointError&) {
+    }
+    try {
+        if (!is_super_resolution_checkpoint(folder.path())) return 0;
+        const auto checkpoint = read_super_resolution_checkpoint(folder.path());
+        (void)super_resolve(checkpoint.config, checkpoint.weights, {{1, 1}, 3, {0.5, 0.5, 0.5}});
     } catch (const CheckpointError&) {
     }
     return 0;
