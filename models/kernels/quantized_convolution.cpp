@@ -55,6 +55,20 @@ QuantizedConvolution::QuantizedConvolution(std::int64_t outputs, std::int64_t in
     outside_ = quantize_pixel(std::vector<float>(static_cast<std::size_t>(inputs)));
 }
 
+QuantizedConvolution QuantizedConvolution::with_weights(QuantizedMatrix matrix,
+                                                        std::vector<float> bias) const {
+    const auto fits = [](const auto& ours, const auto& theirs) { return ours.size() == theirs.size(); };
+    if (matrix.outputs != matrix_.outputs || matrix.inputs != matrix_.inputs ||
+        !fits(matrix.units, matrix_.units) || !fits(matrix.codes, matrix_.codes) ||
+        !fits(matrix.scales, matrix_.scales) || !fits(bias, bias_)) {
+        throw std::invalid_argument("weights that do not fit the convolution");
+    }
+    auto result = *this;
+    result.matrix_ = std::move(matrix);
+    result.bias_ = std::move(bias);
+    return result;
+}
+
 QuantizedRow QuantizedConvolution::quantize_pixel(std::span<const float> channels) const {
     for (const auto value : channels) {
         if (std::isnan(value)) throw std::invalid_argument("a value is not a number");

@@ -35,6 +35,9 @@ class QuantizedConvolution {
                          std::vector<float> bias, const Quantization& weight_quantization,
                          const Quantization& input_quantization, TieRule ties);
 
+    // A convolution of the same formats with other weights. Throws std::invalid_argument for other sizes.
+    QuantizedConvolution with_weights(QuantizedMatrix matrix, std::vector<float> bias) const;
+
     // Throws std::invalid_argument for a NaN.
     QuantizedRow quantize_pixel(std::span<const float> channels) const;
     QuantizedMap quantize(const FeatureMap<float>& map) const;
