@@ -158,7 +158,7 @@ void SuperResolutionSchedule::head() {
             const auto at = strip(step);
             Refs space;
             if (step >= strips_in_flight) space.push_back(layer.quantized[step - strips_in_flight]);
-            const auto load = move(Opcode::load, Traffic::activations, layout_.image + at.begin * colors,
+            const auto load = move(Opcode::load, Traffic::activations, layout_.image.strip(step),
                                    at.size * colors, "image", {}, space);
             quantize(layer, step, load);
             builder_.hold(Buffer::activations, at.size * colors, load, layer.quantized.back());
@@ -172,9 +172,8 @@ void SuperResolutionSchedule::head() {
         const auto made = layer.made.back();
         pooled.push_back(work(engines_.vector, Opcode::pool, pool, 1, "pool", at, {made}));
         const auto bytes = map_bytes(at.size, channels);
-        head_stores_.push_back(move(Opcode::store, Traffic::feature_maps,
-                                    layout_.head_map + map_bytes(at.begin, channels), bytes, "map",
-                                    {made, pooled.back()}));
+        head_stores_.push_back(move(Opcode::store, Traffic::feature_maps, layout_.head_map.strip(step - 1),
+                                    bytes, "map", {made, pooled.back()}));
         if (!on_chip()) builder_.hold(Buffer::activations, bytes, made, head_stores_.back());
     }
     if (on_chip()) {
@@ -191,8 +190,8 @@ void SuperResolutionSchedule::load_map(int number, std::size_t index, bool first
     const auto channels = own_.network.channels;
     const bool from_head = first && number == 0;
     auto& loads = units_[static_cast<std::size_t>(number)].map_loads;
-    const auto source = from_head ? layout_.head_map : layout_.map;
-    loads.push_back(move(Opcode::load, Traffic::feature_maps, source + map_bytes(at.begin, channels),
+    const auto& source = from_head ? layout_.head_map : layout_.map;
+    loads.push_back(move(Opcode::load, Traffic::feature_maps, source.strip(index),
                          map_bytes(at.size, channels), "map", {}));
     if (from_head) {
         builder_.wait_for_data(loads.back(), {state_dma(), head_stores_[index].index - head_transfers_});
@@ -244,9 +243,8 @@ void SuperResolutionSchedule::rescale(int number, std::size_t index, const UnitO
                   refs.counted[index], refs.rescaled.back());
     if (on_chip()) return;
     const auto bytes = map_bytes(at.size, channels);
-    refs.map_stores.push_back(move(Opcode::store, Traffic::feature_maps,
-                                   layout_.map + map_bytes(at.begin, channels), bytes, "map",
-                                   {refs.rescaled.back()}));
+    refs.map_stores.push_back(move(Opcode::store, Traffic::feature_maps, layout_.map.strip(index), bytes,
+                                   "map", {refs.rescaled.back()}));
     builder_.hold(Buffer::activations, bytes, refs.map_loads[index], refs.map_stores.back());
 }
 
@@ -347,9 +345,8 @@ void SuperResolutionSchedule::upsample_step(std::size_t step) {
         } else if (on_chip()) {
             space.push_back({engines_.vector, -1});  // the buffer is full of the body's pixels before
         }
-        const auto load = [&](std::int64_t from) {
-            return move(Opcode::load, Traffic::feature_maps, from + map_bytes(at.begin, channels), bytes,
-                        "map", {}, space);
+        const auto load = [&](const StripRegion& from) {
+            return move(Opcode::load, Traffic::feature_maps, from.strip(step), bytes, "map", {}, space);
         };
         Refs data = {load(layout_.head_map)};
         if (!on_chip()) {
@@ -384,8 +381,8 @@ void SuperResolutionSchedule::store_image(std::size_t index) {
     const auto& tail = stages_.back();
     const auto at = strip(index, tail.doublings);
     const auto colors = own_.network.colors;
-    stored_.push_back(move(Opcode::store, Traffic::activations, layout_.output + at.begin * colors,
-                           at.size * colors, "image", {tail.made.back()}));
+    stored_.push_back(move(Opcode::store, Traffic::activations, layout_.output.strip(index), at.size * colors,
+                           "image", {tail.made.back()}));
     builder_.hold(Buffer::activations, at.size * colors, tail.made.back(), stored_.back());
 }
 
