@@ -92,10 +92,10 @@ SuperResolutionExecutor::Commit SuperResolutionExecutor::quantize(const Step& st
     for (std::size_t at = 0; at < values.size(); at += depth) {
         pixels.push_back(target.kernel->quantize_pixel(std::span(values).subspan(at, depth)));
     }
-    return [&target, rows, pixels = std::move(pixels)] {
+    return [&target, rows, pixels = std::move(pixels)]() mutable {
         target.input_tags.make(rows, 0);
         const auto first = static_cast<std::ptrdiff_t>(target.inputs.size.index(rows.begin, 0));
-        std::copy(pixels.begin(), pixels.end(), target.inputs.pixels.begin() + first);
+        std::move(pixels.begin(), pixels.end(), target.inputs.pixels.begin() + first);
     };
 }
 

@@ -198,7 +198,7 @@ void SuperResolutionExecutor::collect_releases() {
     }
 }
 
-void SuperResolutionExecutor::give_up(const Step& holder) {
+void SuperResolutionExecutor::give_up(const Step& holder, EngineKind by) {
     const auto& work = instruction(holder);
     const auto small_rows = [&] { return rows_of(holder, own_.image.width); };
     switch (work.opcode) {
@@ -233,7 +233,8 @@ void SuperResolutionExecutor::give_up(const Step& holder) {
             return convolutions_[number].made.drop({2 * rows.begin, 2 * rows.end});
         }
         case Opcode::binarize:
-            return sign_tags_.drop(small_rows());
+            // The binary engine is the last to read signs, rescaling the factors.
+            return by == EngineKind::vector ? factors_.drop(small_rows()) : sign_tags_.drop(small_rows());
         case Opcode::binary_convolution:
             return counts_.drop(small_rows());
         case Opcode::residual_add:
@@ -263,7 +264,7 @@ void SuperResolutionExecutor::complete(const Step& step) {
         const auto found = releases_.find({step.section, step.engine, step.position});
         if (found == releases_.end()) return;
         for (const auto& [engine, position] : found->second) {
-            give_up({engine, step.section, step.repetition, position});
+            give_up({engine, step.section, step.repetition, position}, program_.engines[step.engine].kind);
         }
     });
 }

@@ -95,7 +95,7 @@ class SuperResolutionExecutor : public ProgramExecutor {
     void start_store(const Step& step);
     void complete_load(const Step& step);
     void collect_releases();
-    void give_up(const Step& holder);
+    void give_up(const Step& holder, EngineKind by);
 
     // Engines (super_resolution_compute.cpp).
     Commit compute(const Step& step);

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t strips_in_flight = 6;
 constexpr std::size_t strips_ahead = 3;
 
+constexpr std::int64_t factor_bytes = 4;  // of a pixel
+
 }  // namespace
 
 SuperResolutionEngines make_super_resolution_engines(const Design& design, TileProgram& program) {
@@ -241,6 +243,7 @@ void SuperResolutionSchedule::rescale(int number, std::size_t index, const UnitO
                                  "rescale", at, {refs.counted[index]}));
     builder_.hold(Buffer::intermediates, divide_up(at.size * channels * own_.count_bits(), 8),
                   refs.counted[index], refs.rescaled.back());
+    builder_.hold(Buffer::state, factor_bytes * at.size, refs.binarized[index], refs.rescaled.back());
     if (on_chip()) return;
     const auto bytes = map_bytes(at.size, channels);
     refs.map_stores.push_back(move(Opcode::store, Traffic::feature_maps, layout_.map.strip(index), bytes,
@@ -315,9 +318,8 @@ void SuperResolutionSchedule::block(const std::string& name, int first_unit, std
     const bool first = first_unit == 0;
     units_ = {};
     for (int u = 0; u < units_of_block; ++u) unit(u, first, operators[static_cast<std::size_t>(u)]);
-    if (!first) {
-        wait_for_block_before();
-    } else if (!design_.mapping.double_buffer) {
+    if (!first) wait_for_block_before();
+    if (!design_.mapping.double_buffer) {
         builder_.wait_for_space(units_[1].load, units_[0].rescaled.back());
     }
     if (on_chip()) {
@@ -349,6 +351,8 @@ void SuperResolutionSchedule::upsample_step(std::size_t step) {
             return move(Opcode::load, Traffic::feature_maps, from.strip(step), bytes, "map", {}, space);
         };
         Refs data = {load(layout_.head_map)};
+        // Units that read from memory have waited for what the head stored there.
+        if (on_chip() && step == 0) builder_.wait_for_data(data.back(), {state_dma(), -1});
         if (!on_chip()) {
             data.push_back(load(layout_.map));
             const auto& stored = units_[1].map_stores[step];
