@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -56,10 +57,14 @@ class QuantizedConvolution {
     std::span<const float> bias() const { return bias_; }
 
   private:
+    void fill_taps(QuantizedRow& row, const QuantizedMap& map, std::int64_t y, std::int64_t x) const;
+    std::vector<double> sums(std::span<const QuantizedRow> rows) const;
+
     std::int64_t inputs_;
     QuantizedLinear linear_;
     QuantizedMatrix matrix_;
     std::vector<float> bias_;
+    std::optional<QuantizedLinear::ManyRows> many_rows_;
     QuantizedRow outside_;  // a pixel of zeros
 };
 
