@@ -90,6 +90,7 @@ TEST_CASE("a small super-resolution network makes the kernels' bits in all mappi
         {},
         {{"/network/scale", 4}, {"/network/blocks", 2}, {"/network/channels", 8}, {"/workload/width", 9}},
         {{"/workload/height", 1}, {"/workload/width", 1}, {"/network/blocks", 1}},
+        {{"/network/channels", 70}, {"/network/blocks", 1}},  // signs of two words
     };
     for (const auto& image : images) {
         for (const int rows : {1, 2, 3, 7, 100}) {
