@@ -395,10 +395,10 @@ void SuperResolutionSchedule::upsampler() {
     const auto stages = own_.network.stages();
     addition_ = add_operator("body.add");
     for (int s = 0; s < stages; ++s) {
-        stages_.push_back(convolution(static_cast<std::size_t>(1 + s),
+        stages_.push_back(convolution(1 + static_cast<std::size_t>(s),
                                       "upsample." + std::to_string(s) + ".conv", s, channels));
     }
-    stages_.push_back(convolution(static_cast<std::size_t>(1 + stages), "tail.conv", stages, channels));
+    stages_.push_back(convolution(1 + static_cast<std::size_t>(stages), "tail.conv", stages, channels));
     begin("upsampler", 1);
     for (auto& stage : stages_) stage.weights = load_weights(*stage.layer);
     for (std::size_t step = 0; step < strips_ + 2 * stages_.size(); ++step) upsample_step(step);
