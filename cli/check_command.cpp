@@ -100,7 +100,7 @@ int check_command(const std::vector<std::string>& arguments) {
     }
     // Where data are not carried, numerics are all there is to check.
     const auto design = document.parse();
-    const bool carried = !design.gpt && !design.super_resolution;
+    const bool carried = !design.gpt;
     auto evaluation =
         accel::evaluate(document, carried ? accel::Fidelity::functional : accel::Fidelity::timing);
     accel::add_numerics(evaluation);

@@ -30,13 +30,13 @@ std::optional<std::size_t> ProgramExecutor::index_of(LinearEngine engine) const 
     throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
 }
 
-void ProgramExecutor::write_memory(const Step& step, std::span<const std::byte> bytes) {
-    const auto& layout = *layouts_[step.engine];
-    const auto& work = instruction(step);
-    auto& target = memories_[memory_of(step.engine)];
+void ProgramExecutor::write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,
+                                   std::span<const std::byte> bytes) {
+    const auto& layout = *layouts_[dma];
+    auto& target = memories_[memory_of(dma)];
     const auto parts = layout.scatter(work, bytes);
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        target.write(layout.address(work, step.repetition, i), parts[i]);
+        target.write(layout.address(work, repetition, i), parts[i]);
     }
 }
 

@@ -49,7 +49,11 @@ class ProgramExecutor : public Executor {
     }
 
     // The bytes of a transfer, values and scales, straight into memory and out of it.
-    void write_memory(const Step& step, std::span<const std::byte> bytes);
+    void write_memory(const Step& step, std::span<const std::byte> bytes) {
+        write_memory(step.engine, instruction(step), step.repetition, bytes);
+    }
+    void write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,
+                      std::span<const std::byte> bytes);
     std::vector<std::byte> read_memory(std::size_t dma, const Instruction& work,
                                        std::int64_t repetition) const;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/schedule/super_resolution_layout.hpp"
 
+#include <algorithm>
+
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -18,7 +20,7 @@ std::int64_t unit_bytes(const models::SuperResolutionConfig& network) {
     const auto h = network.hidden;
     const auto signs = divide_up(models::convolution_taps * c * c, 8);
     const auto branches = (c * h + h) + (2 * c * h + 2 * c) + (c + 1);
-    return signs + 4 * c + 2 * branches;
+    return signs + 4 * (c + branches);
 }
 
 }  // namespace
@@ -53,12 +55,16 @@ SuperResolutionLayout lay_out_super_resolution(const Design& design) {
         memory.place(design.port_of(Stream::weights), layout.unit_stride * std::int64_t{network.units()});
 
     const auto state_port = design.port_of(Stream::state);
-    const auto pixels = own.image.pixels();
-    const auto colors = pixels * network.colors;
-    layout.image = memory.place(state_port, colors);
-    layout.head_map = memory.place(state_port, feature_map_bytes(own, pixels, network.channels));
-    layout.map = memory.place(state_port, feature_map_bytes(own, pixels, network.channels));
-    layout.output = memory.place(state_port, colors * network.scale * network.scale);
+    const auto strips = divide_up(own.image.height, own.tile_rows);
+    const auto pixels = std::min(own.tile_rows, own.image.height) * own.image.width;
+    const auto region = [&](std::int64_t strip_bytes) {
+        const auto stride = padded_bytes(design.memory_ports[state_port], {strip_bytes, 0});
+        return StripRegion{memory.place(state_port, strips * stride), stride};
+    };
+    layout.image = region(pixels * network.colors);
+    layout.head_map = region(feature_map_bytes(own, pixels, network.channels));
+    layout.map = region(feature_map_bytes(own, pixels, network.channels));
+    layout.output = region(pixels * network.colors * network.scale * network.scale);
     memory.check_ends();
     return layout;
 }

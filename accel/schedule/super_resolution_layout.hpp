@@ -19,16 +19,29 @@ struct ConvolutionLayer {
     std::int64_t address = 0;
 };
 
+// An image or a feature map, strip by strip. Every strip begins with a whole beat of each channel, so that no
+// transfer writes into the next one.
+struct StripRegion {
+    std::int64_t address = 0;
+    std::int64_t stride = 0;
+
+    std::int64_t strip(std::size_t index) const {
+        return address + static_cast<std::int64_t>(index) * stride;
+    }
+};
+
 struct SuperResolutionLayout {
     std::vector<ConvolutionLayer> convolutions;  // in the order of the network
-    // A unit's signs and the scales of its outputs in binary32, and its branches in fp16.
+    // A unit: the signs of its weights [outputs, 3, 3, inputs], one bit each, to whole bytes; then in
+    // binary32 the scales of its outputs, fc1, its biases, fc2, its biases, the weights of a pixel's factor,
+    // its bias.
     std::int64_t unit_bytes = 0;
     std::int64_t unit_stride = 0;
     std::int64_t units = 0;
-    std::int64_t image = 0;     // eight bits a color
-    std::int64_t head_map = 0;  // what the head makes, which is added behind the body
-    std::int64_t map = 0;       // pixels between units; used where they lie in memory
-    std::int64_t output = 0;    // eight bits a color
+    StripRegion image;     // eight bits a color
+    StripRegion head_map;  // what the head makes, which is added behind the body
+    StripRegion map;       // pixels between units; used where they lie in memory
+    StripRegion output;    // eight bits a color
 };
 
 // Bytes of `pixels` pixels between the layers, with so many channels.

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t strips_in_flight = 6;
 constexpr std::size_t strips_ahead = 3;
 
+constexpr std::int64_t factor_bytes = 4;  // of a pixel
+
 }  // namespace
 
 SuperResolutionEngines make_super_resolution_engines(const Design& design, TileProgram& program) {
@@ -158,7 +160,7 @@ void SuperResolutionSchedule::head() {
             const auto at = strip(step);
             Refs space;
             if (step >= strips_in_flight) space.push_back(layer.quantized[step - strips_in_flight]);
-            const auto load = move(Opcode::load, Traffic::activations, layout_.image + at.begin * colors,
+            const auto load = move(Opcode::load, Traffic::activations, layout_.image.strip(step),
                                    at.size * colors, "image", {}, space);
             quantize(layer, step, load);
             builder_.hold(Buffer::activations, at.size * colors, load, layer.quantized.back());
@@ -172,9 +174,8 @@ void SuperResolutionSchedule::head() {
         const auto made = layer.made.back();
         pooled.push_back(work(engines_.vector, Opcode::pool, pool, 1, "pool", at, {made}));
         const auto bytes = map_bytes(at.size, channels);
-        head_stores_.push_back(move(Opcode::store, Traffic::feature_maps,
-                                    layout_.head_map + map_bytes(at.begin, channels), bytes, "map",
-                                    {made, pooled.back()}));
+        head_stores_.push_back(move(Opcode::store, Traffic::feature_maps, layout_.head_map.strip(step - 1),
+                                    bytes, "map", {made, pooled.back()}));
         if (!on_chip()) builder_.hold(Buffer::activations, bytes, made, head_stores_.back());
     }
     if (on_chip()) {
@@ -191,8 +192,8 @@ void SuperResolutionSchedule::load_map(int number, std::size_t index, bool first
     const auto channels = own_.network.channels;
     const bool from_head = first && number == 0;
     auto& loads = units_[static_cast<std::size_t>(number)].map_loads;
-    const auto source = from_head ? layout_.head_map : layout_.map;
-    loads.push_back(move(Opcode::load, Traffic::feature_maps, source + map_bytes(at.begin, channels),
+    const auto& source = from_head ? layout_.head_map : layout_.map;
+    loads.push_back(move(Opcode::load, Traffic::feature_maps, source.strip(index),
                          map_bytes(at.size, channels), "map", {}));
     if (from_head) {
         builder_.wait_for_data(loads.back(), {state_dma(), head_stores_[index].index - head_transfers_});
@@ -242,11 +243,11 @@ void SuperResolutionSchedule::rescale(int number, std::size_t index, const UnitO
                                  "rescale", at, {refs.counted[index]}));
     builder_.hold(Buffer::intermediates, divide_up(at.size * channels * own_.count_bits(), 8),
                   refs.counted[index], refs.rescaled.back());
+    builder_.hold(Buffer::state, factor_bytes * at.size, refs.binarized[index], refs.rescaled.back());
     if (on_chip()) return;
     const auto bytes = map_bytes(at.size, channels);
-    refs.map_stores.push_back(move(Opcode::store, Traffic::feature_maps,
-                                   layout_.map + map_bytes(at.begin, channels), bytes, "map",
-                                   {refs.rescaled.back()}));
+    refs.map_stores.push_back(move(Opcode::store, Traffic::feature_maps, layout_.map.strip(index), bytes,
+                                   "map", {refs.rescaled.back()}));
     builder_.hold(Buffer::activations, bytes, refs.map_loads[index], refs.map_stores.back());
 }
 
@@ -317,9 +318,8 @@ void SuperResolutionSchedule::block(const std::string& name, int first_unit, std
     const bool first = first_unit == 0;
     units_ = {};
     for (int u = 0; u < units_of_block; ++u) unit(u, first, operators[static_cast<std::size_t>(u)]);
-    if (!first) {
-        wait_for_block_before();
-    } else if (!design_.mapping.double_buffer) {
+    if (!first) wait_for_block_before();
+    if (!design_.mapping.double_buffer) {
         builder_.wait_for_space(units_[1].load, units_[0].rescaled.back());
     }
     if (on_chip()) {
@@ -347,11 +347,12 @@ void SuperResolutionSchedule::upsample_step(std::size_t step) {
         } else if (on_chip()) {
             space.push_back({engines_.vector, -1});  // the buffer is full of the body's pixels before
         }
-        const auto load = [&](std::int64_t from) {
-            return move(Opcode::load, Traffic::feature_maps, from + map_bytes(at.begin, channels), bytes,
-                        "map", {}, space);
+        const auto load = [&](const StripRegion& from) {
+            return move(Opcode::load, Traffic::feature_maps, from.strip(step), bytes, "map", {}, space);
         };
         Refs data = {load(layout_.head_map)};
+        // Units that read from memory have waited for what the head stored there.
+        if (on_chip() && step == 0) builder_.wait_for_data(data.back(), {state_dma(), -1});
         if (!on_chip()) {
             data.push_back(load(layout_.map));
             const auto& stored = units_[1].map_stores[step];
@@ -384,8 +385,8 @@ void SuperResolutionSchedule::store_image(std::size_t index) {
     const auto& tail = stages_.back();
     const auto at = strip(index, tail.doublings);
     const auto colors = own_.network.colors;
-    stored_.push_back(move(Opcode::store, Traffic::activations, layout_.output + at.begin * colors,
-                           at.size * colors, "image", {tail.made.back()}));
+    stored_.push_back(move(Opcode::store, Traffic::activations, layout_.output.strip(index), at.size * colors,
+                           "image", {tail.made.back()}));
     builder_.hold(Buffer::activations, at.size * colors, tail.made.back(), stored_.back());
 }
 
@@ -394,10 +395,10 @@ void SuperResolutionSchedule::upsampler() {
     const auto stages = own_.network.stages();
     addition_ = add_operator("body.add");
     for (int s = 0; s < stages; ++s) {
-        stages_.push_back(convolution(static_cast<std::size_t>(1 + s),
+        stages_.push_back(convolution(1 + static_cast<std::size_t>(s),
                                       "upsample." + std::to_string(s) + ".conv", s, channels));
     }
-    stages_.push_back(convolution(static_cast<std::size_t>(1 + stages), "tail.conv", stages, channels));
+    stages_.push_back(convolution(1 + static_cast<std::size_t>(stages), "tail.conv", stages, channels));
     begin("upsampler", 1);
     for (auto& stage : stages_) stage.weights = load_weights(*stage.layer);
     for (std::size_t step = 0; step < strips_ + 2 * stages_.size(); ++step) upsample_step(step);

@@ -88,16 +88,20 @@ void for_each_tap_inside(const ImageSize& image, std::int64_t centre_y, std::int
 // PyTorch's PixelShuffle.
 template <typename Number>
 std::vector<Number> pixel_shuffle(std::span<const Number> pixels, std::int64_t width, std::int64_t channels) {
-    constexpr std::size_t factor = 2;
     const auto depth = static_cast<std::size_t>(channels);
-    const auto columns = static_cast<std::size_t>(width);
+    const auto row = 2 * static_cast<std::size_t>(width) * depth;  // of the result
     std::vector<Number> result(pixels.size());
-    for (std::size_t i = 0; i < pixels.size(); ++i) {
-        const auto channel = i % (4 * depth);
-        const auto pixel = i / (4 * depth);
-        const auto y = factor * (pixel / columns) + channel % 4 / factor;
-        const auto x = factor * (pixel % columns) + channel % factor;
-        result[(y * factor * columns + x) * depth + channel / 4] = pixels[i];
+    for (std::size_t begin = 0; begin < result.size(); begin += 2 * row) {
+        for (std::size_t x = 0; x < row; x += 2 * depth) {
+            const auto* const from = pixels.data() + begin + 2 * x;
+            auto* const to = result.data() + begin + x;
+            for (std::size_t c = 0; c < depth; ++c) {
+                to[c] = from[4 * c];
+                to[depth + c] = from[4 * c + 1];
+                to[row + c] = from[4 * c + 2];
+                to[row + depth + c] = from[4 * c + 3];
+            }
+        }
     }
     return result;
 }

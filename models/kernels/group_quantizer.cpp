@@ -123,6 +123,17 @@ void GroupQuantizer::round(std::span<double> values, std::span<int> unit_exponen
 }
 
 void GroupQuantizer::encode_group(std::span<const double> values, double scale, std::uint16_t* codes) const {
+    if (integer_) {
+        const auto most = power_of_two(quantization_.format.bits - 1) - 1;
+        const auto steps = power_of_two(-format_exponent_);
+        const auto mask = (1U << quantization_.format.bits) - 1;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const auto number = scale == 0 ? 0.0 : values[i] / scale;
+            const auto step = std::clamp(round_to_integer(number * steps, ties_), -most, most);
+            codes[i] = static_cast<std::uint16_t>(static_cast<std::uint32_t>(static_cast<int>(step)) & mask);
+        }
+        return;
+    }
     for (std::size_t i = 0; i < values.size(); ++i) {
         codes[i] = static_cast<std::uint16_t>(*codec_[0].encode(scale == 0 ? 0.0 : values[i] / scale));
     }

@@ -2,6 +2,7 @@
 #include "models/kernels/quantized_convolution.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -51,8 +52,24 @@ QuantizedConvolution::QuantizedConvolution(std::int64_t outputs, std::int64_t in
                              input_quantization)),
       linear_(weight_quantization, input_quantization, convolution_taps * inputs, exact_accumulator, ties),
       matrix_(quantize_matrix(weights, outputs, convolution_taps * inputs, weight_quantization, ties)),
-      bias_(std::move(bias)) {
+      bias_(std::move(bias)),
+      many_rows_(linear_.for_many_rows(matrix_)) {
     outside_ = quantize_pixel(std::vector<float>(static_cast<std::size_t>(inputs)));
+}
+
+QuantizedConvolution QuantizedConvolution::with_weights(QuantizedMatrix matrix,
+                                                        std::vector<float> bias) const {
+    const auto fits = [](const auto& ours, const auto& theirs) { return ours.size() == theirs.size(); };
+    if (matrix.outputs != matrix_.outputs || matrix.inputs != matrix_.inputs ||
+        !fits(matrix.units, matrix_.units) || !fits(matrix.codes, matrix_.codes) ||
+        !fits(matrix.scales, matrix_.scales) || !fits(bias, bias_)) {
+        throw std::invalid_argument("weights that do not fit the convolution");
+    }
+    auto result = *this;
+    result.matrix_ = std::move(matrix);
+    result.bias_ = std::move(bias);
+    result.many_rows_ = result.linear_.for_many_rows(result.matrix_);
+    return result;
 }
 
 QuantizedRow QuantizedConvolution::quantize_pixel(std::span<const float> channels) const {
@@ -79,13 +96,33 @@ QuantizedMap QuantizedConvolution::quantize(const FeatureMap<float>& map) const 
 }
 
 QuantizedRow QuantizedConvolution::taps(const QuantizedMap& map, std::int64_t y, std::int64_t x) const {
-    std::vector<const QuantizedRow*> pixels(static_cast<std::size_t>(convolution_taps), &outside_);
+    QuantizedRow row;
+    fill_taps(row, map, y, x);
+    return row;
+}
+
+void QuantizedConvolution::fill_taps(QuantizedRow& row, const QuantizedMap& map, std::int64_t y,
+                                     std::int64_t x) const {
+    std::array<const QuantizedRow*, static_cast<std::size_t>(convolution_taps)> pixels{};
+    pixels.fill(&outside_);
     for_each_tap_inside(map.size, y, x, [&](std::size_t tap, std::int64_t tap_y, std::int64_t tap_x) {
         pixels[tap] = &map.pixels[map.size.index(tap_y, tap_x)];
     });
-    QuantizedRow row;
+    row.units.clear();
+    row.codes.clear();
+    row.scales.clear();
     for (const auto* pixel : pixels) append(row, *pixel);
-    return row;
+}
+
+// [rows.size(), outputs].
+std::vector<double> QuantizedConvolution::sums(std::span<const QuantizedRow> rows) const {
+    if (many_rows_) return linear_.apply(*many_rows_, rows);
+    std::vector<double> result;
+    for (const auto& row : rows) {
+        const auto some = linear_.apply(matrix_, row);
+        result.insert(result.end(), some.begin(), some.end());
+    }
+    return result;
 }
 
 std::vector<float> QuantizedConvolution::rows(const QuantizedMap& map, const RowRange& range) const {
@@ -96,11 +133,20 @@ std::vector<float> QuantizedConvolution::rows(const QuantizedMap& map, const Row
     const auto depth = static_cast<std::size_t>(outputs());
     std::vector<float> result(static_cast<std::size_t>(range.count() * map.size.width) * depth);
     auto next = result.begin();
-    for (auto y = range.begin; y < range.end; ++y) {
-        for (std::int64_t x = 0; x < map.size.width; ++x) {
-            const auto sums = linear_.apply(matrix_, taps(map, y, x));
-            for (std::size_t n = 0; n < depth; ++n) *next++ = static_cast<float>(sums[n]) + bias_[n];
+    std::vector<QuantizedRow> inputs(SegmentedDots::rows_at_once);
+    const auto width = map.size.width;
+    const auto at_once = static_cast<std::int64_t>(inputs.size());
+    for (auto first = range.begin * width; first < range.end * width; first += at_once) {
+        const auto pixels =
+            std::span(inputs).first(static_cast<std::size_t>(std::min(at_once, range.end * width - first)));
+        auto at = first;
+        for (auto& row : pixels) {
+            fill_taps(row, map, at / width, at % width);
+            ++at;
         }
+        const auto some = sums(pixels);
+        for (std::size_t i = 0; i < some.size(); ++i)
+            *next++ = static_cast<float>(some[i]) + bias_[i % depth];
     }
     return result;
 }

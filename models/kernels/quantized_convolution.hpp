@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,9 @@ class QuantizedConvolution {
                          std::vector<float> bias, const Quantization& weight_quantization,
                          const Quantization& input_quantization, TieRule ties);
 
+    // A convolution of the same formats with other weights. Throws std::invalid_argument for other sizes.
+    QuantizedConvolution with_weights(QuantizedMatrix matrix, std::vector<float> bias) const;
+
     // Throws std::invalid_argument for a NaN.
     QuantizedRow quantize_pixel(std::span<const float> channels) const;
     QuantizedMap quantize(const FeatureMap<float>& map) const;
@@ -53,10 +57,14 @@ class QuantizedConvolution {
     std::span<const float> bias() const { return bias_; }
 
   private:
+    void fill_taps(QuantizedRow& row, const QuantizedMap& map, std::int64_t y, std::int64_t x) const;
+    std::vector<double> sums(std::span<const QuantizedRow> rows) const;
+
     std::int64_t inputs_;
     QuantizedLinear linear_;
     QuantizedMatrix matrix_;
     std::vector<float> bias_;
+    std::optional<QuantizedLinear::ManyRows> many_rows_;
     QuantizedRow outside_;  // a pixel of zeros
 };
 

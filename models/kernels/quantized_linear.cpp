@@ -244,4 +244,55 @@ std::vector<double> QuantizedLinear::apply(const QuantizedMatrix& matrix, const 
     return result;
 }
 
+std::optional<QuantizedLinear::ManyRows> QuantizedLinear::for_many_rows(const QuantizedMatrix& matrix) const {
+    const bool narrow = activation_units_.narrow() && weight_units_.narrow();
+    if (mode_ != Mode::floating_scales || !narrow || accumulator_bits_ < required_bits_ ||
+        segment_ > static_cast<std::int64_t>(longest_exact_segment)) {
+        return {};
+    }
+    ManyRows result{SegmentedDots(matrix.units, static_cast<std::size_t>(matrix.outputs),
+                                  static_cast<std::size_t>(segment_)),
+                    {},
+                    std::ldexp(1.0, product_exponent_ + matrix.scale_base)};
+    const auto groups = matrix.groups_of_row(weights_.group_size);
+    for (std::int64_t at = 0; at < inputs_; at += segment_) {
+        for (std::int64_t n = 0; n < matrix.outputs; ++n) {
+            result.scales.push_back(
+                groups == 0 ? 1.0
+                            : matrix.scales[static_cast<std::size_t>(n * groups + at / weights_.group_size)]);
+        }
+    }
+    return result;
+}
+
+// As accumulate() and finish(), outputs side by side.
+std::vector<double> QuantizedLinear::apply(const ManyRows& matrix,
+                                           std::span<const QuantizedRow> inputs) const {
+    const auto& dots = matrix.dots;
+    const auto outputs = dots.outputs();
+    std::vector<std::int8_t> units;
+    units.reserve(inputs.size() * dots.inputs());
+    for (const auto& row : inputs) units.insert(units.end(), row.units.begin(), row.units.end());
+    std::vector<float> sums(SegmentedDots::rows_at_once * dots.segments() * dots.stride());
+    dots.sums(units, sums);
+    std::vector<double> result;
+    result.reserve(inputs.size() * outputs);
+    std::vector<float> rounded(outputs);
+    const auto* integers = sums.data();
+    for (const auto& row : inputs) {
+        std::fill(rounded.begin(), rounded.end(), 0.0F);
+        const auto* scales = matrix.scales.data();
+        for (std::size_t s = 0; s < dots.segments(); ++s, integers += dots.stride(), scales += outputs) {
+            const auto group =
+                static_cast<std::int64_t>(s) * segment_ / std::max<std::int64_t>(activations_.group_size, 1);
+            const auto scale = row.scales.empty() ? 1.0 : row.scales[static_cast<std::size_t>(group)];
+            for (std::size_t n = 0; n < outputs; ++n) {
+                rounded[n] += integers[n] * static_cast<float>(scale * scales[n]);
+            }
+        }
+        for (const auto sum : rounded) result.push_back(static_cast<double>(sum) * matrix.unit);
+    }
+    return result;
+}
+
 }  // namespace tilewright::models

@@ -16,12 +16,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "models/formats/codec.hpp"
 #include "models/kernels/group_quantizer.hpp"
 #include "models/kernels/quantized_matrix.hpp"
+#include "models/kernels/segmented_dots.hpp"
 #include "models/recipes/recipe.hpp"
 
 namespace tilewright::models {
@@ -57,6 +59,17 @@ class QuantizedLinear {
     // All outputs for one token.
     std::vector<double> apply(const QuantizedMatrix& matrix, std::span<const double> values) const;
     std::vector<double> apply(const QuantizedMatrix& matrix, const QuantizedRow& input) const;
+
+    // A matrix laid out for many rows of inputs at once, and what that gives: [inputs.size(), outputs], the
+    // bits of apply(), for up to SegmentedDots::rows_at_once rows. Nothing for formats that do not allow it:
+    // it takes units of 8 bits, and floating-point scales of segments of up to longest_exact_segment.
+    struct ManyRows {
+        SegmentedDots dots;
+        std::vector<double> scales;  // of weights, [segments, outputs]
+        double unit = 1;             // of the sums
+    };
+    std::optional<ManyRows> for_many_rows(const QuantizedMatrix& matrix) const;
+    std::vector<double> apply(const ManyRows& matrix, std::span<const QuantizedRow> inputs) const;
 
     // Elements whose product sum shares its scales; 0 for unscaled formats.
     std::int64_t segment() const { return segment_; }

@@ -41,18 +41,39 @@ std::vector<float> ChannelAverage::averages() const {
     return result;
 }
 
-ChannelFactors channel_factors(const QuantizedBinaryUnit& unit, std::span<const float> averages) {
+std::vector<float> channel_hidden(const QuantizedBinaryUnit& unit, std::span<const float> averages) {
     auto hidden = linear_float(unit.fc1, unit.fc1_bias, averages);
     for (auto& value : hidden) value = std::max(value, 0.0F);
-    const auto branch = linear_float(unit.fc2, unit.fc2_bias, hidden);
+    return hidden;
+}
+
+std::vector<float> channel_branch(const QuantizedBinaryUnit& unit, std::span<const float> hidden) {
+    return linear_float(unit.fc2, unit.fc2_bias, hidden);
+}
+
+ChannelFactors branch_factors(std::span<const float> branch) {
     const auto gains = branch.begin() + static_cast<std::ptrdiff_t>(branch.size() / 2);
     ChannelFactors factors{{branch.begin(), gains}, {gains, branch.end()}};
     for (auto& gain : factors.gains) gain = sigmoid_float(gain);
     return factors;
 }
 
+ChannelFactors channel_factors(const QuantizedBinaryUnit& unit, std::span<const float> averages) {
+    return branch_factors(channel_branch(unit, channel_hidden(unit, averages)));
+}
+
 float pixel_factor(const QuantizedBinaryUnit& unit, std::span<const float> pixel) {
     return sigmoid_float(linear_float(unit.spatial, unit.spatial_bias, pixel)[0]);
+}
+
+std::vector<float> pixel_factors(const QuantizedBinaryUnit& unit, std::span<const float> pixels) {
+    const auto depth = unit.spatial.size();
+    std::vector<float> factors;
+    factors.reserve(pixels.size() / depth);
+    for (; !pixels.empty(); pixels = pixels.subspan(depth)) {
+        factors.push_back(pixel_factor(unit, pixels.first(depth)));
+    }
+    return factors;
 }
 
 void set_shifted_signs(SignMap& signs, std::int64_t y, std::int64_t x, std::span<const float> pixel,

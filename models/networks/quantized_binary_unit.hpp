@@ -49,8 +49,14 @@ struct ChannelFactors {
 };
 ChannelFactors channel_factors(const QuantizedBinaryUnit& unit, std::span<const float> averages);
 
-// The factor of all channels of a pixel of the unit's input.
+// What that is made of: relu(fc1), [H]; fc2, [2 C], shifts and then what becomes the gains; and the gains.
+std::vector<float> channel_hidden(const QuantizedBinaryUnit& unit, std::span<const float> averages);
+std::vector<float> channel_branch(const QuantizedBinaryUnit& unit, std::span<const float> hidden);
+ChannelFactors branch_factors(std::span<const float> branch);
+
+// The factor of all channels of a pixel of the unit's input, and those of pixels side by side.
 float pixel_factor(const QuantizedBinaryUnit& unit, std::span<const float> pixel);
+std::vector<float> pixel_factors(const QuantizedBinaryUnit& unit, std::span<const float> pixels);
 
 // The signs of a pixel of the unit's input, into their place in the map. Throws std::invalid_argument for a
 // NaN.

@@ -40,11 +40,6 @@ QuantizedConvolution quantized(const ConvolutionWeights& weights, std::int64_t o
             recipe.ties};
 }
 
-FeatureMap<float> convolved(const QuantizedConvolution& convolution, const FeatureMap<float>& map) {
-    return {map.size, convolution.outputs(),
-            convolution.rows(convolution.quantize(map), {0, map.size.height})};
-}
-
 }  // namespace
 
 QuantizedSuperResolution::QuantizedSuperResolution(const SuperResolutionConfig& config,
@@ -63,10 +58,39 @@ QuantizedSuperResolution::QuantizedSuperResolution(const SuperResolutionConfig& 
 }
 
 void QuantizedSuperResolution::round(std::span<float> values) const {
-    std::vector<double> numbers(values.begin(), values.end());
-    feature_map_.round(numbers);
-    std::transform(numbers.begin(), numbers.end(), values.begin(),
-                   [](double number) { return static_cast<float>(number); });
+    constexpr std::size_t at_once = 4096;
+    std::vector<double> numbers;
+    for (; !values.empty(); values = values.subspan(numbers.size())) {
+        const auto part = values.first(std::min(values.size(), at_once));
+        numbers.assign(part.begin(), part.end());
+        feature_map_.round(numbers);
+        std::transform(numbers.begin(), numbers.end(), part.begin(),
+                       [](double number) { return static_cast<float>(number); });
+    }
+}
+
+std::vector<float> QuantizedSuperResolution::head_rows(const QuantizedConvolution& head,
+                                                       const QuantizedMap& image,
+                                                       const RowRange& range) const {
+    auto rows = head.rows(image, range);
+    round(rows);
+    return rows;
+}
+
+std::vector<float> QuantizedSuperResolution::doubled_rows(const QuantizedConvolution& stage,
+                                                          const QuantizedMap& map,
+                                                          const RowRange& range) const {
+    const auto wide = stage.rows(map, range);
+    auto rows = pixel_shuffle(std::span(wide), map.size.width, stage.outputs() / 4);
+    round(rows);
+    return rows;
+}
+
+std::vector<float> QuantizedSuperResolution::sum(std::span<const float> x, std::span<const float> x0) const {
+    std::vector<float> result(x.size());
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = x[i] + x0[i];
+    round(result);
+    return result;
 }
 
 ChannelFactors QuantizedSuperResolution::factors(const QuantizedBinaryUnit& unit,
@@ -90,13 +114,20 @@ std::vector<float> QuantizedSuperResolution::unit_rows(const QuantizedBinaryUnit
                                                        std::span<const float> gains, const SignMap& signs,
                                                        const FeatureMap<float>& x,
                                                        const RowRange& range) const {
-    const auto dots = unit.convolution.rows(signs, range);
     const auto input = x.rows(range);
-    const auto depth = static_cast<std::size_t>(x.channels);
-    std::vector<float> result(input.begin(), input.end());
-    for (std::size_t start = 0; start < result.size(); start += depth) {
-        rescale_and_add(unit, gains, pixel_factor(unit, input.subspan(start, depth)),
-                        std::span(dots).subspan(start, depth), std::span(result).subspan(start, depth));
+    return rescaled(unit, gains, pixel_factors(unit, input), unit.convolution.rows(signs, range), input);
+}
+
+std::vector<float> QuantizedSuperResolution::rescaled(const QuantizedBinaryUnit& unit,
+                                                      std::span<const float> gains,
+                                                      std::span<const float> factors,
+                                                      std::span<const std::int32_t> dots,
+                                                      std::span<const float> pixels) const {
+    const auto depth = unit.scales.size();
+    std::vector<float> result(pixels.begin(), pixels.end());
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+        rescale_and_add(unit, gains, factors[i], dots.subspan(i * depth, depth),
+                        std::span(result).subspan(i * depth, depth));
     }
     round(result);
     return result;
@@ -116,21 +147,29 @@ FeatureMap<float> QuantizedSuperResolution::unit(const QuantizedBinaryUnit& unit
 
 FeatureMap<float> QuantizedSuperResolution::run(const FeatureMap<float>& image,
                                                 std::vector<SignMap>* seen) const {
-    check_super_resolution_image(config_, image);
-    auto head = convolved(head_, image);
-    round(head.values);
+    const auto head = head_map(image);
     auto x = head;
     for (const auto& each : units_) x = unit(each, x, seen);
-    for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] += head.values[i];
-    round(x.values);
+    return enlarged(x, head);
+}
+
+FeatureMap<float> QuantizedSuperResolution::head_map(const FeatureMap<float>& image) const {
+    check_super_resolution_image(config_, image);
+    return {image.size, config_.channels, head_rows(head_, head_.quantize(image), {0, image.size.height})};
+}
+
+FeatureMap<float> QuantizedSuperResolution::enlarged(const FeatureMap<float>& x,
+                                                     const FeatureMap<float>& x0) const {
+    FeatureMap<float> large(x.size, x.channels, sum(x.values, x0.values));
     for (const auto& stage : upsample_) {
-        const auto wide = convolved(stage, x);
-        x = {{2 * x.size.height, 2 * x.size.width},
-             x.channels,
-             pixel_shuffle(std::span(wide.values), x.size.width, x.channels)};
-        round(x.values);
+        const auto small = stage.quantize(large);
+        large = {{2 * small.size.height, 2 * small.size.width}, x.channels};
+        for (std::int64_t y = 0; y < small.size.height; ++y) {
+            const auto rows = doubled_rows(stage, small, {y, y + 1});
+            std::copy(rows.begin(), rows.end(), large.rows({2 * y, 2 * y + 2}).begin());
+        }
     }
-    return convolved(tail_, x);
+    return {large.size, config_.colors, tail_.rows(tail_.quantize(large), {0, large.size.height})};
 }
 
 }  // namespace tilewright::models

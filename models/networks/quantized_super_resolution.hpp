@@ -51,6 +51,21 @@ class QuantizedSuperResolution {
 
     // The pieces. map(), in place; throws std::invalid_argument for a NaN.
     void round(std::span<float> values) const;
+    // How values that have been rounded are packed into bytes.
+    const GroupQuantizer& feature_map() const { return feature_map_; }
+
+    // x0, and what becomes of it and of x behind the units.
+    FeatureMap<float> head_map(const FeatureMap<float>& image) const;
+    FeatureMap<float> enlarged(const FeatureMap<float>& x, const FeatureMap<float>& x0) const;
+    // Rows of x0, [rows, width, channels], and map(shuffle(rows of a doubling)), [2 rows, 2 width, channels];
+    // the convolution is this network's, or one with_weights() of its own.
+    std::vector<float> head_rows(const QuantizedConvolution& head, const QuantizedMap& image,
+                                 const RowRange& range) const;
+    std::vector<float> doubled_rows(const QuantizedConvolution& stage, const QuantizedMap& map,
+                                    const RowRange& range) const;
+    // map(fl(x + x0)) of pixels.
+    std::vector<float> sum(std::span<const float> x, std::span<const float> x0) const;
+
     // What is known of a whole input of a unit.
     ChannelFactors factors(const QuantizedBinaryUnit& unit, const FeatureMap<float>& x) const;
     SignMap signs(const FeatureMap<float>& x, std::span<const float> shifts) const;
@@ -59,6 +74,10 @@ class QuantizedSuperResolution {
     std::vector<float> unit_rows(const QuantizedBinaryUnit& unit, std::span<const float> gains,
                                  const SignMap& signs, const FeatureMap<float>& x,
                                  const RowRange& range) const;
+    // The same of pixels side by side, from their factors and the convolution's `dots`, [pixels, channels].
+    std::vector<float> rescaled(const QuantizedBinaryUnit& unit, std::span<const float> gains,
+                                std::span<const float> factors, std::span<const std::int32_t> dots,
+                                std::span<const float> pixels) const;
     FeatureMap<float> unit(const QuantizedBinaryUnit& unit, const FeatureMap<float>& x,
                            std::vector<SignMap>* seen = nullptr) const;
 

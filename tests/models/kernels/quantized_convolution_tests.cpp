@@ -149,6 +149,43 @@ TEST_CASE("quantized convolution: strips are parts of the whole and read one row
     CHECK_THROWS_AS(convolution.rows(map, {-1, 1}), std::invalid_argument);
 }
 
+TEST_CASE("quantized convolution: rows are the linear layer over the taps of each pixel, in every format") {
+    const auto layer = tails();
+    const auto floating = [](const char* format, std::int64_t group) {
+        return quantization(format, group, ScaleKind::floating_point, 16);
+    };
+    const std::pair<Quantization, Quantization> formats[] = {
+        {floating("int8", 9 * inputs), floating("int8", inputs)},
+        {floating("e2m1", 12), floating("int4", 4)},
+        {floating("e4m3", 9 * inputs), floating("int8", inputs)},
+        {quantization("int8", 0, ScaleKind::none, 0), floating("int8", 2)},
+        {quantization("int4", 8, ScaleKind::power_of_two, 8),
+         quantization("int4", 8, ScaleKind::power_of_two, 8)},
+    };
+    for (const auto& [weights, activations] : formats) {
+        CAPTURE(weights.format.name, activations.format.name);
+        const auto convolution = layer.convolution(weights, activations);
+        const auto map = convolution.quantize(layer.map);
+        std::vector<float> expected;
+        for (std::int64_t y = 0; y < height; ++y) {
+            for (std::int64_t x = 0; x < width; ++x) {
+                const auto sums =
+                    convolution.linear().apply(convolution.matrix(), convolution.taps(map, y, x));
+                for (std::size_t n = 0; n < sums.size(); ++n) {
+                    expected.push_back(static_cast<float>(sums[n]) + layer.bias[n]);
+                }
+            }
+        }
+        CHECK(convolution.rows(map, {0, height}) == expected);
+        const auto other = layer.convolution(activations, activations);
+        CHECK_THROWS_AS(convolution.with_weights(other.matrix(), {1}), std::invalid_argument);
+        const auto copy = convolution.with_weights(convolution.matrix(), std::vector<float>(outputs, 1.0F));
+        for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += 1 - layer.bias[i % outputs];
+        const auto made = copy.rows(map, {0, height});
+        for (std::size_t i = 0; i < expected.size(); ++i) CHECK(made[i] == Approx(expected[i]).margin(1e-5));
+    }
+}
+
 TEST_CASE("quantized convolution: what does not fit is refused") {
     auto layer = tails();
     const auto plain = quantization("fp16", 0, ScaleKind::none, 0);
