@@ -55,3 +55,11 @@ TEST_CASE("an image too large for the chip is a result, and one that lies in mem
     CHECK_THAT(json::parse(in_memory.out).at("bound").at("binds").get<std::string>(),
                Contains("memory port"));
 }
+
+TEST_CASE("check carries an image through the program of a super-resolution design") {
+    const Workspace workspace;
+    const auto result = workspace.run("check " + design("ebsr-vck190-light-x4") +
+                                      " --layers 2 --set /workload/height=6 --set /workload/width=9");
+    CHECK(result.code == 0);
+    CHECK_THAT(result.out, Contains("image") && Contains("functional: 2 blocks") && Contains("0 mismatches"));
+}
