@@ -175,8 +175,9 @@ std::pair<fs::path, json> load_reference(const std::string& key, const std::stri
         return {path, std::move(loaded)};
     }
     if (fs::path(name).extension() == ".json") {
-        throw ConfigError(file, pointer, "there is no file \"" + name + "\"",
-                          "allowed: the path of a " + key + " from the design's folder or from here, or a name");
+        throw ConfigError(
+            file, pointer, "there is no file \"" + name + "\"",
+            "allowed: the path of a " + key + " from the design's folder or from here, or a name");
     }
     const auto known = names_in(config_root() / folder);
     std::string list;

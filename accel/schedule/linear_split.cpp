@@ -118,8 +118,8 @@ void check_shares(const Design& design, const models::OperatorGraph& graph) {
         const auto tiles = output_tiles(design, op);
         // Shares that differ were given by layer.
         const auto& shares = design.mapping.aie_share;
-        const bool alike = std::all_of(shares.begin(), shares.end(),
-                                       [&](const auto& one) { return one.second == share; });
+        const bool alike =
+            std::all_of(shares.begin(), shares.end(), [&](const auto& one) { return one.second == share; });
         throw MappingError("/mapping/linear_engine" + (alike ? "" : "/" + layer),
                            "a share of " + nlohmann::json(share).dump() + " of the " +
                                std::to_string(tiles.size()) + " tiles of " + layer +
