@@ -35,6 +35,11 @@ class SuperResolutionSchedule {
   private:
     using Refs = std::vector<InstructionRef>;
 
+    // Strips of the image, or of what lies in memory between units, that are on the chip at once, and how
+    // many of them are asked for before the first one is needed.
+    static constexpr std::size_t strips_in_flight = 6;
+    static constexpr std::size_t strips_ahead = 3;
+
     // Pixels [begin, begin + size) of an image that has been doubled `doublings` times.
     struct Strip {
         std::int64_t begin = 0;
