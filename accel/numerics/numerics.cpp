@@ -146,12 +146,14 @@ struct MeasuredNetwork {
 MeasuredNetwork measured_network(const SuperResolutionDesign& design) {
     constexpr std::int64_t most = 300'000'000;
     MeasuredNetwork measured{design.network, {12, 12}};
-    auto& [config, image] = measured;
-    const auto products = [&] {
-        const auto sum = models::super_resolution_totals(models::build_super_resolution_graph(config, image));
+    const auto products = [&measured] {
+        const auto sum = models::super_resolution_totals(
+            models::build_super_resolution_graph(measured.config, measured.image));
         return sum.binary_macs + sum.convolution_macs;
     };
-    while (config.blocks > 2 && products() > most) config.blocks = (config.blocks + 1) / 2;
+    auto& blocks = measured.config.blocks;
+    while (blocks > 2 && products() > most) blocks = (blocks + 1) / 2;
+    auto& image = measured.image;
     while (image.height > 4 && products() > most) image = {image.height - 1, image.width - 1};
     return measured;
 }
