@@ -43,6 +43,7 @@ int dot_command(const std::vector<std::string>& arguments);
 int hadamard_command(const std::vector<std::string>& arguments);
 int quantize_command(const std::vector<std::string>& arguments);
 int dram_trace_command(const std::vector<std::string>& arguments);
+int export_command(const std::vector<std::string>& arguments);
 int infer_command(const std::vector<std::string>& arguments);
 
 // Parses options and positional arguments. Prints the help and returns false when --help was given. Throws
