@@ -31,6 +31,7 @@ constexpr Command commands[] = {
     {"quantize", "numbers to scales and codes, group by group", quantize_command},
     {"dram-trace", "a trace of memory requests through a device's DRAM", dram_trace_command},
     {"bench", "how fast this program is on this machine", bench_command},
+    {"export", "SystemVerilog of a design's arithmetic", export_command},
     {"infer", "run a checkpoint in float64", infer_command},
 };
 
