@@ -43,11 +43,8 @@ int dot_command(const std::vector<std::string>& arguments);
 int hadamard_command(const std::vector<std::string>& arguments);
 int quantize_command(const std::vector<std::string>& arguments);
 int dram_trace_command(const std::vector<std::string>& arguments);
-<<<<<<< HEAD
 int bench_command(const std::vector<std::string>& arguments);
-=======
 int export_command(const std::vector<std::string>& arguments);
->>>>>>> 0ccec05f918034d25a22b423f174fb1aba7ad78f
 int infer_command(const std::vector<std::string>& arguments);
 
 // Parses options and positional arguments. Prints the help and returns false when --help was given. Throws
