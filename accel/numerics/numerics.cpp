@@ -145,7 +145,17 @@ struct MeasuredNetwork {
 };
 MeasuredNetwork measured_network(const SuperResolutionDesign& design) {
     constexpr std::int64_t most = 300'000'000;
+    constexpr std::int64_t most_channels = 256;
     MeasuredNetwork measured{design.network, {12, 12}};
+    auto& channels = measured.config.channels;
+    const auto divides = [&](const models::OperandRecipe& operand, std::int64_t count) {
+        return operand.group_size == 0 || count % operand.group_size == 0;
+    };
+    while (channels > most_channels && channels % 2 == 0 && divides(design.recipe.weights, channels / 2) &&
+           divides(design.recipe.activations, channels / 2)) {
+        channels /= 2;
+    }
+    measured.config.hidden = std::min(measured.config.hidden, channels);
     const auto products = [&measured] {
         const auto sum = models::super_resolution_totals(
             models::build_super_resolution_graph(measured.config, measured.image));
