@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast this program is on this machine, on one core: whole designs, a decode token at every fidelity, and
-// the kernels. Measured at every call, never asserted. The `benchmarks` target measures more, and finer.
+// How fast this program is on this machine, on one core: whole designs, a decode token at every fidelity
+// (with data one of its blocks), and the kernels. Measured at every call, never asserted. The `benchmarks`
+// target measures more, and finer.
 #include <algorithm>
 #include <chrono>
 #include <functional>

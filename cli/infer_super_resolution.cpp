@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/infer_super_resolution.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -10,6 +12,7 @@
 #include "accel/design/parse_super_resolution.hpp"
 #include "cli/portable_pixmap.hpp"
 #include "models/networks/quantized_super_resolution.hpp"
+#include "models/weights/checkpoint_folder.hpp"
 #include "models/weights/safetensors.hpp"
 #include "models/weights/super_resolution_checkpoint.hpp"
 #include "sweeps/atomic_file.hpp"
@@ -91,8 +94,20 @@ int infer_super_resolution(const po::variables_map& values) {
     const auto images = read_images(values["input"].as<std::string>(), colors);
     models::OutputTensor output;
     Image first;
+    const auto enlarged = [&](const Image& image) {
+        try {
+            auto large = network(image);
+            if (std::all_of(large.values.begin(), large.values.end(),
+                            [](double value) { return std::isfinite(value); })) {
+                return large;
+            }
+        } catch (const std::invalid_argument&) {  // what came of two infinities
+        }
+        throw models::CheckpointError(values["model"].as<std::string>() +
+                                      ": its weights are so large that the image is no number any more");
+    };
     for (const auto& image : images) {
-        const auto large = network(image);
+        const auto large = enlarged(image);
         output.shape = {static_cast<std::int64_t>(images.size()), colors, large.size.height,
                         large.size.width};
         for (std::int64_t c = 0; c < colors; ++c) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/portable_pixmap.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include "models/kernels/image_bytes.hpp"
 
 namespace tilewright::cli {
 
@@ -12,8 +11,7 @@ std::string pixmap_bytes(std::int64_t height, std::int64_t width,
     for (std::int64_t y = 0; y < height; ++y) {
         for (std::int64_t x = 0; x < width; ++x) {
             for (std::int64_t c = 0; c < 3; ++c) {
-                const auto level = std::lround(std::clamp(color(c, y, x), 0.0, 1.0) * 255);
-                bytes += static_cast<char>(static_cast<unsigned char>(level));
+                bytes += static_cast<char>(models::byte_of_color(static_cast<float>(color(c, y, x))));
             }
         }
     }

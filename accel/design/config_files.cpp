@@ -100,8 +100,31 @@ std::string schema_of(const std::string& key, const json& document) {
     return kind == nullptr ? key : std::string(kind->recipe) + "_recipe";
 }
 
+// A kind or family that nobody knows is named before anything that a schema of another kind would say.
+void check_kind(const std::string& key, const json& document, const std::string& file,
+                const std::string& pointer) {
+    const std::string member = key == "network" ? "family" : "kind";
+    if (!document.is_object() || !document.contains(member) || !document.at(member).is_string()) return;
+    std::vector<std::string> known;
+    if (key == "network") known = {"mamba1", "mamba2"};
+    for (const auto& kind : kinds) {
+        const std::string name = key == "recipe" ? kind.recipe : kind.name;
+        if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+    }
+    const auto found = document.at(member).get<std::string>();
+    if (key == "device" || std::find(known.begin(), known.end(), found) != known.end()) return;
+    const auto near = nearest_spelling(found, known);
+    std::string list;
+    for (const auto& name : known) list += (list.empty() ? "\"" : ", \"") + name + "\"";
+    throw ConfigError(file, pointer + "/" + member,
+                      document.at(member).dump() + " is not a known value" +
+                          (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
+                      "allowed: " + list);
+}
+
 void validate(const std::string& key, const json& document, const std::string& file,
               const std::string& pointer = "") {
+    check_kind(key, document, file, pointer);
     schema_for(schema_of(key, document)).validate(document, file, pointer);
 }
 

@@ -70,7 +70,9 @@ class Explainer {
         std::vector<const json*> result;
         for (const auto* one : outer) {
             const json* member = nullptr;
-            if (one->contains("items")) member = &one->at("items");
+            if (one->contains("items") && name.find_first_not_of("0123456789") == std::string::npos) {
+                member = &one->at("items");
+            }
             if (one->contains("additionalProperties") && one->at("additionalProperties").is_object()) {
                 member = &one->at("additionalProperties");
             }

@@ -182,15 +182,16 @@ void SuperResolutionExecutor::complete_load(const Step& step) {
 }
 
 // A hold ends the life of what its holder has made, or loaded. Pixels that stay on the chip from the head to
-// the addition are held by sections, from what makes their first strip to what works on the last one, and
-// live on.
+// the addition are held by sections, from what makes their first strip to what works on the last one (of the
+// head, the first section, what stores it), and live on.
 void SuperResolutionExecutor::collect_releases() {
     for (std::size_t s = 0; s < program_.sections.size(); ++s) {
+        const bool of_head = s == 0 && own_.feature_maps == FeatureMaps::on_chip;
         for (const auto& hold : program_.sections[s].holds) {
             const auto kind = [&](const InstructionRef& ref) { return program_.engines[ref.engine].kind; };
             const bool all_pixels = hold.buffer == Buffer::activations &&
                                     kind(hold.holder) != EngineKind::dma &&
-                                    kind(hold.releaser) == EngineKind::vector;
+                                    (kind(hold.releaser) == EngineKind::vector || of_head);
             if (all_pixels || hold.holder.index < 0 || hold.releaser.index < 0) continue;
             releases_[{s, hold.releaser.engine, index(hold.releaser.index)}].push_back(
                 {hold.holder.engine, index(hold.holder.index)});

@@ -156,6 +156,7 @@ MeasuredNetwork measured_network(const SuperResolutionDesign& design) {
         channels /= 2;
     }
     measured.config.hidden = std::min(measured.config.hidden, channels);
+    measured.config.scale = std::min(measured.config.scale, 4);  // further doublings are alike
     const auto products = [&measured] {
         const auto sum = models::super_resolution_totals(
             models::build_super_resolution_graph(measured.config, measured.image));

@@ -161,6 +161,7 @@ std::array<double, buffer_count> super_resolution_buffer_words(const Design& des
     const auto& own = *design.super_resolution;
     const double map = own.recipe.feature_map.bits;
     const double rounded = own.recipe.activations.bits();
+    constexpr double factor_bits = 32;  // of a pixel
     for (const auto& section : program.sections) {
         const auto repeat = static_cast<double>(section.repeat);
         for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
@@ -170,30 +171,37 @@ std::array<double, buffer_count> super_resolution_buffer_words(const Design& des
                 const double m = repeat * work.m;
                 const double n = work.n;
                 const double k = work.k;
-                const auto taps = [&](double outputs_at_once) {
-                    return m * k / models::convolution_side * std::ceil(n / outputs_at_once);
+                // An engine that takes the whole neighbourhood keeps two of its three columns.
+                const auto taps = [&](double inputs_at_once, double outputs_at_once) {
+                    const double new_part = inputs_at_once >= k ? 1.0 / models::convolution_side : 1.0;
+                    return m * k * new_part * std::ceil(n / outputs_at_once);
                 };
                 if (work.opcode == Opcode::binary_convolution) {
                     add(Buffer::weights, repeat * n * k);
-                    add(Buffer::state, taps(own.binary.outputs));
+                    add(Buffer::state, taps(own.binary.inputs, own.binary.outputs));
                     add(Buffer::intermediates, m * n * own.count_bits());
                 } else if (work.opcode == Opcode::binarize) {
                     add(Buffer::activations, m * n * map);
-                    add(Buffer::state, m * n);
+                    add(Buffer::state, m * n + factor_bits * m);
                 } else if (work.opcode == Opcode::rescale) {
                     add(Buffer::intermediates, m * n * own.count_bits());
+                    add(Buffer::state, factor_bits * m);
                     add(Buffer::activations, 2 * m * n * map);
                 } else if (work.opcode == Opcode::quantize) {
                     add(Buffer::activations, m * n * map);
                     add(Buffer::intermediates, m * n * rounded);
                 } else if (work.opcode == Opcode::matmul && kind != EngineKind::vector) {
-                    const auto at_once =
-                        kind == EngineKind::aie ? design.aie->native().n : design.matrix.outputs;
+                    const bool on_aie = kind == EngineKind::aie;
+                    const auto inputs = on_aie ? design.aie->native().k : design.matrix.inputs;
+                    const auto at_once = on_aie ? design.aie->native().n : design.matrix.outputs;
                     add(Buffer::weights, repeat * n * k * own.recipe.weights.bits());
-                    add(Buffer::intermediates, taps(static_cast<double>(at_once)) * rounded);
+                    add(Buffer::intermediates,
+                        taps(static_cast<double>(inputs), static_cast<double>(at_once)) * rounded);
                     add(Buffer::activations, m * n * map);
-                } else if (work.opcode != Opcode::matmul) {
-                    add(Buffer::activations, 2 * m * n * map);
+                } else if (work.opcode == Opcode::residual_add) {
+                    add(Buffer::activations, 3 * m * n * map);
+                } else if (work.opcode == Opcode::pool) {
+                    add(Buffer::activations, m * n * map);
                 }
             }
         }

@@ -256,6 +256,12 @@ bool carries_out(Opcode opcode, models::OperatorKind kind) {
     return false;
 }
 
+// Rescaling is of what a binary convolution has counted.
+bool follows_counts(const Section& section, const Instruction& work) {
+    return work.operator_first > 0 &&
+           section.operators[work.operator_first - 1].kind == models::OperatorKind::binary_convolution;
+}
+
 void check_coverage(const TileProgram& program, std::vector<std::string>& problems) {
     for (const auto& section : program.sections) {
         std::vector<std::vector<Box>> boxes(section.operators.size());
@@ -263,7 +269,8 @@ void check_coverage(const TileProgram& program, std::vector<std::string>& proble
             for (const auto& work : stream) {
                 for (std::uint32_t i = 0; i < work.operator_count; ++i) {
                     const auto index = work.operator_first + i;
-                    if (!carries_out(work.opcode, section.operators[index].kind)) {
+                    if (!carries_out(work.opcode, section.operators[index].kind) ||
+                        (work.opcode == Opcode::rescale && !follows_counts(section, work))) {
                         problems.push_back("operator " + section.operators[index].name + ": a " +
                                            to_string(work.opcode) + " instruction cannot carry it out");
                         return;

@@ -16,7 +16,7 @@ namespace tilewright::accel {
 // Adds the engines that such a design has, DMA engines first.
 void add_super_resolution_engines(const Design& design, TileProgram& program);
 
-// Throws MappingError for strips that would make too many instructions.
+// Throws MappingError for images of more pixels than instructions can count.
 TileProgram build_super_resolution_program(const Design& design, const models::OperatorGraph& graph);
 
 }  // namespace tilewright::accel

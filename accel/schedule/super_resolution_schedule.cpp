@@ -175,7 +175,7 @@ void SuperResolutionSchedule::head() {
     }
     if (on_chip()) {
         builder_.hold(Buffer::activations, map_bytes(own_.image.pixels(), channels), layer.made.front(),
-                      pooled.back());
+                      head_stores_.back());
     }
     head_transfers_ = builder_.size(state_dma());
     builder_.end_section();
@@ -212,7 +212,12 @@ void SuperResolutionSchedule::channel_branch(int number, const UnitOperators& op
     load.value_bytes = layout_.unit_bytes;
     refs.load = builder_.emit(engines_.dma[design_.port_of(Stream::weights)], load, {});
     const Strip one{0, 1};
-    work(engines_.vector, Opcode::matmul, operators.fc1, 1, "channel branch", one, {refs.load});
+    // On the chip the units write over what the head has made, so all of that must be stored before.
+    Refs space;
+    if (on_chip() && operators.unit == 0) {
+        space.push_back({state_dma(), head_stores_.back().index - head_transfers_});
+    }
+    work(engines_.vector, Opcode::matmul, operators.fc1, 1, "channel branch", one, {refs.load}, space);
     work(engines_.vector, Opcode::matmul, operators.fc2, 1, "channel branch", one, {});
     work(engines_.vector, Opcode::activation, operators.gain, 1, "channel branch", one, {});
 }

@@ -20,8 +20,6 @@ void SuperResolutionSchedule::upsample_step(std::size_t step) {
             return move(Opcode::load, Traffic::feature_maps, from.strip(step), bytes, "map", {}, space);
         };
         Refs data = {load(layout_.head_map)};
-        // Units that read from memory have waited for what the head stored there.
-        if (on_chip() && step == 0) builder_.wait_for_data(data.back(), {state_dma(), -1});
         if (!on_chip()) {
             data.push_back(load(layout_.map));
             const auto& stored = units_[1].map_stores[step];

@@ -152,6 +152,11 @@ TEST_CASE("checkpoints and images that are none are refused by name") {
     auto flat = image;
     flat.shape = {105};
     refused(good, flat, "[3, height, width]");
+    auto huge = good;
+    for (auto& [name, tensor] : huge) {
+        for (std::size_t i = 0; i < tensor.values.size(); ++i) tensor.values[i] = i % 2 == 0 ? 1e37F : -1e37F;
+    }
+    refused(huge, image, "no number any more", config_json, "--recipe ebsr-int8-fp16");
     refused(good, image, "power of two",
             R"({"family": "super_resolution", "blocks": 2, "channels": 6, "hidden": 2, "scale": 3})");
     refused(good, image, "#/hidden",

@@ -186,6 +186,21 @@ void try_without_waits(Prepared& prepared, Found& found) {
 
 }  // namespace
 
+TEST_CASE("super-resolution makes the same bits behind a port of pixels that lags far behind") {
+    for (const auto* maps : {"on_chip", "memory"}) {
+        for (const auto rows : {1, 6}) {
+            check({{"/mapping/feature_maps", maps},
+                   {"/mapping/tile/rows", rows},
+                   {"/workload/height", 24},
+                   {"/workload/width", 32},
+                   {"/memory_ports/1/width_bits", 32},
+                   {"/memory_ports/1/outstanding", 1},
+                   {"/memory_ports/1/outstanding_bursts", 1},
+                   {"/memory_ports/1/burst_beats", 1}});
+        }
+    }
+}
+
 TEST_CASE("instructions of super-resolution that do not wait for their data are found") {
     for (const auto* maps : {"on_chip", "memory"}) {
         Found found;
@@ -203,7 +218,7 @@ TEST_CASE("instructions of super-resolution that do not wait for their data are 
             INFO(maps << ", " << which.first << ", " << to_string(which.second));
             CHECK(one);
         }
-        CHECK(found.size() >= 15);
+        CHECK(found.size() >= 14);
     }
 }
 

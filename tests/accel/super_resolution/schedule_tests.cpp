@@ -207,6 +207,15 @@ TEST_CASE("super-resolution: what cannot be is refused with a pointer") {
                Contains("/mapping/linear_engine") && Contains("no AI Engine array"));
     CHECK_THAT(refusal(small_super_resolution_document({{"/buffers/activations/bytes", 100}})),
                Contains("/buffers/activations/bytes") && Contains("at least"));
+    CHECK_THAT(refusal(small_super_resolution_document({{"/workload/height", 16384},
+                                                        {"/workload/width", 16384},
+                                                        {"/network/scale", 16},
+                                                        {"/mapping/feature_maps", "memory"}})),
+               Contains("/workload/height") && Contains("at most 4294967295"));
+    CHECK_THAT(refusal(small_super_resolution_document({{"/kind", "super-resolution"}})),
+               Contains("#/kind") && Contains("did you mean \"super_resolution\"?"));
+    CHECK_THAT(refusal(small_super_resolution_document({{"/network/family", "superresolution"}})),
+               Contains("#/network/family") && Contains("did you mean"));
     CHECK_THAT(refusal(small_super_resolution_document({{"/memory_ports/1/carries", {"convolution"}}})),
                Contains("/memory_ports/1/carries"));
 }

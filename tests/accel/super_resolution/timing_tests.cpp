@@ -47,6 +47,8 @@ TEST_CASE("super-resolution: convolutions, passes and roundings of a strip") {
     CHECK(pass_cycles(design.vector, 320, 64) == 320 + 40);
     CHECK(pass_cycles(design.vector, 1, 16, 64) == 16 + 40);
     CHECK(pass_cycles(design.vector, 1, 3) == 1 + 40);
+    // 64 lanes: a pixel's largest magnitude first, then a pixel a cycle.
+    CHECK(quantize_cycles(design.super_resolution->quantizer, 320, 64, 64) == 320 + 1 + 12);
 }
 
 TEST_CASE("super-resolution: gates and counters of the binary engine") {
