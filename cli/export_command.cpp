@@ -35,8 +35,9 @@ void make_folder(const fs::path& folder) {
     if (folder.empty()) refuse("the name is empty");
     std::error_code error;
     fs::create_directories(folder, error);
-    const bool there = fs::is_directory(folder);
-    if (!there && fs::exists(folder)) refuse("Not a directory");
+    std::error_code ignored;
+    const bool there = fs::is_directory(folder, ignored);
+    if (!there && fs::exists(folder, ignored)) refuse("Not a directory");
     if (!there) refuse(error.message());
 }
 

@@ -26,6 +26,17 @@ class BufferWords {
         const auto i = static_cast<std::size_t>(buffer);
         words_[i] += bits / word_bits_[i];
     }
+    // What DMA brings and takes away, by the buffer that holds such traffic.
+    template <typename BufferOf>
+    void add_traffic(const Activity& activity, BufferOf buffer_of) {
+        for (const auto& port : activity.ports) {
+            for (int i = 0; i < traffic_count; ++i) {
+                const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
+                add(buffer_of(static_cast<Traffic>(i)),
+                    8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes));
+            }
+        }
+    }
     const std::array<double, buffer_count>& words() const { return words_; }
 
   private:
@@ -89,17 +100,11 @@ std::array<double, buffer_count> transformer_buffer_words(const Design& design, 
                                                           const Activity& activity) {
     BufferWords words(design);
     const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
-    for (const auto& port : activity.ports) {
-        for (int i = 0; i < traffic_count; ++i) {
-            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
-            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
-            const auto kind = static_cast<Traffic>(i);
-            add(is_weights(kind)            ? Buffer::weights
-                : kind == Traffic::kv_cache ? Buffer::state
-                                            : Buffer::activations,
-                bits);
-        }
-    }
+    words.add_traffic(activity, [](Traffic kind) {
+        return is_weights(kind)            ? Buffer::weights
+               : kind == Traffic::kv_cache ? Buffer::state
+                                           : Buffer::activations;
+    });
     const auto layers = linear_operands(design);
     constexpr double element = 32;
     const auto cache_bits = kv_format(*design.transformer()).format.bits;
@@ -144,20 +149,15 @@ std::array<double, buffer_count> transformer_buffer_words(const Design& design, 
     return words.words();
 }
 
-// Words of super-resolution: blocks of weights enter registers once an instruction, three new taps of a
-// neighbourhood come in for each pixel and block of outputs, results are written.
+// Words of super-resolution: blocks of weights enter registers once an instruction, neighbourhoods come in
+// for each pixel and block of outputs, results are written.
 std::array<double, buffer_count> super_resolution_buffer_words(const Design& design,
                                                                const TileProgram& program,
                                                                const Activity& activity) {
     BufferWords words(design);
     const auto add = [&](Buffer buffer, double bits) { words.add(buffer, bits); };
-    for (const auto& port : activity.ports) {
-        for (int i = 0; i < traffic_count; ++i) {
-            const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
-            const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
-            add(is_weights(static_cast<Traffic>(i)) ? Buffer::weights : Buffer::activations, bits);
-        }
-    }
+    words.add_traffic(activity,
+                      [](Traffic kind) { return is_weights(kind) ? Buffer::weights : Buffer::activations; });
     const auto& own = *design.super_resolution;
     const double map = own.recipe.feature_map.bits;
     const double rounded = own.recipe.activations.bits();

@@ -2,6 +2,7 @@
 // Designs for GPT-BigCode: schedules, bounds, traffic, what is refused.
 #include <catch2/catch.hpp>
 
+#include "../evaluation_readers.hpp"
 #include "accel/design/config_error.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/linear_split.hpp"
@@ -10,6 +11,10 @@
 using namespace tilewright;
 using namespace tilewright::accel;
 using nlohmann::json;
+using test::bytes_read;
+using test::bytes_written;
+using test::evaluation_refusal;
+using test::macs_of;
 using test::Settings;
 using test::small_gpt_document;
 
@@ -17,32 +22,6 @@ namespace {
 
 const json array = {{"x", 2}, {"y", 2}, {"z", 2}, {"m", 16}, {"k", 32}, {"n", 32}, {"precision", "int8"}};
 const json prefill = {{"phase", "prefill"}, {"prompt", 100}};
-
-std::string refusal(const DesignDocument& document, Fidelity fidelity = Fidelity::timing) {
-    try {
-        evaluate(document, fidelity);
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return {};
-}
-
-std::int64_t moved(const Evaluation& evaluation, Traffic traffic, bool read) {
-    std::int64_t bytes = 0;
-    for (const auto& port : evaluation.activity->ports) {
-        const auto& one = port.traffic[static_cast<std::size_t>(traffic)];
-        bytes += read ? one.read_bytes : one.write_bytes;
-    }
-    return bytes;
-}
-
-std::int64_t macs_of(const Evaluation& evaluation, EngineKind kind) {
-    std::int64_t macs = 0;
-    for (const auto& engine : evaluation.activity->engines) {
-        if (engine.kind == kind) macs += engine.macs;
-    }
-    return macs;
-}
 
 }  // namespace
 
@@ -86,15 +65,15 @@ TEST_CASE("GPT-BigCode: the cache that is read and written is what the steps nee
     // A vector of 64 channels at 8 bits with a 16-bit scale: 66 bytes, keys and values, two blocks.
     const std::int64_t vectors = 2 * 2 * 66;
     const auto decode = evaluate(small_gpt_document(), Fidelity::timing);
-    CHECK(moved(decode, Traffic::kv_cache, true) == vectors * (100 + 3 * 7));
-    CHECK(moved(decode, Traffic::kv_cache, false) == vectors * 3);
+    CHECK(bytes_read(decode, {Traffic::kv_cache}) == vectors * (100 + 3 * 7));
+    CHECK(bytes_written(decode, Traffic::kv_cache) == vectors * 3);
     // Slices of 40, 40 and 20 tokens: the second reads 40, the third 80.
     const auto prompt = evaluate(small_gpt_document({{"/workload", prefill}}), Fidelity::timing);
-    CHECK(moved(prompt, Traffic::kv_cache, true) == vectors * (40 + 80));
-    CHECK(moved(prompt, Traffic::kv_cache, false) == vectors * 100);
+    CHECK(bytes_read(prompt, {Traffic::kv_cache}) == vectors * (40 + 80));
+    CHECK(bytes_written(prompt, Traffic::kv_cache) == vectors * 100);
     // Without a format of its own the cache keeps binary32.
     const auto wide = evaluate(small_gpt_document({{"/recipe", "var-int6-rtn"}}), Fidelity::timing);
-    CHECK(moved(wide, Traffic::kv_cache, true) == 2 * 2 * 4 * 64 * (100 + 3 * 7));
+    CHECK(bytes_read(wide, {Traffic::kv_cache}) == 2 * 2 * 4 * 64 * (100 + 3 * 7));
 }
 
 TEST_CASE("GPT-BigCode: weights come once a step, lm_head with the last") {
@@ -109,12 +88,12 @@ TEST_CASE("GPT-BigCode: weights come once a step, lm_head with the last") {
     };
     const double head = 2.0 * 500 * 256;
     const auto decode = evaluate(small_gpt_document(), Fidelity::timing);
-    CHECK(static_cast<double>(moved(decode, Traffic::weights, true)) ==
+    CHECK(static_cast<double>(bytes_read(decode, {Traffic::weights})) ==
           Approx(linear_bytes(decode) + head).epsilon(1e-3));
     const auto prompt = evaluate(small_gpt_document({{"/workload", prefill}}), Fidelity::timing);
-    CHECK(static_cast<double>(moved(prompt, Traffic::weights, true)) ==
+    CHECK(static_cast<double>(bytes_read(prompt, {Traffic::weights})) ==
           Approx(3 * linear_bytes(prompt) + head).epsilon(1e-3));
-    CHECK(moved(prompt, Traffic::weights_again, true) == 0);
+    CHECK(bytes_read(prompt, {Traffic::weights_again}) == 0);
 }
 
 TEST_CASE("GPT-BigCode: larger slices read less and take more memory") {
@@ -124,7 +103,7 @@ TEST_CASE("GPT-BigCode: larger slices read less and take more memory") {
     };
     const auto small = with_slice(16);
     const auto large = with_slice(100);
-    CHECK(moved(small, Traffic::weights, true) > 6 * moved(large, Traffic::weights, true) / 2);
+    CHECK(bytes_read(small, {Traffic::weights}) > 6 * bytes_read(large, {Traffic::weights}) / 2);
     CHECK(small.program->buffer_bytes[1] < large.program->buffer_bytes[1]);
 }
 
@@ -157,28 +136,29 @@ TEST_CASE("GPT-BigCode: reports say what was run, and numerics how far from exac
 
 TEST_CASE("GPT-BigCode: what cannot be is refused with a pointer") {
     using Catch::Matchers::Contains;
-    CHECK_THAT(refusal(small_gpt_document(), Fidelity::functional), Contains("/kind"));
-    CHECK_THAT(refusal(small_gpt_document({{"/workload/prompt", 600}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document(), Fidelity::functional), Contains("/kind"));
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/workload/prompt", 600}})),
                Contains("/workload/prompt") && Contains("at most 512"));
-    CHECK_THAT(refusal(small_gpt_document({{"/workload/prompt", 0}})), Contains("/workload/prompt"));
-    CHECK_THAT(
-        refusal(small_gpt_document({{"/workload", {{"phase", "prefill"}, {"prompt", 9}, {"beams", 2}}}})),
-        Contains("/workload/beams") && Contains("decode"));
-    CHECK_THAT(refusal(small_gpt_document({{"/network/heads", 7}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/workload/prompt", 0}})),
+               Contains("/workload/prompt"));
+    CHECK_THAT(evaluation_refusal(
+                   small_gpt_document({{"/workload", {{"phase", "prefill"}, {"prompt", 9}, {"beams", 2}}}})),
+               Contains("/workload/beams") && Contains("decode"));
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/network/heads", 7}})),
                Contains("/network/heads") && Contains("divisor"));
-    CHECK_THAT(refusal(small_gpt_document({{"/network", "var-d16"}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/network", "var-d16"}})),
                Contains("/network/family") && Contains("gpt_bigcode"));
-    CHECK_THAT(refusal(small_gpt_document({{"/recipe", "lightmamba-w4a4"}})), Contains("/recipe"));
-    CHECK_THAT(refusal(small_gpt_document({{"/mapping/tile/outputs", 100}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/recipe", "lightmamba-w4a4"}})), Contains("/recipe"));
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/mapping/tile/outputs", 100}})),
                Contains("/mapping/tile/outputs") && Contains("whole heads"));
-    CHECK_THAT(refusal(small_gpt_document({{"/mapping/tile/prompt_slice", 0}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/mapping/tile/prompt_slice", 0}})),
                Contains("/mapping/tile/prompt_slice"));
-    CHECK_THAT(refusal(small_gpt_document(
+    CHECK_THAT(evaluation_refusal(small_gpt_document(
                    {{"/mapping/linear_engine", "aie"},
                     {"/recipe", "fpqvar-fp4"},
                     {"/engines/hadamard", {{"points_per_cycle", 16}, {"pipeline_cycles", 4}}}})),
                Contains("/engines/aie/precision"));
-    CHECK_THAT(refusal(small_gpt_document({{"/mapping/linear_engine", {{"in_proj", "aie"}}}})),
+    CHECK_THAT(evaluation_refusal(small_gpt_document({{"/mapping/linear_engine", {{"in_proj", "aie"}}}})),
                Contains("/mapping/linear_engine/in_proj"));
 }
 
@@ -213,8 +193,9 @@ TEST_CASE("GPT-BigCode: numerics of unusual shapes") {
 }
 
 TEST_CASE("GPT-BigCode: a program of millions of instructions is refused") {
-    const auto text = refusal(small_gpt_document({{"/network/positions", 100000},
-                                                  {"/workload", {{"phase", "prefill"}, {"prompt", 60000}}},
-                                                  {"/mapping/tile/prompt_slice", 1}}));
+    const auto text =
+        evaluation_refusal(small_gpt_document({{"/network/positions", 100000},
+                                               {"/workload", {{"phase", "prefill"}, {"prompt", 60000}}},
+                                               {"/mapping/tile/prompt_slice", 1}}));
     CHECK_THAT(text, Catch::Contains("/mapping/tile") && Catch::Contains("pieces"));
 }

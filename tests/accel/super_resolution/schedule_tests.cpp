@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "../evaluation_readers.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/happens_before.hpp"
 #include "small_super_resolution.hpp"
@@ -11,6 +12,10 @@
 using namespace tilewright;
 using namespace tilewright::accel;
 using nlohmann::json;
+using test::bytes_read;
+using test::bytes_written;
+using test::evaluation_refusal;
+using test::macs_of;
 using test::Settings;
 using test::small_super_resolution_document;
 
@@ -22,32 +27,6 @@ const json array = {{"x", 2}, {"y", 1}, {"z", 2}, {"m", 8}, {"k", 16}, {"n", 16}
 // For weights and pixels.
 const json one_port = {{"name", "axi0"},     {"memory", "ddr4"}, {"width_bits", 256},
                        {"burst_beats", 256}, {"outstanding", 4}, {"carries", {"weights", "state"}}};
-
-std::string refusal(const DesignDocument& document, Fidelity fidelity = Fidelity::timing) {
-    try {
-        evaluate(document, fidelity);
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return {};
-}
-
-std::int64_t moved(const Evaluation& evaluation, Traffic traffic, bool read) {
-    std::int64_t bytes = 0;
-    for (const auto& port : evaluation.activity->ports) {
-        const auto& one = port.traffic[static_cast<std::size_t>(traffic)];
-        bytes += read ? one.read_bytes : one.write_bytes;
-    }
-    return bytes;
-}
-
-std::int64_t macs_of(const Evaluation& evaluation, EngineKind kind) {
-    std::int64_t macs = 0;
-    for (const auto& engine : evaluation.activity->engines) {
-        if (engine.kind == kind) macs += engine.macs;
-    }
-    return macs;
-}
 
 Settings joined(Settings settings, const Settings& more) {
     settings.insert(settings.end(), more.begin(), more.end());
@@ -94,15 +73,15 @@ TEST_CASE("super-resolution: pixels in memory are read and written once a unit, 
     // 35 pixels of twelve channels in fp16.
     const std::int64_t map = 35 * 12 * 2;
     const auto on_chip = evaluate(small_super_resolution_document(), Fidelity::timing);
-    CHECK(moved(on_chip, Traffic::feature_maps, false) == map);
-    CHECK(moved(on_chip, Traffic::feature_maps, true) == map);
+    CHECK(bytes_written(on_chip, Traffic::feature_maps) == map);
+    CHECK(bytes_read(on_chip, {Traffic::feature_maps}) == map);
     const auto memory =
         evaluate(small_super_resolution_document({{"/mapping/feature_maps", "memory"}}), Fidelity::timing);
-    CHECK(moved(memory, Traffic::feature_maps, false) == (1 + 6) * map);
-    CHECK(moved(memory, Traffic::feature_maps, true) == (6 + 2) * map);
+    CHECK(bytes_written(memory, Traffic::feature_maps) == (1 + 6) * map);
+    CHECK(bytes_read(memory, {Traffic::feature_maps}) == (6 + 2) * map);
     for (const auto* evaluation : {&on_chip, &memory}) {
-        CHECK(moved(*evaluation, Traffic::activations, true) == 35 * 3);
-        CHECK(moved(*evaluation, Traffic::activations, false) == 35 * 16 * 3);
+        CHECK(bytes_read(*evaluation, {Traffic::activations}) == 35 * 3);
+        CHECK(bytes_written(*evaluation, Traffic::activations) == 35 * 16 * 3);
     }
     const auto pixels_on_chip = [](const char* maps) {
         return evaluate(small_super_resolution_document(
@@ -185,37 +164,40 @@ TEST_CASE("super-resolution: finer formats are nearer to exact") {
 
 TEST_CASE("super-resolution: what cannot be is refused with a pointer") {
     using Catch::Matchers::Contains;
-    CHECK_THAT(refusal(small_super_resolution_document({{"/network/scale", 3}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/network/scale", 3}})),
                Contains("/network/scale") && Contains("2, 4, 8"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/network", "var-d16"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/network", "var-d16"}})),
                Contains("/network/family") && Contains("super_resolution"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/recipe", "gpt-int8-kv8"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/recipe", "gpt-int8-kv8"}})),
                Contains("/recipe") && Contains("of kind \"super_resolution\""));
-    CHECK_THAT(
-        refusal(small_super_resolution_document({{"/recipe/convolutions/activations/scale_per", "group"},
-                                                 {"/recipe/convolutions/activations/group_size", 8}})),
-        Contains("/recipe/convolutions/activations/group_size") && Contains("do not divide 3"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/recipe/convolutions/weights/format", "fp16"}})),
+    CHECK_THAT(evaluation_refusal(
+                   small_super_resolution_document({{"/recipe/convolutions/activations/scale_per", "group"},
+                                                    {"/recipe/convolutions/activations/group_size", 8}})),
+               Contains("/recipe/convolutions/activations/group_size") && Contains("do not divide 3"));
+    CHECK_THAT(evaluation_refusal(
+                   small_super_resolution_document({{"/recipe/convolutions/weights/format", "fp16"}})),
                Contains("/recipe/convolutions/weights") && Contains("DSP blocks"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/workload/height", 0}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/workload/height", 0}})),
                Contains("/workload/height"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/mapping/tile/rows", 0}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/mapping/tile/rows", 0}})),
                Contains("/mapping/tile/rows"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/mapping/linear_engine", {{"upsampel", "aie"}}}})),
+    CHECK_THAT(evaluation_refusal(
+                   small_super_resolution_document({{"/mapping/linear_engine", {{"upsampel", "aie"}}}})),
                Contains("/mapping/linear_engine/upsampel") && Contains("upsample"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/mapping/linear_engine", "aie"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/mapping/linear_engine", "aie"}})),
                Contains("/mapping/linear_engine") && Contains("no AI Engine array"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/buffers/activations/bytes", 100}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/buffers/activations/bytes", 100}})),
                Contains("/buffers/activations/bytes") && Contains("at least"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/workload/height", 16384},
-                                                        {"/workload/width", 16384},
-                                                        {"/network/scale", 16},
-                                                        {"/mapping/feature_maps", "memory"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/workload/height", 16384},
+                                                                   {"/workload/width", 16384},
+                                                                   {"/network/scale", 16},
+                                                                   {"/mapping/feature_maps", "memory"}})),
                Contains("/workload/height") && Contains("at most 4294967295"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/kind", "super-resolution"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/kind", "super-resolution"}})),
                Contains("#/kind") && Contains("did you mean \"super_resolution\"?"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/network/family", "superresolution"}})),
+    CHECK_THAT(evaluation_refusal(small_super_resolution_document({{"/network/family", "superresolution"}})),
                Contains("#/network/family") && Contains("did you mean"));
-    CHECK_THAT(refusal(small_super_resolution_document({{"/memory_ports/1/carries", {"convolution"}}})),
-               Contains("/memory_ports/1/carries"));
+    CHECK_THAT(
+        evaluation_refusal(small_super_resolution_document({{"/memory_ports/1/carries", {"convolution"}}})),
+        Contains("/memory_ports/1/carries"));
 }
