@@ -35,7 +35,29 @@ void DramCommandScheduler::end_work(MemoryClock clock) {
 void DramCommandScheduler::rest(MemoryClock clock) {
     end_work(clock);
     now_ = clock;
-    rest_ = {clock, statistics_, next_refresh_};
+    rest_ = {clock, statistics_, next_refresh_, {}};
+    last_command_ = clock - 1;
+}
+
+// The one refresh comes due while accesses wait, none of whose commands can be given now. Had it been any
+// clock since the last command, or any up to the next one, whether that goes before the refresh or would go
+// if there were none, the same commands would follow: what comes due is felt by commands alone, and by whom
+// the time is lost to that the pins are not spoken for. Nothing arrives before `until`.
+void DramCommandScheduler::note_refresh_due(MemoryClock until) {
+    const auto due = now_;
+    if (next_refresh_.size() > 1 || policy_.refreshes_postponed > 0 || due > slot_free_ ||
+        rest_.next_refresh.empty() || rest_.next_refresh.front() != due) {
+        return;
+    }
+    ClockWindow window{std::max(last_command_, last_enqueued_ - 1), std::min(until, slot_free_)};
+    const bool draining = draining_writes_;
+    refresh_aside_ = true;
+    window.until = std::min({window.until, soonest(opened_).ready, soonest(served_queue()).ready});
+    refresh_aside_ = false;
+    draining_writes_ = draining;
+    const auto first = open_banks_.front() > 0 ? DramCommandKind::precharge_all : DramCommandKind::refresh;
+    if (claims_.front() == 0 && timer_.earliest(first, 0).clock < due) window.after = due - 1;
+    rest_.refresh_due = window;
 }
 
 DramCommandScheduler::Course DramCommandScheduler::course() {
@@ -58,6 +80,15 @@ DramCommandScheduler::Course DramCommandScheduler::course() {
             (next_refresh_[rank] - rest_.next_refresh[rank]) / specification_.timing.refi,
             refresh_end_[rank] - rest_.begin};
     }
+    const auto due = rest_.next_refresh.front();
+    course.refresh_due = {due - 1, due};
+    if (rest_.refresh_due && course.refreshes.front().count == 1) {
+        // Nor does the next one come due.
+        course.refresh_due = {std::max(rest_.refresh_due->after, now_ - specification_.timing.refi - 1),
+                              rest_.refresh_due->until};
+    }
+    course.refresh_due.after -= rest_.begin;
+    course.refresh_due.until -= rest_.begin;
     return course;
 }
 

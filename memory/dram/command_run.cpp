@@ -79,7 +79,8 @@ void DramCommandScheduler::issue_run(std::vector<Access>& queue, DramCommandKind
         if (nth(i + groups).bank != nth(i).bank) issue(i);
     }
     for (auto i = std::max(std::int64_t{0}, accesses - groups); i < accesses; ++i) issue(i);
-    bind(kind, begin + (accesses - 1) * specification_.timing.column_spacing());
+    last_command_ = begin + (accesses - 1) * specification_.timing.column_spacing();
+    bind(kind, last_command_);
 }
 
 DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std::int64_t id,

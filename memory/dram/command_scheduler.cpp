@@ -69,6 +69,7 @@ void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool writ
         completions_.push_back({id, now_ + 1, now_ + 1});
         return;
     }
+    last_enqueued_ = clock;
     Access access;
     access.id = id;
     access.address = address;
@@ -167,7 +168,7 @@ DramCommandKind DramCommandScheduler::next_command(const Access& access) const {
 bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind kind,
                                           MemoryClock clock) const {
     const int rank = access.address.rank;
-    if (now_ < refresh_forced(rank)) return false;
+    if (refresh_aside_ || now_ < refresh_forced(rank)) return false;
     if (kind != DramCommandKind::read && kind != DramCommandKind::write) return true;
     const auto close = timer_.earliest(DramCommandKind::precharge_all, rank).clock;
     return clock + column_to_precharge_all_[access.write ? 1 : 0] > close;
@@ -264,6 +265,7 @@ void DramCommandScheduler::step(MemoryClock until) {
     }
     if (!waiting && skip_refreshes(until)) return;
     auto horizon = until;
+    if (waiting && now_ == next_refresh_.front()) note_refresh_due(until);
     if (refresh_step(horizon)) {
         ++now_;
         if (waiting) lose(now_, DramLoss::refresh);
@@ -295,6 +297,8 @@ void DramCommandScheduler::step(MemoryClock until) {
 
 void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row) {
     timer_.issue(kind, now_, rank, group, bank);
+    last_command_ = now_;
+    if (rest_.refresh_due) rest_.refresh_due->until = std::min(rest_.refresh_due->until, now_);
     if (kind == DramCommandKind::refresh) {
         refresh_end_[static_cast<std::size_t>(rank)] = now_ + specification_.timing.rfc;
     } else {

@@ -22,6 +22,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "memory/dram/address_mapping.hpp"
@@ -131,6 +132,11 @@ class DramCommandScheduler {
     bool draining_writes() const { return draining_writes_; }
     bool last_was_write() const { return last_was_write_; }
 
+    // The clocks `after` < clock <= `until`.
+    struct ClockWindow {
+        MemoryClock after = 0;
+        MemoryClock until = 0;
+    };
     // What has come of a channel between two rests, but for its banks. Clocks from the first rest on.
     struct Course {
         struct Refreshes {
@@ -144,6 +150,8 @@ class DramCommandScheduler {
         bool last_was_write = false;
         std::vector<Busy> busy;
         std::vector<Refreshes> refreshes;  // by rank
+        // The first refresh of rank 0 could have come due at any of these clocks: the same commands.
+        ClockWindow refresh_due;
     };
     // The channel rests up to `clock`, from now() on.
     void rest(MemoryClock clock);
@@ -198,6 +206,7 @@ class DramCommandScheduler {
     void complete(std::vector<Access>& queue, std::size_t index);
     void lose(MemoryClock until, DramLoss loss);
     bool delays_refresh(const Access& access, DramCommandKind kind, MemoryClock clock) const;
+    void note_refresh_due(MemoryClock until);
 
     DramSpecification specification_;
     DramControllerPolicy policy_;
@@ -225,8 +234,12 @@ class DramCommandScheduler {
         MemoryClock begin = 0;
         DramCommandStatistics statistics;
         std::vector<MemoryClock> next_refresh;
+        std::optional<ClockWindow> refresh_due;
     };
-    Rest rest_;  // of which course() tells
+    Rest rest_;                     // of which course() tells
+    MemoryClock last_command_ = 0;  // clocks
+    MemoryClock last_enqueued_ = 0;
+    bool refresh_aside_ = false;  // the one that is due is not considered
     std::vector<DramCommand>* log_ = nullptr;
 };
 

@@ -15,6 +15,7 @@ constexpr int row_bits = 4;  // of the order of rows, closed included
 constexpr int state_bits = row_bits + 1;
 constexpr int most_groups = 63 / state_bits;
 constexpr std::size_t most_bank_sets = 200;
+constexpr DramCommandScheduler::ClockWindow any_clock = {-1, 0};  // it makes no difference
 
 }  // namespace
 
@@ -135,7 +136,8 @@ void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool 
     key_.resize(bursts_key_);
     key_.front() |= refreshed_flag;
     for (int rank = 0; rank < organization_.ranks; ++rank) {
-        const auto due = waits ? 0 : scheduler.refresh_due(rank) - begin_;
+        // That of the first rank may be one of several clocks.
+        const auto due = waits || rank == 0 ? 0 : scheduler.refresh_due(rank) - begin_;
         key_.push_back(due * 4 + static_cast<std::int64_t>(waits) * 2 +
                        static_cast<std::int64_t>(scheduler.any_open(rank)));
     }
@@ -143,15 +145,15 @@ void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool 
 
 // Leaves the key of the last one that it looked for.
 const DramEpisode* DramEpisodes::known(const DramCommandScheduler& scheduler) {
-    const auto* alone = store_->find(key_);
+    const auto* alone = store_->find(key_, any_clock.until);
     if (alone != nullptr && !refreshed_within(scheduler, alone->rest())) return alone;
     if (postpones_) {
         key_with_refresh(scheduler, true);
-        const auto* postponed = store_->find(key_);
+        const auto* postponed = store_->find(key_, any_clock.until);
         if (postponed != nullptr && waits_for_idle(scheduler, *postponed)) return postponed;
     }
     key_with_refresh(scheduler, false);
-    return store_->find(key_);
+    return store_->find(key_, scheduler.refresh_due(0) - begin_);
 }
 
 const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
@@ -161,13 +163,19 @@ const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
     const auto& scheduler = channel.scheduler();
     if (const auto* episode = known(scheduler)) return episode;
     not_stored_ = work_out(channel, bursts);
+    auto due = scheduler.refresh_due(0) - begin_;
+    auto window = not_stored_.course.refresh_due;
     if (!refreshed_within(scheduler, not_stored_.rest())) {
         key_.resize(bursts_key_);
         key_.front() &= ~refreshed_flag;
+        due = any_clock.until;
+        window = any_clock;
     } else if (waits_for_idle(scheduler, not_stored_)) {
         key_with_refresh(scheduler, true);
+        due = any_clock.until;
+        window = any_clock;
     }
-    const auto* stored = store_->add(key_, not_stored_);
+    const auto* stored = store_->add(key_, due, window, not_stored_);
     return stored != nullptr ? stored : &not_stored_;
 }
 

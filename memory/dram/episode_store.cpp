@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/dram/episode_store.hpp"
 
+#include <algorithm>
+
 namespace tilewright::memory {
 
 std::size_t DramEpisodeStore::Hash::operator()(const Key& key) const {
@@ -10,6 +12,28 @@ std::size_t DramEpisodeStore::Hash::operator()(const Key& key) const {
         hash ^= hash >> 29U;
     }
     return static_cast<std::size_t>(hash);
+}
+
+const DramEpisode* DramEpisodeStore::find(const Key& key, MemoryClock due) const {
+    const auto at = episodes_.find(key);
+    if (at == episodes_.end()) return nullptr;
+    const auto& entries = at->second;
+    const auto sooner = [](const Entry& entry, MemoryClock clock) { return entry.due.until < clock; };
+    const auto entry = std::lower_bound(entries.begin(), entries.end(), due, sooner);
+    return entry == entries.end() || entry->due.after >= due ? nullptr : entry->episode.get();
+}
+
+const DramEpisode* DramEpisodeStore::add(const Key& key, MemoryClock due,
+                                         DramCommandScheduler::ClockWindow window,
+                                         const DramEpisode& episode) {
+    if (size_ == most_episodes_) return nullptr;
+    auto& entries = episodes_[key];
+    const auto sooner = [](const Entry& entry, MemoryClock clock) { return entry.due.until < clock; };
+    const auto next = std::lower_bound(entries.begin(), entries.end(), due, sooner);
+    if (next != entries.end()) window.until = std::min(window.until, next->due.after);
+    if (next != entries.begin()) window.after = std::max(window.after, std::prev(next)->due.until);
+    ++size_;
+    return entries.insert(next, {window, std::make_unique<const DramEpisode>(episode)})->episode.get();
 }
 
 }  // namespace tilewright::memory

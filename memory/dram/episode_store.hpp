@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -44,24 +45,28 @@ class DramEpisodeStore {
     // Holds at most so many episodes, of about 1 KB each.
     explicit DramEpisodeStore(std::size_t most_episodes = 100000) : most_episodes_(most_episodes) {}
 
-    // Null if there is none.
-    const DramEpisode* find(const Key& key) const {
-        const auto at = episodes_.find(key);
-        return at == episodes_.end() ? nullptr : &at->second;
-    }
-    // Of a key that it does not have. Stays where it is; null if there are too many.
-    const DramEpisode* add(const Key& key, const DramEpisode& episode) {
-        return size() < most_episodes_ ? &episodes_.emplace(key, episode).first->second : nullptr;
-    }
-    std::size_t size() const { return episodes_.size(); }
+    // Of a key and the clock at which a refresh comes due. Null if there is none.
+    const DramEpisode* find(const Key& key, MemoryClock due) const;
+    // The same for all clocks of a window, which holds one that it does not have of this key. Stays where it
+    // is; null if there are too many.
+    const DramEpisode* add(const Key& key, MemoryClock due, DramCommandScheduler::ClockWindow window,
+                           const DramEpisode& episode);
+    std::size_t size() const { return size_; }
 
   private:
     struct Hash {
         std::size_t operator()(const Key& key) const;
     };
 
+    struct Entry {
+        DramCommandScheduler::ClockWindow due;
+        std::unique_ptr<const DramEpisode> episode;
+    };
+    using Entries = std::vector<Entry>;  // in order and disjoint
+
     std::size_t most_episodes_;
-    std::unordered_map<Key, DramEpisode, Hash> episodes_;
+    std::size_t size_ = 0;
+    std::unordered_map<Key, Entries, Hash> episodes_;
 };
 
 }  // namespace tilewright::memory

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where episodes are kept.
 #include <map>
+#include <tuple>
 
 #include <catch2/catch.hpp>
 #include <rapidcheck.h>
@@ -24,7 +25,7 @@ TEST_CASE("a store finds what has been added, and nothing else, however much the
             // Alike in all but a few bits.
             for (int word = 0; word < words; ++word) key.push_back(i * 7919 % largest << 20);
             const auto known = expected.find(key);
-            const auto* found = store.find(key);
+            const auto* found = store.find(key, 0);
             RC_ASSERT((found != nullptr) == (known != expected.end()));
             if (found != nullptr) {
                 RC_ASSERT(found == known->second.first);
@@ -33,12 +34,37 @@ TEST_CASE("a store finds what has been added, and nothing else, however much the
             }
             DramEpisode episode;
             episode.first_idle = i;
-            const auto* added = store.add(key, episode);
+            const auto* added = store.add(key, 0, {-1, 0}, episode);
             RC_ASSERT(added != nullptr);
             expected[key] = {added, i};
         }
         RC_ASSERT(store.size() == expected.size());
-        for (const auto& [key, episode] : expected) RC_ASSERT(store.find(key) == episode.first);
+        for (const auto& [key, episode] : expected) RC_ASSERT(store.find(key, 0) == episode.first);
+    }));
+}
+
+TEST_CASE("an episode is found for every clock of its window, and for none that another one has") {
+    CHECK(rc::check("windows", [] {
+        DramEpisodeStore store;
+        std::map<MemoryClock, const DramEpisode*> expected;
+        const auto windows =
+            *rc::gen::container<std::vector<std::tuple<MemoryClock, int, int>>>(rc::gen::tuple(
+                rc::gen::inRange<MemoryClock>(0, 60), rc::gen::inRange(1, 5), rc::gen::inRange(0, 5)));
+        for (const auto& [due, below, above] : windows) {
+            if (expected.count(due) > 0) continue;
+            const auto* added = store.add({7}, due, {due - below, due + above}, {});
+            for (auto clock = due - below + 1; clock <= due + above; ++clock) {
+                // What an older window has stays its own, and what lies behind that is nobody's.
+                const bool taken = store.find({7}, clock) == added;
+                if (taken) RC_ASSERT(expected.emplace(clock, added).second);
+                if (clock == due) RC_ASSERT(taken);
+            }
+        }
+        for (MemoryClock clock = -10; clock < 80; ++clock) {
+            const auto at = expected.find(clock);
+            RC_ASSERT(store.find({7}, clock) == (at == expected.end() ? nullptr : at->second));
+        }
+        RC_ASSERT(store.find({8}, windows.empty() ? 0 : std::get<0>(windows.front())) == nullptr);
     }));
 }
 
