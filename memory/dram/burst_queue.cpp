@@ -188,6 +188,7 @@ void DramBurstQueue::work(MemoryClock until) {
     feed(false);
     feed(true);
     collect();
+    if (scheduler_.idle()) first_idle_ = std::min(first_idle_, now());
 }
 
 void DramBurstQueue::advance(MemoryClock until) {
@@ -195,17 +196,17 @@ void DramBurstQueue::advance(MemoryClock until) {
     while (now() < until) work(until);
 }
 
-MemoryClock DramBurstQueue::advance_to_rest() {
-    constexpr auto never = std::numeric_limits<MemoryClock>::max();
+void DramBurstQueue::watch_idle() {
     admit();
     feed(false);
     feed(true);
     // Written data may be still on their way.
-    auto first_idle = scheduler_.idle() ? now() - 1 : never;
-    while (!empty()) {
-        work(never);
-        if (scheduler_.idle()) first_idle = std::min(first_idle, now());
-    }
+    first_idle_ = scheduler_.idle() ? now() - 1 : std::numeric_limits<MemoryClock>::max();
+}
+
+MemoryClock DramBurstQueue::advance_to_rest() {
+    while (!empty()) work(std::numeric_limits<MemoryClock>::max());
+    const auto first_idle = first_idle_;
     while (!scheduler_.rests(now())) {
         // A refresh is due, or what has been given still binds.
         work(scheduler_.quiet() > now() ? scheduler_.quiet() : now() + timing_.rfc);

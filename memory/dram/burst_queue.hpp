@@ -69,9 +69,15 @@ class DramBurstQueue {
     std::optional<MemoryClock> next_room() const;
     // All bursts have been served.
     bool empty() const { return open_.empty(); }
-    // Goes on until the channel rests, if no other burst arrives. Returns the clock at which no access was
-    // waiting any more for the first time; if none is there yet, the one before now().
+    // From now on it is noted when no access waits for the first time; at once if none is there yet.
+    void watch_idle();
+    // Goes on until the channel rests, if no other burst arrives. Returns the clock that was noted; of what
+    // came at once, the one before.
     MemoryClock advance_to_rest();
+    // From a column command to the end of its data.
+    MemoryClock latency(bool write) const {
+        return (write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
+    }
     // The channel without its bursts.
     DramCommandScheduler& scheduler() { return scheduler_; }
     const DramCommandScheduler& scheduler() const { return scheduler_; }
@@ -128,6 +134,7 @@ class DramBurstQueue {
     std::array<std::deque<Waiting>, 2> waiting_;    // reads, writes
     std::array<std::int64_t, 2> youngest_{-1, -1};  // access that went into the queue last
     std::vector<Open> open_;
+    MemoryClock first_idle_ = 0;
     std::vector<DramCommandScheduler::Completion> completions_;  // for collect()
     std::vector<Served> served_;
     std::vector<Accepted> accepted_;

@@ -2,7 +2,6 @@
 #include "memory/dram/episode.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace tilewright::memory {
@@ -26,7 +25,8 @@ DramEpisodes::DramEpisodes(const DramSpecification& specification, const DramCon
       mapping_(mapping),
       postpones_(policy.refreshes_postponed > 0),
       access_bytes_(specification.access_bytes()),
-      block_accesses_(organization_.bank_groups <= most_groups ? mapping.accesses_over_groups() : 0),
+      comparable_mapping_(organization_.bank_groups <= most_groups && mapping.accesses_over_groups() > 0),
+      block_accesses_(std::max(std::int64_t{1}, mapping.accesses_over_groups())),
       store_(std::move(store)) {}
 
 int DramEpisodes::bank_index(const BankSet& set, int group) const {
@@ -61,10 +61,11 @@ std::size_t DramEpisodes::meet(const DramCommandScheduler& scheduler, const Dram
 bool DramEpisodes::describe(const DramCommandScheduler& scheduler, const DramBurstQueue::Burst& burst) {
     key_.push_back((std::max(burst.arrival, begin_) - begin_) << 1U | static_cast<std::int64_t>(burst.write));
     if (burst.write) key_.push_back(burst.last_arrival - burst.arrival);
-    const auto last = (burst.address + burst.bytes - 1) / access_bytes_;
-    for (auto access = burst.address / access_bytes_; access <= last;) {
-        const auto count = std::min(last + 1, (access / block_accesses_ + 1) * block_accesses_) - access;
-        const auto address = mapping_.decode(access * access_bytes_);
+    const auto last = access_bytes_.down(burst.address + burst.bytes - 1);
+    for (auto access = access_bytes_.down(burst.address); access <= last;) {
+        const auto block_end = (block_accesses_.down(access) + 1) * block_accesses_.value();
+        const auto count = std::min(last + 1, block_end) - access;
+        const auto address = mapping_.decode(access * access_bytes_.value());
         if (sets_ == 0) first_group_ = address.bank_group;
         const auto set = meet(scheduler, address);
         const auto row = bank_sets_[set].row(address.row);
@@ -105,16 +106,25 @@ bool DramEpisodes::describe(const DramBurstQueue& channel, const std::vector<Dra
     }
     for (const auto& burst : bursts) {
         if (!describe(scheduler, burst)) return false;
-        // Reads and writes of one place wait for each other, or are answered from the queue.
-        for (const auto& other : bursts) {
-            if (other.write != burst.write &&
-                other.address / access_bytes_ <= (burst.address + burst.bytes - 1) / access_bytes_ &&
-                burst.address / access_bytes_ <= (other.address + other.bytes - 1) / access_bytes_) {
-                return false;
+    }
+    return !meet_in_place(bursts);
+}
+
+// Reads and writes of one place wait for each other, or are answered from the queue.
+bool DramEpisodes::meet_in_place(const std::vector<DramBurstQueue::Burst>& bursts) const {
+    const auto first = [this](const auto& burst) { return access_bytes_.down(burst.address); };
+    const auto last = [this](const auto& burst) {
+        return access_bytes_.down(burst.address + burst.bytes - 1);
+    };
+    for (auto burst = bursts.begin(); burst != bursts.end(); ++burst) {
+        for (auto other = bursts.begin(); other != burst; ++other) {
+            if (other->write != burst->write && first(*other) <= last(*burst) &&
+                first(*burst) <= last(*other)) {
+                return true;
             }
         }
     }
-    return true;
+    return false;
 }
 
 bool DramEpisodes::refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const {
@@ -158,11 +168,41 @@ const DramEpisode* DramEpisodes::known(const DramCommandScheduler& scheduler) {
 
 const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
                                       const std::vector<DramBurstQueue::Burst>& bursts) {
-    if (block_accesses_ == 0 || !describe(channel, bursts)) return nullptr;
+    comparable_ = comparable_mapping_ && describe(channel, bursts);
+    if (!comparable_) return nullptr;
     bursts_key_ = key_.size();
+    return known(channel.scheduler());
+}
+
+// What the work has come to for the banks that were met.
+void DramEpisodes::add_banks(const DramCommandScheduler& before, const DramCommandScheduler& behind,
+                             DramEpisode& episode) {
+    for (std::size_t i = 0; i < sets_; ++i) {
+        auto& set = bank_sets_[i];
+        for (int group = 0; group < organization_.bank_groups; ++group) {
+            DramEpisode::BankChange change;
+            change.bank = i;
+            change.group = group;
+            const auto bank = bank_index(set, group);
+            change.state = behind.bank(bank);
+            const auto& old = before.bank(bank);
+            // A row that stays open need not be opened, and one that is closed not be closed.
+            if (change.state.open_row == old.open_row && change.state.conflict == old.conflict &&
+                episode.course.refreshes[static_cast<std::size_t>(set.rank)].count == 0) {
+                continue;
+            }
+            if (change.state.open_row >= 0) change.row = set.row(change.state.open_row);
+            episode.banks.push_back(change);
+        }
+    }
+}
+
+const DramEpisode* DramEpisodes::add(const DramBurstQueue& channel,
+                                     const std::vector<DramBurstQueue::Burst>& bursts,
+                                     DramEpisodeWork& work) {
     const auto& scheduler = channel.scheduler();
-    if (const auto* episode = known(scheduler)) return episode;
-    not_stored_ = work_out(channel, bursts);
+    not_stored_ = work.finish(bursts);
+    add_banks(scheduler, work.scheduler(), not_stored_);
     auto due = scheduler.refresh_due(0) - begin_;
     auto window = not_stored_.course.refresh_due;
     if (!refreshed_within(scheduler, not_stored_.rest())) {
@@ -177,63 +217,6 @@ const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
     }
     const auto* stored = store_->add(key_, due, window, not_stored_);
     return stored != nullptr ? stored : &not_stored_;
-}
-
-DramEpisode DramEpisodes::work_out(const DramBurstQueue& channel,
-                                   const std::vector<DramBurstQueue::Burst>& bursts) {
-    worker_ = channel;
-    auto& worker = *worker_;
-    worker.scheduler().rest(begin_);
-    worker.take_busy(busy_);
-    for (std::size_t i = 0; i < bursts.size(); ++i) {
-        auto burst = bursts[i];
-        burst.id = static_cast<std::int64_t>(i);
-        burst.arrival = std::max(burst.arrival, begin_);
-        worker.add(burst);
-    }
-    DramEpisode episode;
-    episode.first_idle = worker.advance_to_rest() - begin_;
-    episode.entered.resize(bursts.size());
-    worker.take_accepted(accepted_);
-    for (const auto& accepted : accepted_) {
-        const auto clock = accepted.clock - begin_;
-        const auto burst = static_cast<std::size_t>(accepted.id);
-        episode.entered[burst] = clock;
-        if (accepted.write) episode.news.push_back({clock, burst, true, 0, clock});
-    }
-    worker.take_served(served_);
-    for (const auto& served : served_) {
-        const auto burst = static_cast<std::size_t>(served.id);
-        const auto latency = (bursts[burst].write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
-        const auto last = served.last_data - begin_;
-        episode.news.push_back({last - latency, burst, false, served.first_data - begin_, last});
-    }
-    std::stable_sort(episode.news.begin(), episode.news.end(),
-                     [](const auto& a, const auto& b) { return a.known < b.known; });
-    auto soonest = std::numeric_limits<MemoryClock>::max();
-    for (auto news = episode.news.rbegin(); news != episode.news.rend(); ++news) {
-        news->soonest = soonest = std::min(soonest, news->last_data);
-    }
-    episode.course = worker.scheduler().course();
-    for (std::size_t i = 0; i < sets_; ++i) {
-        auto& set = bank_sets_[i];
-        for (int group = 0; group < organization_.bank_groups; ++group) {
-            DramEpisode::BankChange change;
-            change.bank = i;
-            change.group = group;
-            const auto bank = bank_index(set, group);
-            change.state = worker.scheduler().bank(bank);
-            const auto& before = channel.scheduler().bank(bank);
-            // A row that stays open need not be opened, and one that is closed not be closed.
-            if (change.state.open_row == before.open_row && change.state.conflict == before.conflict &&
-                episode.course.refreshes[static_cast<std::size_t>(set.rank)].count == 0) {
-                continue;
-            }
-            if (change.state.open_row >= 0) change.row = set.row(change.state.open_row);
-            episode.banks.push_back(change);
-        }
-    }
-    return episode;
 }
 
 void DramEpisodes::follow(DramBurstQueue& channel, const DramEpisode& episode, MemoryClock arrival) const {

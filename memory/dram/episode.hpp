@@ -6,20 +6,21 @@
 // turns over, how those rows stand, and where a refresh comes in between. Clocks count from its begin, banks
 // and rows by the order in which they are met, bank groups from the first one on: to the rules of the command
 // bus they are all alike. Two episodes that agree in that are the same command for command. The first one is
-// worked out by DramBurstQueue, and the others follow it in closed form, which is therefore exact.
+// worked out (DramEpisodeWork), and the others follow it in closed form, which is therefore exact.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "memory/dram/address_mapping.hpp"
 #include "memory/dram/burst_queue.hpp"
 #include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/episode_store.hpp"
+#include "memory/dram/episode_work.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::memory {
 
@@ -30,8 +31,13 @@ class DramEpisodes {
                  const AddressMapping& mapping, std::shared_ptr<DramEpisodeStore> store);
 
     // The episode of these bursts, by arrival, which find `channel` at rest at the first one's; null if it is
-    // none that can be compared. Valid up to the next call.
+    // not known. Valid up to the next call.
     const DramEpisode* find(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
+    // Whether it can be known at all.
+    bool comparable() const { return comparable_; }
+    // From now on it is: what `work` has done of the bursts that were looked for last. Valid as long.
+    const DramEpisode* add(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts,
+                           DramEpisodeWork& work);
     // Its begin: the first arrival, or later, if nothing can be done before.
     MemoryClock begin() const { return begin_; }
     // Lets the channel pass through the episode that was found last, whose first burst came at `arrival`.
@@ -61,19 +67,22 @@ class DramEpisodes {
     bool describe(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
     bool describe(const DramCommandScheduler& scheduler, const DramBurstQueue::Burst& burst);
     std::size_t meet(const DramCommandScheduler& scheduler, const DramAddress& address);
+    bool meet_in_place(const std::vector<DramBurstQueue::Burst>& bursts) const;
     bool refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const;
     const DramEpisode* known(const DramCommandScheduler& scheduler);
     bool waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const;
     void key_with_refresh(const DramCommandScheduler& scheduler, bool waits);
-    DramEpisode work_out(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
+    void add_banks(const DramCommandScheduler& before, const DramCommandScheduler& behind,
+                   DramEpisode& episode);
     int bank_index(const BankSet& set, int group) const;
 
     DramOrganization organization_;
     DramTiming timing_;
     AddressMapping mapping_;
     bool postpones_;
-    std::int64_t access_bytes_;
-    std::int64_t block_accesses_;  // over which only group and column change
+    Divisor access_bytes_;
+    bool comparable_mapping_;
+    Divisor block_accesses_;  // over which only group and column change
     std::shared_ptr<DramEpisodeStore> store_;
     DramEpisode not_stored_;
 
@@ -84,11 +93,7 @@ class DramEpisodes {
     int first_group_ = 0;
     std::size_t sets_ = 0;
     std::vector<BankSet> bank_sets_;
-    // Kept for their memory.
-    std::optional<DramBurstQueue> worker_;
-    std::vector<DramBurstQueue::Served> served_;
-    std::vector<DramBurstQueue::Accepted> accepted_;
-    std::vector<DramCommandScheduler::Busy> busy_;
+    bool comparable_ = false;
 };
 
 }  // namespace tilewright::memory

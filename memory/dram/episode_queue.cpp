@@ -15,6 +15,10 @@ constexpr MemoryClock no_read = std::numeric_limits<MemoryClock>::min();  // non
 // By arrival, behind those of the same clock.
 template <typename Bursts>
 void insert(Bursts& bursts, const DramBurstQueue::Burst& burst) {
+    if (bursts.empty() || bursts.back().arrival <= burst.arrival) {
+        bursts.push_back(burst);
+        return;
+    }
     const auto later = [](MemoryClock arrival, const auto& other) { return arrival < other.arrival; };
     bursts.insert(std::upper_bound(bursts.begin(), bursts.end(), burst.arrival, later), burst);
 }
@@ -54,6 +58,7 @@ void DramEpisodeQueue::begin() {
 // With what comes next, and before all data of that have come.
 void DramEpisodeQueue::find_episode() {
     const auto known = bursts_.size();
+    joined_.clear();
     auto last = coming_.front().arrival;
     for (const auto& burst : bursts_) last = std::max(last, burst.last_arrival);
     bool in_order = true;
@@ -65,32 +70,59 @@ void DramEpisodeQueue::find_episode() {
         in_order = in_order && (bursts_.empty() || burst.arrival >= bursts_.back().arrival);
         writes = writes || burst.write;
         insert(bursts_, burst);
+        joined_.push_back(burst);
     }
     if (in_order) {
         settle(known, writes);
     } else {
         settled_ = bursts_;
     }
-    // Long ones seldom come again, and every burst that joins has all of it worked out anew.
+    const auto begin = episodes_.begin();
     episode_ = bursts_.size() > most_bursts ? nullptr : episodes_.find(channel_, settled_);
-    if (episode_ == nullptr) go_by_command();
+    if (bursts_.size() > most_bursts || !episodes_.comparable()) {
+        go_by_command();
+    } else if (episode_ != nullptr) {
+        works_ = false;
+    } else if (works_ && episodes_.begin() == begin) {
+        for (const auto& burst : joined_) work_.join(burst);
+    } else {
+        works_ = true;
+        work_.begin(channel_, episodes_.begin(), bursts_);
+    }
+}
+
+// Goes on with what is not known yet.
+void DramEpisodeQueue::work(MemoryClock until) {
+    const bool served = work_.advance(until);
+    if (served) {
+        episode_ = episodes_.add(channel_, settled_, work_);
+        works_ = false;
+    }
+    tell(until);
+}
+
+// Up to here, as far as is known, the queue has not taken over all of a burst.
+MemoryClock DramEpisodeQueue::outside_until(std::size_t burst) const {
+    if (works_) return work_.entered(settled_[burst].id).value_or(work_.now());
+    return episodes_.begin() + episode_->entered[burst];
 }
 
 // Bursts from `first` on have come behind the others. A read that comes while an earlier one still waits
 // outside the queue may as well have come with it.
 void DramEpisodeQueue::settle(std::size_t first, bool writes) {
-    auto outside_until = no_read;
-    MemoryClock outside_since = 0;
+    auto waits_until = no_read;
+    MemoryClock waits_since = 0;
     // Writes that come at the same time may change when that is in the queue; and what was there when the
     // episode began has been in it for longer.
-    for (std::size_t i = 0; !writes && episode_ != nullptr && i < settled_.size(); ++i) {
+    for (std::size_t i = 0; !writes && i < settled_.size(); ++i) {
         if (settled_[i].write) continue;
-        outside_until = episode_->entered[i] > 0 ? episodes_.begin() + episode_->entered[i] : no_read;
-        outside_since = settled_[i].arrival;
+        const auto clock = outside_until(i);
+        waits_until = clock > episodes_.begin() ? clock : no_read;
+        waits_since = settled_[i].arrival;
     }
     for (auto i = first; i < bursts_.size(); ++i) {
         auto burst = bursts_[i];
-        if (!burst.write && burst.arrival <= outside_until) burst.arrival = outside_since;
+        if (!burst.write && burst.arrival <= waits_until) burst.arrival = waits_since;
         insert(settled_, burst);
     }
 }
@@ -98,9 +130,9 @@ void DramEpisodeQueue::settle(std::size_t first, bool writes) {
 // What commands of the clocks before `until` have decided.
 void DramEpisodeQueue::tell(MemoryClock until) {
     const auto begin = episodes_.begin();
-    for (; told_ < episode_->news.size() && begin + episode_->news[told_].known < until; ++told_) {
-        const auto& news = episode_->news[told_];
-        const auto id = settled_[news.burst].id;
+    for (; told_ < news().size() && begin + news()[told_].known < until; ++told_) {
+        const auto& news = this->news()[told_];
+        const auto id = works_ ? news.burst : settled_[static_cast<std::size_t>(news.burst)].id;
         told_bursts_[news.accepted ? 1 : 0].push_back(id);
         if (news.accepted) {
             accepted_.push_back({id, begin + news.last_data, true});
@@ -125,6 +157,7 @@ void DramEpisodeQueue::go_by_command() {
     for (const auto& burst : bursts_) channel_.add(burst);
     for (const auto& burst : coming_) channel_.add(burst);
     episode_ = nullptr;
+    works_ = false;
     told_ = 0;
     bursts_.clear();
     settled_.clear();
@@ -153,7 +186,13 @@ void DramEpisodeQueue::advance(MemoryClock until) {
     if (until <= now_) return;
     now_ = until;
     while (!by_command_) {
-        if (episode_ == nullptr) {
+        if (works_) {
+            // What comes by then joins it, if it has not rested by then.
+            const auto next = coming_.empty() ? until : std::min(until, coming_.front().arrival);
+            work(next);
+            if (works_ && next == until) return;
+            if (works_) find_episode();
+        } else if (episode_ == nullptr) {
             if (coming_.empty() || coming_.front().arrival >= until) return;
             begin();
         } else if (joins(until)) {
@@ -181,7 +220,7 @@ void DramEpisodeQueue::take_accepted(std::vector<Accepted>& taken) {
 
 bool DramEpisodeQueue::has_room() {
     if (!by_command_) {
-        if (episode_ == nullptr && coming_.empty()) return true;
+        if (bursts_.empty() && coming_.empty()) return true;
         go_by_command();
         channel_.advance(now_);
         collect();
@@ -198,9 +237,14 @@ std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
     if (by_command_) return channel_.next_event();
     std::optional<MemoryClock> soonest;
     const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
-    if (episode_ != nullptr) {
+    if (!bursts_.empty()) {
         const auto begin = episodes_.begin();
-        if (told_ < episode_->news.size()) consider(begin + episode_->news[told_].soonest);
+        if (works_) {
+            for (auto i = told_; i < news().size(); ++i) consider(begin + news()[i].last_data);
+            if (const auto event = work_.next_event()) consider(*event);
+        } else if (told_ < news().size()) {
+            consider(begin + news()[told_].soonest);
+        }
         // What has not come yet may turn the order from its arrival on.
         if (soonest && !coming_.empty()) consider(coming_.front().arrival + 1);
     }

@@ -44,6 +44,9 @@ class DramEpisodeQueue {
     bool joins(MemoryClock until) const;
     void begin();
     void find_episode();
+    void work(MemoryClock until);
+    const std::vector<DramEpisode::News>& news() const { return works_ ? work_.news() : episode_->news; }
+    MemoryClock outside_until(std::size_t burst) const;
     void settle(std::size_t first, bool writes);
     void tell(MemoryClock until);
     void end();
@@ -54,10 +57,13 @@ class DramEpisodeQueue {
     DramEpisodes episodes_;
     bool by_command_ = false;  // the bursts are in channel_'s hands
     MemoryClock now_ = 0;
-    std::deque<Burst> coming_;    // by arrival
-    std::vector<Burst> bursts_;   // of the episode, by arrival
-    std::vector<Burst> settled_;  // the same as the episode was looked for
-    const DramEpisode* episode_ = nullptr;
+    std::deque<Burst> coming_;              // by arrival
+    std::vector<Burst> bursts_;             // of the episode, by arrival
+    std::vector<Burst> settled_;            // the same as the episode was looked for
+    std::vector<Burst> joined_;             // those that came last
+    const DramEpisode* episode_ = nullptr;  // if it is known
+    DramEpisodeWork work_;                  // it is being worked out
+    bool works_ = false;
     std::size_t told_ = 0;  // of its news
     MemoryClock busy_told_ = 0;
     std::array<std::vector<std::int64_t>, 2>

@@ -15,9 +15,9 @@ namespace tilewright::memory {
 // Clocks from the episode's begin.
 struct DramEpisode {
     struct News {
-        MemoryClock known = 0;  // commands before this clock and this one have decided it
-        std::size_t burst = 0;  // counted from the first one
-        bool accepted = false;  // written, and in the queue; otherwise served
+        MemoryClock known = 0;   // commands before this clock and this one have decided it
+        std::int64_t burst = 0;  // counted from the first one
+        bool accepted = false;   // written, and in the queue; otherwise served
         MemoryClock first_data = 0;
         MemoryClock last_data = 0;  // or the clock at which it was accepted
         MemoryClock soonest = 0;    // last_data of this one or of one behind it

@@ -209,17 +209,37 @@ TEST_CASE("episodes that come again end where command by command they end, and a
         const auto store = std::make_shared<DramEpisodeStore>();
         const auto leaps = run(DramEpisodeQueue(dram, policy, mapping, store), bursts, 96, 50, false);
         check_same(leaps, slow);
-        // Another channel finds all of them.
+        // Another channel finds almost all of them: of what joins an episode that is known, more can be told
+        // to be alike.
         const auto known = store->size();
         const auto again = run(DramEpisodeQueue(dram, policy, mapping, store), bursts, 96, 50, false);
         check_same(again, slow);
-        RC_ASSERT(store->size() == known);
+        RC_ASSERT(store->size() <= known + known / 10 + 1);
         // Few, if the channel has time to rest: by rows, by what follows a refresh, and by where one falls
         // in, if it is not put off.
         if (gap < together * 600) return;
         RC_ASSERT(known > 0U);
         if (!writes && policy.refreshes_postponed > 0) RC_ASSERT(known < bursts.size() / 2);
     }));
+}
+
+TEST_CASE("an episode stands for several clocks at which a refresh comes due") {
+    const auto dram = ddr4(std::int64_t{1} << 28);
+    const AddressMapping mapping("RoBaRaCoBgCh", dram);
+    // Clock by clock the refresh comes due sooner after a read of 128 accesses begins.
+    std::vector<DramBurstQueue::Burst> bursts;
+    for (std::int64_t i = 0; i < 500; ++i) {
+        const auto arrival = (i + 1) * (dram.timing.refi + 1) - 550;
+        bursts.push_back({i, arrival, 65536 * i, 8192, false, arrival});
+    }
+    const auto slow = run(DramBurstQueue(dram, {}, mapping, false), bursts, 96, 1, false);
+    const auto store = std::make_shared<DramEpisodeStore>();
+    const auto leaps = run(DramEpisodeQueue(dram, {}, mapping, store), bursts, 96, 50, false);
+    CHECK(leaps.served == slow.served);
+    CHECK(same(leaps.statistics, slow.statistics));
+    // Four, as a column is given every fourth clock; one by one before the first column.
+    CHECK(store->size() > 120);
+    CHECK(store->size() < 170);
 }
 
 TEST_CASE("written data are in the queue packet by packet") {
