@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <iostream>
 
 #include "accel/report/evaluate.hpp"
@@ -40,6 +41,23 @@ Side load_side(const std::string& file) {
     return side;
 }
 
+// The figure of every side, and its ratio to that of the first one. Sides that do not have it stay empty.
+template <typename ValueOf>
+sweeps::ResultRow figure_row(const Figure& figure, std::size_t sides, const ValueOf& value_of) {
+    sweeps::ResultRow row;
+    row.cells = {figure.name, figure.unit};
+    const nlohmann::json first = value_of(0);
+    for (std::size_t i = 0; i < sides; ++i) {
+        const nlohmann::json value = value_of(i);
+        row.cells.push_back(value);
+        if (i == 0) continue;
+        const bool comparable = value.is_number() && first.is_number() && first.get<double>() != 0;
+        row.cells.push_back(comparable ? nlohmann::json(value.get<double>() / first.get<double>())
+                                       : nlohmann::json());
+    }
+    return row;
+}
+
 }  // namespace
 
 int compare_command(const std::vector<std::string>& arguments) {
@@ -59,19 +77,20 @@ int compare_command(const std::vector<std::string>& arguments) {
         figures.columns.push_back({letter, ""});
         if (i > 0) figures.columns.push_back({letter + "/A", ""});
     }
-    for (const auto& figure : main_figures(sides.front().report)) {
-        sweeps::ResultRow row;
-        row.cells = {figure.name, figure.unit};
-        const auto first = metric(sides.front().report, figure.metric);
-        for (std::size_t i = 0; i < sides.size(); ++i) {
-            const auto value = metric(sides[i].report, figure.metric);
-            row.cells.push_back(value);
-            if (i == 0) continue;
-            const bool comparable = value.is_number() && first.is_number() && first.get<double>() != 0;
-            row.cells.push_back(comparable ? nlohmann::json(value.get<double>() / first.get<double>())
-                                           : nlohmann::json());
+    std::vector<std::vector<Figure>> own;  // by side: what it makes decides over names and units
+    for (const auto& side : sides) own.push_back(main_figures(side.report));
+    for (std::size_t f = 0; f < own.front().size(); ++f) {
+        std::vector<Figure> kinds;
+        for (const auto& list : own) {
+            const auto same = [&](const Figure& other) { return other == list[f]; };
+            if (std::none_of(kinds.begin(), kinds.end(), same)) kinds.push_back(list[f]);
         }
-        figures.rows.push_back(std::move(row));
+        for (const auto& figure : kinds) {
+            const auto value_of = [&](std::size_t i) {
+                return own[i][f] == figure ? metric(sides[i].report, figure.metric) : nlohmann::json();
+            };
+            figures.rows.push_back(figure_row(figure, sides.size(), value_of));
+        }
     }
 
     // What differs in the configuration, pointer by pointer.

@@ -13,6 +13,8 @@ struct Figure {
     std::string name;
     std::string metric;  // JSON pointer into the report
     std::string unit;
+
+    bool operator==(const Figure&) const = default;
 };
 
 // In the order in which tables show them; the report says what a design makes, tokens or images.

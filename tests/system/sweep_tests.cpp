@@ -192,4 +192,24 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     }
     CHECK(order);
     CHECK(workspace.run("compare " + a).code == 2);
+
+    // Of what makes frames and what makes tokens, each has its own figures, and what both have is compared.
+    REQUIRE(workspace
+                .run("run " + design("ebsr-vck190-light-x4") +
+                     " --set /workload/height=24 --set /workload/width=32 --report e.json")
+                .code == 0);
+    const auto mixed = json::parse(workspace.run("compare a.json e.json --json").out);
+    const auto row = [&](const std::string& figure, const std::string& unit) {
+        for (const auto& one : mixed.at("figures")) {
+            if (one.at("figure") == figure && one.at("unit") == unit) return one;
+        }
+        return json();
+    };
+    CHECK(row("throughput", "tokens/s").at("A").is_number());
+    CHECK(row("throughput", "tokens/s").at("B").is_null());
+    CHECK(row("throughput", "frames/s").at("A").is_null());
+    CHECK(row("throughput", "frames/s").at("B").is_number());
+    CHECK(row("throughput", "frames/s").at("B/A").is_null());
+    CHECK(row("energy per frame", "J").at("A").is_null());
+    CHECK(row("LUT", "").at("B/A").is_number());
 }
