@@ -235,19 +235,22 @@ std::optional<MemoryClock> DramEpisodeQueue::next_room() {
 
 std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
     if (by_command_) return channel_.next_event();
+    const bool told = bursts_.empty() || (!works_ && told_ == news().size());
+    if (told && coming_.empty()) return {};
     std::optional<MemoryClock> soonest;
     const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
-    if (!bursts_.empty()) {
+    if (!told) {
         const auto begin = episodes_.begin();
         if (works_) {
             for (auto i = told_; i < news().size(); ++i) consider(begin + news()[i].last_data);
             if (const auto event = work_.next_event()) consider(*event);
-        } else if (told_ < news().size()) {
+        } else {
             consider(begin + news()[told_].soonest);
         }
         // What has not come yet may turn the order from its arrival on.
         if (soonest && !coming_.empty()) consider(coming_.front().arrival + 1);
     }
+    if (coming_.empty()) return soonest;
     const auto writes = [](const Burst& burst) { return burst.write; };
     const bool forwards = std::any_of(bursts_.begin(), bursts_.end(), writes) ||
                           std::any_of(coming_.begin(), coming_.end(), writes);
