@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t most_bursts = 16;                                   // of an episode
 constexpr MemoryClock no_read = std::numeric_limits<MemoryClock>::min();  // none is outside
+constexpr MemoryClock never = std::numeric_limits<MemoryClock>::max();
 
 // By arrival, behind those of the same clock.
 template <typename Bursts>
@@ -63,15 +64,16 @@ void DramEpisodeQueue::find_episode() {
     for (const auto& burst : bursts_) last = std::max(last, burst.last_arrival);
     bool in_order = true;
     bool writes = false;
-    while (!coming_.empty() && coming_.front().arrival <= last) {
-        const auto burst = coming_.front();
-        coming_.pop_front();
+    auto come = coming_.begin();
+    for (; come != coming_.end() && come->arrival <= last; ++come) {
+        const auto& burst = *come;
         last = std::max(last, burst.last_arrival);
         in_order = in_order && (bursts_.empty() || burst.arrival >= bursts_.back().arrival);
         writes = writes || burst.write;
         insert(bursts_, burst);
         joined_.push_back(burst);
     }
+    coming_.erase(coming_.begin(), come);
     if (in_order) {
         settle(known, writes);
     } else {
@@ -235,26 +237,26 @@ std::optional<MemoryClock> DramEpisodeQueue::next_room() {
 
 std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
     if (by_command_) return channel_.next_event();
-    const bool told = bursts_.empty() || (!works_ && told_ == news().size());
-    if (told && coming_.empty()) return {};
-    std::optional<MemoryClock> soonest;
-    const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
-    if (!told) {
-        const auto begin = episodes_.begin();
-        if (works_) {
-            for (auto i = told_; i < news().size(); ++i) consider(begin + news()[i].last_data);
-            if (const auto event = work_.next_event()) consider(*event);
-        } else {
-            consider(begin + news()[told_].soonest);
+    auto soonest = never;
+    if (works_) {
+        for (auto i = told_; i < news().size(); ++i) {
+            soonest = std::min(soonest, episodes_.begin() + news()[i].last_data);
         }
-        // What has not come yet may turn the order from its arrival on.
-        if (soonest && !coming_.empty()) consider(coming_.front().arrival + 1);
+        soonest = std::min(soonest, work_.next_event().value_or(never));
+    } else if (episode_ != nullptr && told_ < news().size()) {
+        soonest = episodes_.begin() + news()[told_].soonest;
     }
-    if (coming_.empty()) return soonest;
-    const auto writes = [](const Burst& burst) { return burst.write; };
-    const bool forwards = std::any_of(bursts_.begin(), bursts_.end(), writes) ||
-                          std::any_of(coming_.begin(), coming_.end(), writes);
-    for (const auto& burst : coming_) consider(channel_.earliest_news(burst, forwards));
+    if (!coming_.empty()) {
+        // What has not come yet may turn the order from its arrival on.
+        if (soonest < never) soonest = std::min(soonest, coming_.front().arrival + 1);
+        const auto writes = [](const Burst& burst) { return burst.write; };
+        const bool forwards = std::any_of(bursts_.begin(), bursts_.end(), writes) ||
+                              std::any_of(coming_.begin(), coming_.end(), writes);
+        for (const auto& burst : coming_) {
+            soonest = std::min(soonest, channel_.earliest_news(burst, forwards));
+        }
+    }
+    if (soonest == never) return {};
     return soonest;
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -57,7 +56,7 @@ class DramEpisodeQueue {
     DramEpisodes episodes_;
     bool by_command_ = false;  // the bursts are in channel_'s hands
     MemoryClock now_ = 0;
-    std::deque<Burst> coming_;              // by arrival
+    std::vector<Burst> coming_;             // by arrival
     std::vector<Burst> bursts_;             // of the episode, by arrival
     std::vector<Burst> settled_;            // the same as the episode was looked for
     std::vector<Burst> joined_;             // those that came last
