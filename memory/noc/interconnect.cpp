@@ -17,7 +17,6 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
       channel_bytes_(channel_bytes),
       link_period_(period_fs(specification.clock_hz)),
       timelines_(static_cast<std::size_t>(channels)),
-      links_(ports.size()),
       order_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         Lane lane;
@@ -48,6 +47,20 @@ TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write)
     return (flits + (write ? packets : 0)) * link_period_ / port.links;
 }
 
+// The burst's port, with its times for a burst of that length.
+Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload& payload,
+                                           const BurstExtension& burst) {
+    auto& port = ports_[burst.port];
+    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
+    if (bytes != port.burst_bytes) {
+        port.burst_bytes = bytes;
+        port.move = divide_up(bytes, port.beat_bytes) * port.beat_period;
+        port.read_link = link_time(port, bytes, false);
+        port.write_link = link_time(port, bytes, true);
+    }
+    return port;
+}
+
 void Interconnect::Timeline::work(TimeFs begin, TimeFs end) {
     active.add(begin, end);
     if (ever_limited) active_or_limited.add(begin, end);
@@ -63,7 +76,7 @@ void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
 BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
                                     const sc_core::sc_time& delay) {
     const auto channel =
-        static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
+        static_cast<std::size_t>(channel_bytes_.down(static_cast<std::int64_t>(payload.get_address())));
     auto* burst = payload.get_extension<BurstExtension>();
     if (channel >= timelines_.size() || burst == nullptr) {
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
@@ -79,34 +92,26 @@ BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
 // The way of data that the memory has read. Data stream: they enter the link when their first bytes are there
 // and leave the port no earlier than the last ones. Returns when the port has carried all.
 TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
-    auto& port = ports_[burst.port];
-    auto& link = links_[burst.port];
-    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    const auto on_link = std::max(burst.first_data, link.free);
-    link.free = std::max(burst.last_data, on_link + link_time(port, bytes, false));
-    link.busy += link_time(port, bytes, false);
-    const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
+    auto& port = port_for(payload, burst);
+    const auto on_link = std::max(burst.first_data, port.link_free);
+    port.link_free = std::max(burst.last_data, on_link + port.read_link);
     const auto begin = std::max(on_link + port.response_latency, port.free);
-    port.free = std::max(link.free + port.response_latency, begin + move);
-    port.busy += move;
-    timelines_[burst.channel].work(port.free - move, port.free);
+    port.free = std::max(port.link_free + port.response_latency, begin + port.move);
+    port.busy += port.move;
+    timelines_[burst.channel].work(port.free - port.move, port.free);
     return port.free;
 }
 
 // The way of data that are written. Returns when the first ones reach the memory.
 TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
-    auto& port = ports_[burst.port];
-    auto& link = links_[burst.port];
-    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
+    auto& port = port_for(payload, burst);
     const auto begin = std::max(burst.issued, port.free);
-    port.free = begin + move;
-    port.busy += move;
+    port.free = begin + port.move;
+    port.busy += port.move;
     timelines_[burst.channel].work(begin, port.free);
-    const auto on_link = std::max(begin, link.free);
-    link.free = std::max(port.free, on_link + link_time(port, bytes, true));
-    link.busy += link_time(port, bytes, true);
-    burst.sent = link.free + port.request_latency;
+    const auto on_link = std::max(begin, port.link_free);
+    port.link_free = std::max(port.free, on_link + port.write_link);
+    burst.sent = port.link_free + port.request_latency;
     return on_link + port.request_latency;
 }
 
@@ -146,7 +151,7 @@ tlm::tlm_sync_enum Interconnect::nb_transport_fw(int port, tlm::tlm_generic_payl
         !forward(payload, *burst, burst->issued + ports_[burst->port].request_latency)) {
         return tlm::TLM_COMPLETED;
     }
-    order_[burst->port].push_back(&payload);
+    order_[burst->port].push_back({&payload, burst});
     advance(burst->port);
     phase = tlm::END_REQ;
     return tlm::TLM_UPDATED;
@@ -164,8 +169,8 @@ bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtensi
 void Interconnect::advance(std::size_t port) {
     auto& order = order_[port];
     while (!order.empty()) {
-        auto& payload = *order.front();
-        auto& burst = *payload.get_extension<BurstExtension>();
+        auto& payload = *order.front().payload;
+        auto& burst = *order.front().burst;
         if (payload.is_write()) {
             order.pop_front();
             if (!forward(payload, burst, send(payload, burst))) respond(payload, burst, simulation_time());

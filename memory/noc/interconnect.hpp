@@ -14,6 +14,7 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "memory/burst_extension.hpp"
+#include "memory/integer_math.hpp"
 #include "memory/interval_union.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 #include "memory/time.hpp"
@@ -63,11 +64,23 @@ class Interconnect : public sc_core::sc_module {
     struct Lane {
         TimeFs free = 0;
         TimeFs busy = 0;
+        TimeFs link_free = 0;  // of the link behind the port; a memory controller takes several
         TimeFs beat_period = 0;
         std::int64_t beat_bytes = 1;
         int links = 1;
         TimeFs request_latency = 0;
         TimeFs response_latency = 0;
+        // Most bursts are as long as the one before.
+        std::int64_t burst_bytes = 0;
+        TimeFs move = 0;        // of so many bytes through the port
+        TimeFs read_link = 0;   // and over the link
+        TimeFs write_link = 0;  // with headers
+    };
+
+    // A read whose data have not come yet, or a write behind one.
+    struct Ordered {
+        tlm::tlm_generic_payload* payload = nullptr;
+        BurstExtension* burst = nullptr;
     };
 
     struct Timeline {
@@ -99,15 +112,14 @@ class Interconnect : public sc_core::sc_module {
     void advance(std::size_t port);
     void respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done);
     TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
+    Lane& port_for(const tlm::tlm_generic_payload& payload, const BurstExtension& burst);
 
     InterconnectSpecification specification_;
-    std::int64_t channel_bytes_;
+    Divisor channel_bytes_;
     TimeFs link_period_;
     std::vector<Lane> ports_;
-    std::vector<Timeline> timelines_;  // by channel
-    std::vector<Lane> links_;          // behind every port its own; a memory controller takes several
-    // By port, in the order of issue: reads whose data have not come yet, and writes behind them.
-    std::vector<std::deque<tlm::tlm_generic_payload*>> order_;
+    std::vector<Timeline> timelines_;         // by channel
+    std::vector<std::deque<Ordered>> order_;  // by port, in the order of issue
 };
 
 }  // namespace tilewright::memory
