@@ -45,7 +45,9 @@ class Accelerator : public sc_core::sc_module {
             buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
                                   program.buffer_bytes[static_cast<std::size_t>(i)]);
         }
-        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, observer, executor};
+        completed_.resize(program.engines.size());
+        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, &completed_, observer,
+                        executor};
         build_engines();
         build_memories();
         std::vector<Engine*> all;
@@ -228,6 +230,7 @@ class Accelerator : public sc_core::sc_module {
     const TileProgram& program_;
     EngineEnvironment environment_;
     std::vector<memory::Scratchpad> buffers_;
+    std::vector<std::int64_t> completed_;  // instructions, by engine
     std::vector<std::unique_ptr<Engine>> engines_;
     std::vector<DmaEngine*> dmas_;
     std::map<std::string, MemorySystem> memories_;
