@@ -52,7 +52,9 @@ class Accelerator : public sc_core::sc_module {
         build_memories();
         std::vector<Engine*> all;
         for (const auto& engine : engines_) all.push_back(engine.get());
-        for (const auto& engine : engines_) engine->connect(all);
+        const bool ahead = runs_ahead();
+        if (ahead) agenda_.assign({all.begin(), all.end()});
+        for (const auto& engine : engines_) engine->connect(all, ahead ? &agenda_ : nullptr);
         SC_METHOD(begin);
     }
 
@@ -78,6 +80,9 @@ class Accelerator : public sc_core::sc_module {
         return end;
     }
 
+    // When the last engine did something.
+    TimeFs now() const { return std::max(memory::simulation_time(), agenda_.now()); }
+
     Activity activity(TimeFs end) const;
 
   private:
@@ -85,6 +90,14 @@ class Accelerator : public sc_core::sc_module {
 
     void begin() {
         for (const auto& engine : engines_) engine->begin();
+        agenda_.run();
+    }
+
+    // Whether nobody but the engines has anything to do at a time of his own.
+    bool runs_ahead() const {
+        return std::all_of(memories_.begin(), memories_.end(), [](const auto& memory) {
+            return memory.second.by_command.empty() && memory.second.arbiters.empty();
+        });
     }
 
     void build_engines() {
@@ -234,6 +247,7 @@ class Accelerator : public sc_core::sc_module {
     std::vector<std::unique_ptr<Engine>> engines_;
     std::vector<DmaEngine*> dmas_;
     std::map<std::string, MemorySystem> memories_;
+    Agenda agenda_;
 };
 
 memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
@@ -304,7 +318,7 @@ Activity simulate(const Design& design, const TileProgram& program, Observer* ob
         throw SimulationError(std::string("the simulation stopped: ") + report.get_msg());
     }
     if (!top.finished()) throw DeadlockError(top.deadlock());
-    const auto end = std::max(memory::simulation_time(), top.settle());
+    const auto end = std::max(top.now(), top.settle());
     if (observer != nullptr) observer->finish(end);
     return top.activity(end);
 }

@@ -35,6 +35,9 @@ Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEn
         }
     }
     enter_section();
+    SC_METHOD(on_done);
+    sensitive << done_;
+    dont_initialize();
 }
 
 // The first one from here on in which there is something to do.
@@ -210,9 +213,6 @@ ComputeEngine::ComputeEngine(sc_core::sc_module_name name, std::uint16_t index,
             busy_by_label_[work.label] += busy;
         }
     }
-    SC_METHOD(on_done);
-    sensitive << done_;
-    dont_initialize();
 }
 
 void ComputeEngine::proceed() {
@@ -232,7 +232,7 @@ void ComputeEngine::proceed() {
     start_current(time);
     const auto duration = cycles_[section_][position_] * environment_.clock_period;
     occupied_ = true;
-    done_.notify(memory::to_sc_time(duration));
+    expect_done(duration);
     if (environment_.observer != nullptr) {
         environment_.observer->work(time, time + duration, index_, current());
     }
@@ -265,9 +265,6 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     for (const auto& section : environment.program->sections) {
         for (const auto& work : section.streams[index]) count(work, section.times(work));
     }
-    SC_METHOD(on_done);
-    sensitive << done_;
-    dont_initialize();
 }
 
 void DmaEngine::issue(Transfer& transfer) {
@@ -281,7 +278,7 @@ void DmaEngine::issue(Transfer& transfer) {
         if (channels[i]->answers_later()) {
             channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
         } else {
-            moved(transfer, channels[i]->transfer(part));
+            moved(transfer, channels[i]->transfer(part, now()));
         }
     }
 }
@@ -295,8 +292,8 @@ void DmaEngine::moved(Transfer& transfer, TimeFs done) {
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
 void DmaEngine::expect_oldest(TimeFs time) {
     if (in_flight_count_ == 0 || oldest().unanswered > 0) return;
-    done_.cancel();  // of one that was the oldest; a later notification would not replace an earlier one
-    done_.notify(memory::to_sc_time(std::max(oldest().done, time) - time));
+    expect_nothing();  // of one that was the oldest; a later notification would not replace an earlier one
+    expect_done(std::max(oldest().done, time) - time);
     show_oldest(time);
 }
 

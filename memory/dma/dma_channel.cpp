@@ -25,16 +25,15 @@ DmaChannel::~DmaChannel() {
     for (auto& burst : bursts_in_phases_) burst.clear_extension<BurstExtension>(&burst);
 }
 
-TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
+TimeFs DmaChannel::transfer(const DmaTransfer& transfer, TimeFs now) {
     // Values and scales stand behind each other in memory, so bursts run across the seam.
     auto left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     auto address = transfer.address;
     auto* data = transfer.data;
-    const auto now = simulation_time();
     auto done = now;
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
-        done = std::max(done, burst(now, address, bytes, transfer.write, data));
+        done = std::max(done, burst(now, now, address, bytes, transfer.write, data));
         address += bytes;
         if (data != nullptr) data += bytes;
         left -= bytes;
@@ -82,7 +81,8 @@ TimeFs DmaChannel::issue_burst() {
         send(request, part.address, bytes, part.write, part.data);
         return 0;
     }
-    answered(request, burst(request.requested, part.address, bytes, part.write, part.data));
+    answered(request,
+             burst(simulation_time(), request.requested, part.address, bytes, part.write, part.data));
     return timing_.pins_free;
 }
 
@@ -120,18 +120,18 @@ void check(const tlm::tlm_generic_payload& payload) {
 }  // namespace
 
 // `wanted`: since when it has been there to be issued.
-TimeFs DmaChannel::burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
+TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
                          std::byte* data) {
-    const auto now = simulation_time();
+    const auto kernel_time = simulation_time();
     const auto slot = take_slot();
     timing_.wanted = wanted;
     timing_.allowed = ends_[slot];
     fill(payload_, address, bytes, write, data);
-    auto delay = to_sc_time(std::max(now, timing_.allowed) - now);
+    auto delay = to_sc_time(std::max(now, timing_.allowed) - kernel_time);
     socket->b_transport(payload_, delay);
     check(payload_);
     ++bursts_;
-    ends_[slot] = now + to_fs(delay);
+    ends_[slot] = kernel_time + to_fs(delay);
     return ends_[slot];
 }
 

@@ -40,10 +40,10 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
     DmaChannel& operator=(const DmaChannel&) = delete;
 
     // Issues the bursts of one transfer, each as soon as there may be one more on its way, and returns the
-    // absolute time at which the last byte has arrived. The data are values and, behind them, scales: each
-    // part is padded to whole beats, since the two go to different buffers. Throws std::out_of_range for an
-    // address that no memory answers.
-    TimeFs transfer(const DmaTransfer& transfer);
+    // absolute time at which the last byte has arrived. `now` may be ahead of the simulation's time. The data
+    // are values and, behind them, scales: each part is padded to whole beats, since the two go to different
+    // buffers. Throws std::out_of_range for an address that no memory answers.
+    TimeFs transfer(const DmaTransfer& transfer, TimeFs now = simulation_time());
 
     // The channel's bursts wait for an arbiter.
     void share(ChannelArbiter& arbiter) { arbiter_ = &arbiter; }
@@ -86,7 +86,8 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
         std::size_t slot = 0;  // of ends_
     };
 
-    TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
+    TimeFs burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
+                 std::byte* data);
     Burst& idle_burst();
     void send(Request& request, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     void answered(Request& request, TimeFs end);
