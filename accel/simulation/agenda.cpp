@@ -54,7 +54,7 @@ void Agenda::notify(std::size_t member, TimeFs delay) {
     const auto time = now_ + delay;
     if (state.pending == Pending::timed && state.time <= time) return;
     state = {Pending::timed, state.generation + 1, time};
-    insert({time, member, state.generation});
+    insert({time, static_cast<std::uint32_t>(member), state.generation});
 }
 
 void Agenda::cancel(std::size_t member) {

@@ -39,13 +39,13 @@ class Agenda {
     enum class Pending : std::uint8_t { nothing, next, timed };
     struct State {
         Pending pending = Pending::nothing;
-        std::uint64_t generation = 0;  // of its notifications; entries of earlier ones mean nothing
+        std::uint32_t generation = 0;  // of its notifications; entries of earlier ones mean nothing
         memory::TimeFs time = 0;
     };
     struct Entry {
         memory::TimeFs time = 0;
-        std::size_t member = 0;
-        std::uint64_t generation = 0;
+        std::uint32_t member = 0;
+        std::uint32_t generation = 0;
     };
 
     bool stands(const Entry& entry) const {

@@ -17,7 +17,7 @@ DmaChannel::DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, st
     payload_.set_extension(&timing_);
     payload_.set_byte_enable_ptr(nullptr);
     payload_.set_dmi_allowed(false);
-    socket.register_nb_transport_bw(this, &DmaChannel::nb_transport_bw);
+    socket.bind(*this);
 }
 
 DmaChannel::~DmaChannel() {

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <tlm.h>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "memory/burst_extension.hpp"
 #include "memory/integer_math.hpp"
@@ -27,9 +26,12 @@ struct DmaTransfer {
     std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
 };
 
-class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tlm_mm_interface {
+class DmaChannel : public sc_core::sc_module,
+                   public BurstSource,
+                   public tlm::tlm_mm_interface,
+                   public tlm::tlm_bw_transport_if<> {
   public:
-    tlm_utils::simple_initiator_socket<DmaChannel> socket{"socket"};
+    tlm::tlm_initiator_socket<> socket{"socket"};
 
     // Bursts are at most `burst_beats` beats of `beat_bytes` bytes, `outstanding_bursts` of them on their
     // way.
@@ -94,7 +96,8 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
     void issue_allowed();
     std::size_t take_slot();
     tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
+                                       sc_core::sc_time& delay) override;
+    void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
     std::int64_t padded(std::int64_t bytes) const { return beat_bytes_.up(bytes) * beat_bytes_.value(); }
 
     Divisor beat_bytes_;

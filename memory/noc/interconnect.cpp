@@ -29,13 +29,13 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         lane.response_latency = (specification.response_latency_cycles + switches) * link_period_;
         ports_.push_back(lane);
         auto socket = std::make_unique<PortSocket>(("port" + std::to_string(i)).c_str());
-        socket->register_b_transport(this, &Interconnect::b_transport, static_cast<int>(i));
-        socket->register_nb_transport_fw(this, &Interconnect::nb_transport_fw, static_cast<int>(i));
+        port_ends_.push_back(std::make_unique<Port>(*this, i));
+        socket->bind(*port_ends_.back());
         port_sockets.push_back(std::move(socket));
     }
     for (int i = 0; i < channels; ++i) {
         channel_sockets.push_back(std::make_unique<ChannelSocket>(("channel" + std::to_string(i)).c_str()));
-        channel_sockets.back()->register_nb_transport_bw(this, &Interconnect::nb_transport_bw, i);
+        channel_sockets.back()->bind(channel_end_);
     }
 }
 
@@ -73,7 +73,7 @@ void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
 }
 
 // Notes which way a burst goes; null if no channel has its address.
-BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
+BurstExtension* Interconnect::route(std::size_t port, tlm::tlm_generic_payload& payload,
                                     const sc_core::sc_time& delay) {
     const auto channel =
         static_cast<std::size_t>(channel_bytes_.down(static_cast<std::int64_t>(payload.get_address())));
@@ -82,7 +82,7 @@ BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return nullptr;
     }
-    burst->port = static_cast<std::size_t>(port);
+    burst->port = port;
     burst->channel = channel;
     burst->issued = simulation_time() + to_fs(delay);
     burst->answered = false;
@@ -127,32 +127,31 @@ void Interconnect::account(const BurstExtension& burst, TimeFs done) {
     if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
 }
 
-void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    auto* routed = route(port, payload, delay);
+void Interconnect::Port::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    auto* routed = net.route(index, payload, delay);
     if (routed == nullptr) return;
     auto& burst = *routed;
     const auto now = simulation_time();
     const bool write = payload.is_write();
-    const auto arrival = write ? send(payload, burst) : burst.issued + ports_[burst.port].request_latency;
-    auto on_the_way = to_sc_time(arrival - now);
-    (*channel_sockets[burst.channel])->b_transport(payload, on_the_way);
-    const auto done = write ? acknowledge(burst) : deliver(payload, burst);
-    if (!write) timelines_[burst.channel].work(burst.service_begin, burst.last_data);
-    account(burst, done);
+    const auto arrival = write ? net.send(payload, burst) : burst.issued + net.request_latency(index);
+    delay = to_sc_time(arrival - now);
+    (*net.channel_sockets[burst.channel])->b_transport(payload, delay);
+    const auto done = write ? net.acknowledge(burst) : net.deliver(payload, burst);
+    if (!write) net.timelines_[burst.channel].work(burst.service_begin, burst.last_data);
+    net.account(burst, done);
     delay = to_sc_time(done - now);
 }
 
-tlm::tlm_sync_enum Interconnect::nb_transport_fw(int port, tlm::tlm_generic_payload& payload,
-                                                 tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+tlm::tlm_sync_enum Interconnect::Port::nb_transport_fw(tlm::tlm_generic_payload& payload,
+                                                       tlm::tlm_phase& phase, sc_core::sc_time& delay) {
     if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
-    auto* burst = route(port, payload, delay);
+    auto* burst = net.route(index, payload, delay);
     if (burst == nullptr) return tlm::TLM_COMPLETED;
-    if (!payload.is_write() &&
-        !forward(payload, *burst, burst->issued + ports_[burst->port].request_latency)) {
+    if (!payload.is_write() && !net.forward(payload, *burst, burst->issued + net.request_latency(index))) {
         return tlm::TLM_COMPLETED;
     }
-    order_[burst->port].push_back({&payload, burst});
-    advance(burst->port);
+    net.order_[index].push_back({&payload, burst});
+    if (payload.is_write() || burst->answered) net.advance(index);
     phase = tlm::END_REQ;
     return tlm::TLM_UPDATED;
 }
@@ -189,15 +188,16 @@ void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtensi
     (*port_sockets[burst.port])->nb_transport_bw(payload, phase, delay);
 }
 
-tlm::tlm_sync_enum Interconnect::nb_transport_bw(int /*channel*/, tlm::tlm_generic_payload& payload,
-                                                 tlm::tlm_phase& phase, sc_core::sc_time& /*delay*/) {
+tlm::tlm_sync_enum Interconnect::Channel::nb_transport_bw(tlm::tlm_generic_payload& payload,
+                                                          tlm::tlm_phase& phase,
+                                                          sc_core::sc_time& /*delay*/) {
     if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
     auto& burst = *payload.get_extension<BurstExtension>();
     burst.answered = true;
     if (payload.is_write()) {
-        respond(payload, burst, acknowledge(burst));
+        net.respond(payload, burst, net.acknowledge(burst));
     } else {
-        advance(burst.port);
+        net.advance(burst.port);
     }
     return tlm::TLM_COMPLETED;
 }

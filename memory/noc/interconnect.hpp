@@ -10,8 +10,6 @@
 #include <vector>
 
 #include <tlm.h>
-#include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "memory/burst_extension.hpp"
 #include "memory/integer_math.hpp"
@@ -37,8 +35,8 @@ struct ChannelOccupancy {
 // carries the data of its bursts in the order in which they were issued.
 class Interconnect : public sc_core::sc_module {
   public:
-    using PortSocket = tlm_utils::simple_target_socket_tagged<Interconnect>;
-    using ChannelSocket = tlm_utils::simple_initiator_socket_tagged<Interconnect>;
+    using PortSocket = tlm::tlm_target_socket<>;
+    using ChannelSocket = tlm::tlm_initiator_socket<>;
 
     std::vector<std::unique_ptr<PortSocket>> port_sockets;
     std::vector<std::unique_ptr<ChannelSocket>> channel_sockets;
@@ -83,6 +81,27 @@ class Interconnect : public sc_core::sc_module {
         BurstExtension* burst = nullptr;
     };
 
+    // What the socket of a port, and what that of a channel is bound to.
+    struct Port : tlm::tlm_fw_transport_if<> {
+        Interconnect& net;
+        std::size_t index;
+
+        Port(Interconnect& whole, std::size_t number) : net(whole), index(number) {}
+        void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+        tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                           sc_core::sc_time& delay) override;
+        bool get_direct_mem_ptr(tlm::tlm_generic_payload&, tlm::tlm_dmi&) override { return false; }
+        unsigned transport_dbg(tlm::tlm_generic_payload&) override { return 0; }
+    };
+    struct Channel : tlm::tlm_bw_transport_if<> {
+        Interconnect& net;
+
+        explicit Channel(Interconnect& whole) : net(whole) {}
+        tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                           sc_core::sc_time& delay) override;
+        void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
+    };
+
     struct Timeline {
         std::int64_t bursts = 0;
         IntervalUnion active;
@@ -98,12 +117,7 @@ class Interconnect : public sc_core::sc_module {
         }
     };
 
-    void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-    tlm::tlm_sync_enum nb_transport_fw(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
-    tlm::tlm_sync_enum nb_transport_bw(int channel, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
-    BurstExtension* route(int port, tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay);
+    BurstExtension* route(std::size_t port, tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay);
     TimeFs deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst);
     TimeFs send(const tlm::tlm_generic_payload& payload, BurstExtension& burst);
     TimeFs acknowledge(const BurstExtension& burst) const;
@@ -117,6 +131,8 @@ class Interconnect : public sc_core::sc_module {
     InterconnectSpecification specification_;
     Divisor channel_bytes_;
     TimeFs link_period_;
+    std::vector<std::unique_ptr<Port>> port_ends_;
+    Channel channel_end_{*this};
     std::vector<Lane> ports_;
     std::vector<Timeline> timelines_;         // by channel
     std::vector<std::deque<Ordered>> order_;  // by port, in the order of issue
