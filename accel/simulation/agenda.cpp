@@ -18,6 +18,13 @@ void Agenda::run() {
         while (!heap_.empty() && !stands(heap_.front())) extract_first();
         if (heap_.empty()) return;
         now_ = heap_.front().time;
+        const auto member = extract_first().member;
+        states_[member].pending = Pending::nothing;
+        if (heap_.empty() || heap_.front().time != now_) {  // nearly always
+            members_[member]->on_done();
+            continue;
+        }
+        due_.assign(1, member);
         collect_timed();
         call_due();
     }
@@ -29,7 +36,6 @@ void Agenda::collect_next() {
 }
 
 void Agenda::collect_timed() {
-    due_.clear();
     while (!heap_.empty() && heap_.front().time == now_) {
         const auto entry = extract_first();
         if (!stands(entry)) continue;
@@ -66,7 +72,7 @@ void Agenda::cancel(std::size_t member) {
     state.pending = Pending::nothing;
 }
 
-void Agenda::insert(const Entry& entry) {
+inline void Agenda::insert(const Entry& entry) {
     auto at = heap_.size();
     heap_.push_back(entry);
     for (; at > 0 && heap_[(at - 1) / 2].time > entry.time; at = (at - 1) / 2)
@@ -74,7 +80,7 @@ void Agenda::insert(const Entry& entry) {
     heap_[at] = entry;
 }
 
-Agenda::Entry Agenda::extract_first() {
+inline Agenda::Entry Agenda::extract_first() {
     const auto first = heap_.front();
     const auto last = heap_.back();
     heap_.pop_back();

@@ -61,7 +61,7 @@ void Engine::enter_repetition() {
     }
 }
 
-bool Engine::waits_satisfied() {
+inline bool Engine::waits_satisfied() {
     if (asleep_) return false;
     const auto& work = *work_;
     const auto* waits = here_->waits.data() + work.wait_begin;
@@ -90,7 +90,7 @@ void Engine::note_stall() {
     if (environment_.observer != nullptr) environment_.observer->stall(time, index_, stall_cause_);
 }
 
-void Engine::start_current(TimeFs time) {
+inline void Engine::start_current(TimeFs time) {
     if (stalled_) {
         activity_.stalled[static_cast<std::size_t>(stall_cause_)] += time - stalled_since_;
         stalled_ = false;
@@ -113,7 +113,7 @@ void Engine::skip_current() {
     count_completed();
 }
 
-void Engine::acquire(const Section& section, const Instruction& work) {
+inline void Engine::acquire(const Section& section, const Instruction& work) {
     const auto* effect = section.effects.data() + work.effect_begin;
     for (const auto* end = effect + work.acquire_count; effect != end; ++effect) {
         buffers_[static_cast<std::size_t>(effect->buffer)].acquire(effect->bytes);
@@ -121,7 +121,7 @@ void Engine::acquire(const Section& section, const Instruction& work) {
     }
 }
 
-void Engine::release(const Section& section, const Instruction& work) {
+inline void Engine::release(const Section& section, const Instruction& work) {
     const auto* effect = section.effects.data() + work.effect_begin + work.acquire_count;
     for (const auto* end = effect + work.release_count; effect != end; ++effect) {
         buffers_[static_cast<std::size_t>(effect->buffer)].release(effect->bytes);
@@ -150,7 +150,7 @@ void Engine::repeat_or_leave_section() {
     enter_section();
 }
 
-void Engine::complete(const Step& step, const Section& section, const Instruction& work) {
+inline void Engine::complete(const Step& step, const Section& section, const Instruction& work) {
     if (environment_.executor != nullptr) environment_.executor->complete(step);
     if (work.release_count > 0) release(section, work);
     count_completed();
@@ -267,7 +267,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     }
 }
 
-void DmaEngine::issue(Transfer& transfer) {
+inline void DmaEngine::issue(Transfer& transfer) {
     auto* executor = environment_.executor;
     const auto& work = *transfer.work;
     memory::DmaTransfer part{0, layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
@@ -284,13 +284,13 @@ void DmaEngine::issue(Transfer& transfer) {
 }
 
 // One channel's part of a transfer.
-void DmaEngine::moved(Transfer& transfer, TimeFs done) {
+inline void DmaEngine::moved(Transfer& transfer, TimeFs done) {
     transfer.done = std::max(transfer.done, done);
     if (--transfer.unanswered == 0 && &transfer == &oldest()) expect_oldest(now());
 }
 
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
-void DmaEngine::expect_oldest(TimeFs time) {
+inline void DmaEngine::expect_oldest(TimeFs time) {
     if (in_flight_count_ == 0 || oldest().unanswered > 0) return;
     expect_nothing();  // of one that was the oldest; a later notification would not replace an earlier one
     expect_done(std::max(oldest().done, time) - time);

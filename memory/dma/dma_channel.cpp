@@ -56,7 +56,7 @@ void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)
 }
 
 // Bursts that need not wait for a turn go as soon as there may be one more on its way.
-void DmaChannel::issue_allowed() {
+inline void DmaChannel::issue_allowed() {
     if (arbiter_ != nullptr) {
         if (to_issue_ != nullptr) arbiter_->wake();
         return;
@@ -86,14 +86,14 @@ TimeFs DmaChannel::issue_burst() {
     return timing_.pins_free;
 }
 
-void DmaChannel::answered(Request& request, TimeFs end) {
+inline void DmaChannel::answered(Request& request, TimeFs end) {
     request.end = std::max(request.end, end);
     if (--request.unanswered > 0 || request.left > 0) return;
     request.done(request.end);
     idle_requests_.push_back(&request);
 }
 
-std::size_t DmaChannel::take_slot() {
+inline std::size_t DmaChannel::take_slot() {
     const auto slot = oldest_;
     oldest_ = oldest_ + 1 == ends_.size() ? 0 : oldest_ + 1;
     return slot;
@@ -120,8 +120,8 @@ void check(const tlm::tlm_generic_payload& payload) {
 }  // namespace
 
 // `wanted`: since when it has been there to be issued.
-TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
-                         std::byte* data) {
+inline TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes,
+                                bool write, std::byte* data) {
     const auto kernel_time = simulation_time();
     const auto slot = take_slot();
     timing_.wanted = wanted;
@@ -135,7 +135,7 @@ TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::i
     return ends_[slot];
 }
 
-DmaChannel::Burst& DmaChannel::idle_burst() {
+inline DmaChannel::Burst& DmaChannel::idle_burst() {
     if (idle_bursts_.empty()) {
         auto& fresh = bursts_in_phases_.emplace_back();
         fresh.set_mm(this);
@@ -149,8 +149,8 @@ DmaChannel::Burst& DmaChannel::idle_burst() {
     return burst;
 }
 
-void DmaChannel::send(Request& request, std::int64_t address, std::int64_t bytes, bool write,
-                      std::byte* data) {
+inline void DmaChannel::send(Request& request, std::int64_t address, std::int64_t bytes, bool write,
+                             std::byte* data) {
     auto& burst = idle_burst();
     const auto now = simulation_time();
     burst.request = &request;

@@ -26,6 +26,7 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         const auto switches =
             ports[i].hops.value_or(specification.hops) * specification.switch_latency_cycles;
         lane.request_latency = (specification.request_latency_cycles + switches) * link_period_;
+        lane.request_delay = to_sc_time(lane.request_latency);
         lane.response_latency = (specification.response_latency_cycles + switches) * link_period_;
         ports_.push_back(lane);
         auto socket = std::make_unique<PortSocket>(("port" + std::to_string(i)).c_str());
@@ -48,8 +49,8 @@ TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write)
 }
 
 // The burst's port, with its times for a burst of that length.
-Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload& payload,
-                                           const BurstExtension& burst) {
+inline Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload& payload,
+                                                  const BurstExtension& burst) {
     auto& port = ports_[burst.port];
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
     if (bytes != port.burst_bytes) {
@@ -61,11 +62,6 @@ Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload& paylo
     return port;
 }
 
-void Interconnect::Timeline::work(TimeFs begin, TimeFs end) {
-    active.add(begin, end);
-    if (ever_limited) active_or_limited.add(begin, end);
-}
-
 void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
     if (!ever_limited) active_or_limited = active;
     ever_limited = true;
@@ -73,8 +69,8 @@ void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
 }
 
 // Notes which way a burst goes; null if no channel has its address.
-BurstExtension* Interconnect::route(std::size_t port, tlm::tlm_generic_payload& payload,
-                                    const sc_core::sc_time& delay) {
+inline BurstExtension* Interconnect::route(std::size_t port, tlm::tlm_generic_payload& payload,
+                                           const sc_core::sc_time& delay) {
     const auto channel =
         static_cast<std::size_t>(channel_bytes_.down(static_cast<std::int64_t>(payload.get_address())));
     auto* burst = payload.get_extension<BurstExtension>();
@@ -91,7 +87,7 @@ BurstExtension* Interconnect::route(std::size_t port, tlm::tlm_generic_payload& 
 
 // The way of data that the memory has read. Data stream: they enter the link when their first bytes are there
 // and leave the port no earlier than the last ones. Returns when the port has carried all.
-TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
+inline TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
     auto& port = port_for(payload, burst);
     const auto on_link = std::max(burst.first_data, port.link_free);
     port.link_free = std::max(burst.last_data, on_link + port.read_link);
@@ -103,7 +99,7 @@ TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const Burs
 }
 
 // The way of data that are written. Returns when the first ones reach the memory.
-TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
+inline TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
     auto& port = port_for(payload, burst);
     const auto begin = std::max(burst.issued, port.free);
     port.free = begin + port.move;
@@ -120,7 +116,7 @@ TimeFs Interconnect::acknowledge(const BurstExtension& burst) const {
     return std::max(burst.last_data, burst.sent) + ports_[burst.port].response_latency;
 }
 
-void Interconnect::account(const BurstExtension& burst, TimeFs done) {
+inline void Interconnect::account(const BurstExtension& burst, TimeFs done) {
     auto& timeline = timelines_[burst.channel];
     ++timeline.bursts;
     timeline.in_flight.add(burst.issued, done);
@@ -133,8 +129,11 @@ void Interconnect::Port::b_transport(tlm::tlm_generic_payload& payload, sc_core:
     auto& burst = *routed;
     const auto now = simulation_time();
     const bool write = payload.is_write();
-    const auto arrival = write ? net.send(payload, burst) : burst.issued + net.request_latency(index);
-    delay = to_sc_time(arrival - now);
+    if (write) {
+        delay = to_sc_time(net.send(payload, burst) - now);
+    } else {
+        delay += net.ports_[index].request_delay;
+    }
     (*net.channel_sockets[burst.channel])->b_transport(payload, delay);
     const auto done = write ? net.acknowledge(burst) : net.deliver(payload, burst);
     if (!write) net.timelines_[burst.channel].work(burst.service_begin, burst.last_data);
@@ -147,7 +146,7 @@ tlm::tlm_sync_enum Interconnect::Port::nb_transport_fw(tlm::tlm_generic_payload&
     if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
     auto* burst = net.route(index, payload, delay);
     if (burst == nullptr) return tlm::TLM_COMPLETED;
-    if (!payload.is_write() && !net.forward(payload, *burst, burst->issued + net.request_latency(index))) {
+    if (!payload.is_write() && !net.forward(payload, *burst, delay + net.ports_[index].request_delay)) {
         return tlm::TLM_COMPLETED;
     }
     net.order_[index].push_back({&payload, burst});
@@ -157,9 +156,9 @@ tlm::tlm_sync_enum Interconnect::Port::nb_transport_fw(tlm::tlm_generic_payload&
 }
 
 // False if the memory refuses it.
-bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival) {
+inline bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst,
+                                  sc_core::sc_time delay) {
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
-    auto delay = to_sc_time(arrival - simulation_time());
     return (*channel_sockets[burst.channel])->nb_transport_fw(payload, phase, delay) != tlm::TLM_COMPLETED;
 }
 
@@ -172,7 +171,9 @@ void Interconnect::advance(std::size_t port) {
         auto& burst = *order.front().burst;
         if (payload.is_write()) {
             order.pop_front();
-            if (!forward(payload, burst, send(payload, burst))) respond(payload, burst, simulation_time());
+            const auto now = simulation_time();
+            if (!forward(payload, burst, to_sc_time(send(payload, burst) - now)))
+                respond(payload, burst, now);
             continue;
         }
         if (!burst.answered) return;
@@ -181,7 +182,8 @@ void Interconnect::advance(std::size_t port) {
     }
 }
 
-void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done) {
+inline void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst,
+                                  TimeFs done) {
     account(burst, done);
     tlm::tlm_phase phase = tlm::BEGIN_RESP;
     auto delay = to_sc_time(std::max(done - simulation_time(), TimeFs{0}));

@@ -67,6 +67,7 @@ class Interconnect : public sc_core::sc_module {
         std::int64_t beat_bytes = 1;
         int links = 1;
         TimeFs request_latency = 0;
+        sc_core::sc_time request_delay;  // the same
         TimeFs response_latency = 0;
         // Most bursts are as long as the one before.
         std::int64_t burst_bytes = 0;
@@ -110,7 +111,10 @@ class Interconnect : public sc_core::sc_module {
         IntervalUnion active_or_limited;
         bool ever_limited = false;
 
-        void work(TimeFs begin, TimeFs end);
+        void work(TimeFs begin, TimeFs end) {
+            active.add(begin, end);
+            if (ever_limited) active_or_limited.add(begin, end);
+        }
         void limit(TimeFs begin, TimeFs end);  // a burst waits for one more to be allowed on its way
         TimeFs limited() const {
             return ever_limited ? active_or_limited.covered() - active.covered() : TimeFs{0};
@@ -122,7 +126,7 @@ class Interconnect : public sc_core::sc_module {
     TimeFs send(const tlm::tlm_generic_payload& payload, BurstExtension& burst);
     TimeFs acknowledge(const BurstExtension& burst) const;
     void account(const BurstExtension& burst, TimeFs done);
-    bool forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival);
+    bool forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, sc_core::sc_time delay);
     void advance(std::size_t port);
     void respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done);
     TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
