@@ -41,6 +41,7 @@ inline TimeFs to_fs(const sc_core::sc_time& time) {
     return static_cast<TimeFs>(time.value());
 }
 inline sc_core::sc_time to_sc_time(TimeFs time) {
+    if (time == 0) return {};  // often, and without a call into the library
     return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(time));
 }
 

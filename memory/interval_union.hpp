@@ -15,12 +15,12 @@ namespace tilewright::memory {
 class IntervalUnion {
   public:
     void add(TimeFs begin, TimeFs end) {
-        begin = std::max(begin, settled_until_);
-        if (end <= begin) return;
         if (!kept_.empty() && begin >= kept_.back().begin && begin <= kept_.back().end) {  // nearly always
             kept_.back().end = std::max(kept_.back().end, end);
             return;
         }
+        begin = std::max(begin, settled_until_);
+        if (end <= begin) return;
         auto at = kept_.end();
         while (at != kept_.begin() && (at - 1)->begin > begin) --at;
         if (at != kept_.begin() && (at - 1)->end >= begin) {

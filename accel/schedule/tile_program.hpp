@@ -11,6 +11,7 @@
 // before; the section runs once more often than it has blocks, and instructions without a block only wait.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -162,6 +163,10 @@ struct Section {
     }
     bool works(const Instruction& work, std::int64_t repetition) const {
         return block(work, repetition) >= 0 && block(work, repetition) < repeat;
+    }
+    // In how many repetitions it has one.
+    std::int64_t times(const Instruction& work) const {
+        return std::clamp(runs() - work.stage, std::int64_t{0}, repeat);
     }
 };
 

@@ -45,12 +45,16 @@ class Accelerator : public sc_core::sc_module {
             buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
                                   program.buffer_bytes[static_cast<std::size_t>(i)]);
         }
-        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, observer, executor};
+        completed_.resize(program.engines.size());
+        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, &completed_, observer,
+                        executor};
         build_engines();
         build_memories();
         std::vector<Engine*> all;
         for (const auto& engine : engines_) all.push_back(engine.get());
-        for (const auto& engine : engines_) engine->connect(all);
+        const bool ahead = runs_ahead();
+        if (ahead) agenda_.assign({all.begin(), all.end()});
+        for (const auto& engine : engines_) engine->connect(all, ahead ? &agenda_ : nullptr);
         SC_METHOD(begin);
     }
 
@@ -76,6 +80,9 @@ class Accelerator : public sc_core::sc_module {
         return end;
     }
 
+    // When the last engine did something.
+    TimeFs now() const { return std::max(memory::simulation_time(), agenda_.now()); }
+
     Activity activity(TimeFs end) const;
 
   private:
@@ -83,6 +90,14 @@ class Accelerator : public sc_core::sc_module {
 
     void begin() {
         for (const auto& engine : engines_) engine->begin();
+        agenda_.run();
+    }
+
+    // Whether nobody but the engines has anything to do at a time of his own.
+    bool runs_ahead() const {
+        return std::all_of(memories_.begin(), memories_.end(), [](const auto& memory) {
+            return memory.second.by_command.empty() && memory.second.arbiters.empty();
+        });
     }
 
     void build_engines() {
@@ -228,9 +243,11 @@ class Accelerator : public sc_core::sc_module {
     const TileProgram& program_;
     EngineEnvironment environment_;
     std::vector<memory::Scratchpad> buffers_;
+    std::vector<std::int64_t> completed_;  // instructions, by engine
     std::vector<std::unique_ptr<Engine>> engines_;
     std::vector<DmaEngine*> dmas_;
     std::map<std::string, MemorySystem> memories_;
+    Agenda agenda_;
 };
 
 memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
@@ -301,7 +318,7 @@ Activity simulate(const Design& design, const TileProgram& program, Observer* ob
         throw SimulationError(std::string("the simulation stopped: ") + report.get_msg());
     }
     if (!top.finished()) throw DeadlockError(top.deadlock());
-    const auto end = std::max(memory::simulation_time(), top.settle());
+    const auto end = std::max(top.now(), top.settle());
     if (observer != nullptr) observer->finish(end);
     return top.activity(end);
 }

@@ -11,7 +11,11 @@ namespace tilewright::accel {
 using memory::TimeFs;
 
 Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment)
-    : sc_module(name), index_(index), environment_(environment) {
+    : sc_module(name),
+      index_(index),
+      environment_(environment),
+      completed_(environment.completed->data()),
+      buffers_(environment.buffers->data()) {
     const auto& program = *environment.program;
     const auto& description = program.engines[index];
     activity_.name = description.name;
@@ -21,41 +25,53 @@ Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEn
     std::vector<std::int64_t> base(program.engines.size(), 0);
     for (const auto& section : program.sections) {
         section_bases_.push_back(base);
-        std::vector<std::int64_t> macs;
-        for (const auto& work : section.streams[index]) macs.push_back(instruction_macs(section, work));
-        macs_.push_back(std::move(macs));
+        for (const auto& work : section.streams[index]) {
+            const auto times = section.times(work);
+            activity_.instructions += times;
+            activity_.macs += times * instruction_macs(section, work);
+        }
         for (std::size_t i = 0; i < base.size(); ++i) {
             base[i] += section.runs() * static_cast<std::int64_t>(section.streams[i].size());
         }
     }
-    skip_empty_sections();
-    if (!finished()) {
-        base_ = section_bases_[section_];
-        next_wait_ = 0;
-    }
+    enter_section();
+    SC_METHOD(on_done);
+    sensitive << done_;
+    dont_initialize();
 }
 
-void Engine::skip_empty_sections() {
-    while (!finished() && section().streams[index_].empty()) ++section_;
-}
-
+// The first one from here on in which there is something to do.
 void Engine::enter_section() {
+    const auto& sections = environment_.program->sections;
+    while (section_ < sections.size() && sections[section_].streams[index_].empty()) ++section_;
+    here_ = nullptr;
+    work_ = nullptr;
+    if (section_ == sections.size()) return;
+    here_ = &sections[section_];
+    enter_repetition();
+}
+
+void Engine::enter_repetition() {
+    const auto& stream = here_->streams[index_];
+    work_ = stream.data();
+    stream_end_ = work_ + stream.size();
     base_ = section_bases_[section_];
     for (std::size_t i = 0; i < base_.size(); ++i) {
-        base_[i] += repetition_ * static_cast<std::int64_t>(section().streams[i].size());
+        base_[i] += repetition_ * static_cast<std::int64_t>(here_->streams[i].size());
     }
 }
 
-bool Engine::waits_satisfied() {
+inline bool Engine::waits_satisfied() {
     if (asleep_) return false;
-    const auto& work = current();
-    const auto& waits = section().waits;
+    const auto& work = *work_;
+    const auto* waits = here_->waits.data() + work.wait_begin;
     for (; next_wait_ < work.wait_count; ++next_wait_) {
-        const auto& wait = waits[work.wait_begin + next_wait_];
+        const auto& wait = waits[next_wait_];
         const auto target = base_[wait.engine] + wait.index;
+        if (completed_[wait.engine] > target) continue;
         auto* other = engines_[wait.engine];
-        if (other->completed_ > target) continue;
         other->sleepers_.push_back({this, target});
+        other->first_awaited_ = std::min(other->first_awaited_, target);
         asleep_ = true;
         wait_cause_ = wait.data ? waits_for(environment_.program->engines[wait.engine].kind)
                                 : StallCause::waits_for_space;
@@ -74,7 +90,7 @@ void Engine::note_stall() {
     if (environment_.observer != nullptr) environment_.observer->stall(time, index_, stall_cause_);
 }
 
-void Engine::start_current(TimeFs time) {
+inline void Engine::start_current(TimeFs time) {
     if (stalled_) {
         activity_.stalled[static_cast<std::size_t>(stall_cause_)] += time - stalled_since_;
         stalled_ = false;
@@ -87,8 +103,7 @@ void Engine::start_current(TimeFs time) {
             environment_.observer->section(time, section_, step().repetition);
         }
     }
-    if (work.acquire_count > 0)
-        apply(section(), work.effect_begin, work.effect_begin + work.acquire_count, true);
+    if (work.acquire_count > 0) acquire(*here_, work);
     if (environment_.executor != nullptr) environment_.executor->start(step());
 }
 
@@ -98,56 +113,54 @@ void Engine::skip_current() {
     count_completed();
 }
 
-void Engine::apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire) {
-    for (auto i = begin; i < end; ++i) {
-        const auto& effect = section.effects[i];
-        auto& buffer = (*environment_.buffers)[static_cast<std::size_t>(effect.buffer)];
-        if (acquire) {
-            buffer.acquire(effect.bytes);
-        } else {
-            buffer.release(effect.bytes);
-        }
-        if (environment_.observer != nullptr) {
-            environment_.observer->buffer_fill(now(), effect.buffer, buffer.fill_bytes());
-        }
+inline void Engine::acquire(const Section& section, const Instruction& work) {
+    const auto* effect = section.effects.data() + work.effect_begin;
+    for (const auto* end = effect + work.acquire_count; effect != end; ++effect) {
+        buffers_[static_cast<std::size_t>(effect->buffer)].acquire(effect->bytes);
+        if (environment_.observer != nullptr) tell_fill(effect->buffer);
     }
 }
 
+inline void Engine::release(const Section& section, const Instruction& work) {
+    const auto* effect = section.effects.data() + work.effect_begin + work.acquire_count;
+    for (const auto* end = effect + work.release_count; effect != end; ++effect) {
+        buffers_[static_cast<std::size_t>(effect->buffer)].release(effect->bytes);
+        if (environment_.observer != nullptr) tell_fill(effect->buffer);
+    }
+}
+
+void Engine::tell_fill(Buffer buffer) {
+    environment_.observer->buffer_fill(now(), buffer,
+                                       buffers_[static_cast<std::size_t>(buffer)].fill_bytes());
+}
+
 void Engine::advance() {
-    if (++position_ < section().streams[index_].size()) return;
+    ++position_;
+    if (++work_ == stream_end_) repeat_or_leave_section();
+}
+
+void Engine::repeat_or_leave_section() {
     position_ = 0;
-    if (++repetition_ < section().runs()) {
-        enter_section();
+    if (++repetition_ < here_->runs()) {
+        enter_repetition();
         return;
     }
     repetition_ = 0;
     ++section_;
-    skip_empty_sections();
-    if (!finished()) enter_section();
+    enter_section();
 }
 
-void Engine::complete(const Step& step) {
-    const auto& section = environment_.program->sections[step.section];
-    const auto& work = instruction(step);
+inline void Engine::complete(const Step& step, const Section& section, const Instruction& work) {
     if (environment_.executor != nullptr) environment_.executor->complete(step);
-    if (work.release_count > 0) {
-        const auto begin = work.effect_begin + work.acquire_count;
-        apply(section, begin, begin + work.release_count, false);
-    }
-    activity_.macs += macs_[step.section][step.position];
-    ++activity_.instructions;
+    if (work.release_count > 0) release(section, work);
     count_completed();
 }
 
-void Engine::count_completed() {
-    ++completed_;
-    if (!sleepers_.empty()) wake_sleepers();
-}
-
 void Engine::wake_sleepers() {
+    const auto& completed = completed_[index_];
     // An engine that wakes may go to sleep here again, so it leaves the list first.
     for (std::size_t i = 0; i < sleepers_.size();) {
-        if (sleepers_[i].index >= completed_) {
+        if (sleepers_[i].index >= completed) {
             ++i;
             continue;
         }
@@ -157,6 +170,8 @@ void Engine::wake_sleepers() {
         engine->proceed();
         i = 0;
     }
+    first_awaited_ = std::numeric_limits<std::int64_t>::max();
+    for (const auto& sleeper : sleepers_) first_awaited_ = std::min(first_awaited_, sleeper.index);
 }
 
 void Engine::became_idle() {
@@ -168,7 +183,7 @@ void Engine::became_idle() {
 
 std::string Engine::waiting_for() const {
     const auto& program = *environment_.program;
-    std::string text = activity_.name + " stands at instruction " + std::to_string(completed_);
+    std::string text = activity_.name + " stands at instruction " + std::to_string(completed());
     if (finished()) return text + " and has finished";
     text += " (" + program.labels[current().label] + ")";
     if (next_wait_ < current().wait_count) {
@@ -189,9 +204,15 @@ ComputeEngine::ComputeEngine(sc_core::sc_module_name name, std::uint16_t index,
                              const EngineEnvironment& environment,
                              std::vector<std::vector<std::int64_t>> cycles)
     : Engine(name, index, environment), cycles_(std::move(cycles)) {
-    SC_METHOD(on_done);
-    sensitive << done_;
-    dont_initialize();
+    for (std::size_t i = 0; i < cycles_.size(); ++i) {
+        const auto& section = environment.program->sections[i];
+        for (std::size_t p = 0; p < cycles_[i].size(); ++p) {
+            const auto& work = section.streams[index][p];
+            const auto busy = section.times(work) * cycles_[i][p] * environment.clock_period;
+            activity_.busy += busy;
+            busy_by_label_[work.label] += busy;
+        }
+    }
 }
 
 void ComputeEngine::proceed() {
@@ -207,24 +228,23 @@ void ComputeEngine::proceed() {
         }
         if (works()) break;
     }
-    started_ = now();
-    start_current(started_);
+    const auto time = now();
+    start_current(time);
     const auto duration = cycles_[section_][position_] * environment_.clock_period;
     occupied_ = true;
-    done_.notify(memory::to_sc_time(duration));
+    expect_done(duration);
     if (environment_.observer != nullptr) {
-        environment_.observer->work(started_, started_ + duration, index_, current());
+        environment_.observer->work(time, time + duration, index_, current());
     }
 }
 
 void ComputeEngine::on_done() {
-    const auto duration = now() - started_;
-    activity_.busy += duration;
-    busy_by_label_[current().label] += duration;
     const auto done = step();
+    const auto& section = *here_;
+    const auto& work = *work_;
     advance();
     occupied_ = false;
-    complete(done);
+    complete(done, section, work);
     proceed();
 }
 
@@ -233,7 +253,8 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     : Engine(name, index, environment),
       port_(port),
       layout_(layout),
-      beat_bytes_(port.width_bits / 8 * static_cast<std::int64_t>(port.channels)) {
+      beat_bytes_(port.width_bits / 8 * static_cast<std::int64_t>(port.channels)),
+      in_flight_(static_cast<std::size_t>(port.outstanding)) {
     for (int i = 0; i < port.channels; ++i) {
         channels.push_back(std::make_unique<memory::DmaChannel>(("channel" + std::to_string(i)).c_str(),
                                                                 port.width_bits / 8, port.burst_beats,
@@ -241,49 +262,47 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     }
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
-    SC_METHOD(on_done);
-    sensitive << done_;
-    dont_initialize();
+    for (const auto& section : environment.program->sections) {
+        for (const auto& work : section.streams[index]) count(work, section.times(work));
+    }
 }
 
-// A deque keeps its elements in place while others come and go at its ends.
-void DmaEngine::issue(Transfer& transfer, const Instruction& work) {
+inline void DmaEngine::issue(Transfer& transfer) {
     auto* executor = environment_.executor;
-    transfer.unanswered = channels.size();
+    const auto& work = *transfer.work;
+    memory::DmaTransfer part{0, layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
+                             work.opcode == Opcode::store, nullptr};
     for (std::size_t i = 0; i < channels.size(); ++i) {
-        auto* data = executor == nullptr ? nullptr : executor->transfer_bytes(transfer.step, i).data();
-        const memory::DmaTransfer part{layout_.address(work, transfer.step.repetition, i),
-                                       layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
-                                       work.opcode == Opcode::store, data};
-        if (!channels[i]->answers_later()) {
-            moved(transfer, channels[i]->transfer(part));
-            continue;
+        part.address = layout_.address(work, transfer.step.repetition, i);
+        if (executor != nullptr) part.data = executor->transfer_bytes(transfer.step, i).data();
+        if (channels[i]->answers_later()) {
+            channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
+        } else {
+            moved(transfer, channels[i]->transfer(part, now()));
         }
-        channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
     }
 }
 
 // One channel's part of a transfer.
-void DmaEngine::moved(Transfer& transfer, TimeFs done) {
+inline void DmaEngine::moved(Transfer& transfer, TimeFs done) {
     transfer.done = std::max(transfer.done, done);
-    if (--transfer.unanswered == 0 && &transfer == &in_flight_.front()) expect_oldest(now());
+    if (--transfer.unanswered == 0 && &transfer == &oldest()) expect_oldest(now());
 }
 
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
-void DmaEngine::expect_oldest(TimeFs time) {
-    if (in_flight_.empty() || in_flight_.front().unanswered > 0) return;
-    done_.cancel();  // of one that was the oldest; a later notification would not replace an earlier one
-    done_.notify(memory::to_sc_time(std::max(in_flight_.front().done, time) - time));
+inline void DmaEngine::expect_oldest(TimeFs time) {
+    if (in_flight_count_ == 0 || oldest().unanswered > 0) return;
+    expect_nothing();  // of one that was the oldest; a later notification would not replace an earlier one
+    expect_done(std::max(oldest().done, time) - time);
     show_oldest(time);
 }
 
-void DmaEngine::count(const Instruction& work) {
-    const auto value_beats = beat_bytes_.up(work.value_bytes);
-    const auto scale_beats = beat_bytes_.up(work.scale_bytes);
-    const auto stripes = static_cast<std::int64_t>(channels.size());
+void DmaEngine::count(const Instruction& work, std::int64_t times) {
+    const auto stripes = times * static_cast<std::int64_t>(channels.size());
+    const auto scale_beats = beat_bytes_.up(work.scale_bytes) * stripes;
+    const auto beats = beat_bytes_.up(work.value_bytes) * stripes + scale_beats;
+    const auto bytes = times * (work.value_bytes + work.scale_bytes);
     auto& traffic = port_activity_.traffic[static_cast<std::size_t>(work.traffic)];
-    const auto beats = (value_beats + scale_beats) * stripes;
-    const auto bytes = work.value_bytes + work.scale_bytes;
     if (work.opcode == Opcode::store) {
         traffic.write_beats += beats;
         traffic.write_bytes += bytes;
@@ -291,52 +310,55 @@ void DmaEngine::count(const Instruction& work) {
         traffic.read_beats += beats;
         traffic.read_bytes += bytes;
     }
-    traffic.scale_beats += scale_beats * stripes;
+    traffic.scale_beats += scale_beats;
 }
 
 void DmaEngine::show_oldest(TimeFs time) {
     if (environment_.observer == nullptr) return;
-    const auto& oldest = in_flight_.front();
-    environment_.observer->work(time, std::max(oldest.done, time), index_, instruction(oldest.step));
+    environment_.observer->work(time, std::max(oldest().done, time), index_, *oldest().work);
 }
 
 void DmaEngine::proceed() {
-    while (in_flight_.size() < static_cast<std::size_t>(port_.outstanding)) {
+    while (in_flight_count_ < in_flight_.size()) {
         if (finished()) {
-            if (in_flight_.empty()) became_idle();
+            if (in_flight_count_ == 0) became_idle();
             return;
         }
         if (!waits_satisfied()) {
-            if (in_flight_.empty()) note_stall();
+            if (in_flight_count_ == 0) note_stall();
             return;
         }
         if (!works()) {
             // Transfers complete in order.
-            if (!in_flight_.empty()) return;
+            if (in_flight_count_ > 0) return;
             skip_current();
             continue;
         }
         const auto time = now();
         start_current(time);
-        const auto& work = current();
-        count(work);
-        in_flight_.push_back({step()});
-        if (in_flight_.size() == 1) busy_since_ = time;
-        issue(in_flight_.back(), work);
+        if (in_flight_count_ == 0) busy_since_ = time;
+        const auto newest = oldest_ + in_flight_count_++;
+        auto& transfer = in_flight_[newest < in_flight_.size() ? newest : newest - in_flight_.size()];
+        transfer = {step(), here_, work_, 0, channels.size()};
+        issue(transfer);
         advance();
     }
 }
 
 void DmaEngine::on_done() {
     const auto time = now();
-    while (!in_flight_.empty() && in_flight_.front().unanswered == 0 && in_flight_.front().done <= time) {
-        const auto transfer = in_flight_.front();
-        in_flight_.pop_front();
+    while (in_flight_count_ > 0 && oldest().unanswered == 0 && oldest().done <= time) {
+        const auto& transfer = oldest();
+        const auto done = transfer.step;
+        const auto& section = *transfer.section;
+        const auto& work = *transfer.work;
+        if (++oldest_ == in_flight_.size()) oldest_ = 0;
+        --in_flight_count_;
         activity_.busy += time - busy_since_;
-        busy_by_label_[instruction(transfer.step).label] += time - busy_since_;
+        busy_by_label_[work.label] += time - busy_since_;
         busy_since_ = time;
         expect_oldest(time);
-        complete(transfer.step);
+        complete(done, section, work);
     }
     proceed();
 }

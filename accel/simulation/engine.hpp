@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <systemc>
@@ -13,6 +13,7 @@
 
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
+#include "accel/simulation/agenda.hpp"
 #include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
 #include "accel/simulation/transfer_layout.hpp"
@@ -28,30 +29,36 @@ struct EngineEnvironment {
     const TileProgram* program = nullptr;
     memory::TimeFs clock_period = 0;
     std::vector<memory::Scratchpad>* buffers = nullptr;  // by Buffer
+    std::vector<std::int64_t>* completed = nullptr;      // by engine: instructions, together for all who wait
     Observer* observer = nullptr;                        // may be null
     Executor* executor = nullptr;                        // null: no data are carried
 };
 
-class Engine : public sc_core::sc_module {
+class Engine : public sc_core::sc_module, public Agenda::Member {
   public:
     Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment);
 
-    // Engines signal each other directly; call once all exist, before the simulation starts.
-    void connect(const std::vector<Engine*>& engines) { engines_ = engines; }
+    // Engines signal each other directly; call once all exist, before the simulation starts. They are told
+    // the time by the agenda or, without one, by the kernel.
+    void connect(const std::vector<Engine*>& engines, Agenda* agenda) {
+        engines_ = engines;
+        agenda_ = agenda;
+    }
     // Takes up the first instruction.
     void begin() { proceed(); }
 
-    bool finished() const { return section_ >= environment_.program->sections.size(); }
-    std::int64_t completed() const { return completed_; }
+    bool finished() const { return work_ == nullptr; }
+    std::int64_t completed() const { return completed_[index_]; }
     // What an unfinished engine waits for, for a message about a deadlock.
     std::string waiting_for() const;
-    // Figures so far; the clock must stand at the end of the run.
+    // Figures of a run that has come to its end, where the clock must stand.
     EngineActivity activity(memory::TimeFs end) const;
     // Busy time by label.
     const std::vector<memory::TimeFs>& busy_by_label() const { return busy_by_label_; }
     memory::TimeFs section_begin(std::size_t section) const { return section_begin_[section]; }
 
   protected:
+    void on_done() override = 0;
     // Tries to take up instructions until one has to wait, the engine is occupied or nothing is left.
     virtual void proceed() = 0;
 
@@ -61,18 +68,31 @@ class Engine : public sc_core::sc_module {
     void note_stall();
     void start_current(memory::TimeFs now);
     void advance();
-    void complete(const Step& step);
+    // An instruction of this section; `step` is for the executor.
+    void complete(const Step& step, const Section& section, const Instruction& work);
     // Of the current instruction; it is known by its block.
     Step step() const { return {index_, section_, Section::block(current(), repetition_), position_}; }
     // Whether the current instruction has a block to work for; otherwise skip it, once its waits are over.
     bool works() const { return section().works(current(), repetition_); }
     void skip_current();
-    memory::TimeFs now() const { return memory::simulation_time(); }
-    const Section& section() const { return environment_.program->sections[section_]; }
-    const Instruction& current() const { return section().streams[index_][position_]; }
-    const Instruction& instruction(const Step& step) const {
-        return environment_.program->sections[step.section].streams[index_][step.position];
+    memory::TimeFs now() const { return agenda_ != nullptr ? agenda_->now() : memory::simulation_time(); }
+    // on_done() comes after so long, unless it comes earlier anyway.
+    void expect_done(memory::TimeFs delay) {
+        if (agenda_ != nullptr) {
+            agenda_->notify(index_, delay);
+        } else {
+            done_.notify(memory::to_sc_time(delay));
+        }
     }
+    void expect_nothing() {
+        if (agenda_ != nullptr) {
+            agenda_->cancel(index_);
+        } else {
+            done_.cancel();
+        }
+    }
+    const Section& section() const { return *here_; }
+    const Instruction& current() const { return *work_; }
     void became_idle();
 
     const std::uint16_t index_;
@@ -81,35 +101,47 @@ class Engine : public sc_core::sc_module {
     std::size_t section_ = 0;
     std::int64_t repetition_ = 0;
     std::size_t position_ = 0;
-    std::int64_t completed_ = 0;
+    // Where these three point to; null behind the last instruction.
+    const Section* here_ = nullptr;
+    const Instruction* work_ = nullptr;
     EngineActivity activity_;
     std::vector<memory::TimeFs> busy_by_label_;
     memory::TimeFs idle_since_ = 0;
-    sc_core::sc_event done_;
 
   private:
+    SC_HAS_PROCESS(Engine);
     struct Sleeper {
         Engine* engine = nullptr;
         std::int64_t index = 0;  // wakes when this instruction has completed
     };
 
     void enter_section();
-    void skip_empty_sections();
-    void apply(const Section& section, std::uint32_t begin, std::uint32_t end, bool acquire);
-    void count_completed();
+    void enter_repetition();
+    void repeat_or_leave_section();
+    void acquire(const Section& section, const Instruction& work);
+    void release(const Section& section, const Instruction& work);
+    void tell_fill(Buffer buffer);
+    void count_completed() {
+        if (++completed_[index_] > first_awaited_) wake_sleepers();
+    }
     void wake_sleepers();
 
+    std::int64_t* const completed_;  // of the environment
+    memory::Scratchpad* const buffers_;
+    const Instruction* stream_end_ = nullptr;               // of the current section
     std::vector<std::int64_t> base_;                        // by engine: start of the current repetition
     std::vector<std::vector<std::int64_t>> section_bases_;  // by section and engine
-    std::vector<std::vector<std::int64_t>> macs_;           // by section and position
     std::vector<memory::TimeFs> section_begin_;
     std::vector<Sleeper> sleepers_;
+    std::int64_t first_awaited_ = std::numeric_limits<std::int64_t>::max();  // instruction, by any of them
     std::uint32_t next_wait_ = 0;
     bool asleep_ = false;  // in the list of the engine that it waits for
     StallCause wait_cause_ = StallCause::waits_for_dma;
     bool stalled_ = false;
     StallCause stall_cause_ = StallCause::waits_for_dma;
     memory::TimeFs stalled_since_ = 0;
+    Agenda* agenda_ = nullptr;
+    sc_core::sc_event done_;
 };
 
 // An engine that computes: one instruction at a time.
@@ -120,13 +152,11 @@ class ComputeEngine : public Engine {
                   std::vector<std::vector<std::int64_t>> cycles);
 
   private:
-    SC_HAS_PROCESS(ComputeEngine);
-    void on_done();
+    void on_done() override;
     void proceed() override;
 
     std::vector<std::vector<std::int64_t>> cycles_;
     bool occupied_ = false;
-    memory::TimeFs started_ = 0;
 };
 
 // An engine that moves data: several transfers in flight, completed in order.
@@ -140,25 +170,29 @@ class DmaEngine : public Engine {
     PortActivity port_activity() const;
 
   private:
-    SC_HAS_PROCESS(DmaEngine);
     struct Transfer {
         Step step;
+        const Section* section = nullptr;
+        const Instruction* work = nullptr;
         memory::TimeFs done = 0;     // known once `unanswered` is 0
         std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
     };
 
-    void on_done();
+    void on_done() override;
     void proceed() override;
-    void issue(Transfer& transfer, const Instruction& work);
+    Transfer& oldest() { return in_flight_[oldest_]; }
+    void issue(Transfer& transfer);
     void moved(Transfer& transfer, memory::TimeFs done);
     void expect_oldest(memory::TimeFs time);
-    void count(const Instruction& work);
+    void count(const Instruction& work, std::int64_t times);
     void show_oldest(memory::TimeFs time);
 
     const MemoryPort port_;
     const TransferLayout layout_;
     const memory::Divisor beat_bytes_;  // of a beat of all channels
-    std::deque<Transfer> in_flight_;
+    std::vector<Transfer> in_flight_;   // a ring
+    std::size_t oldest_ = 0;
+    std::size_t in_flight_count_ = 0;
     memory::TimeFs busy_since_ = 0;
     PortActivity port_activity_;
 };

@@ -17,24 +17,23 @@ DmaChannel::DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, st
     payload_.set_extension(&timing_);
     payload_.set_byte_enable_ptr(nullptr);
     payload_.set_dmi_allowed(false);
-    socket.register_nb_transport_bw(this, &DmaChannel::nb_transport_bw);
+    socket.bind(*this);
 }
 
 DmaChannel::~DmaChannel() {
     payload_.clear_extension(&timing_);
-    for (auto& burst : bursts_in_phases_) burst.payload.clear_extension<BurstExtension>(&burst);
+    for (auto& burst : bursts_in_phases_) burst.clear_extension<BurstExtension>(&burst);
 }
 
-TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
+TimeFs DmaChannel::transfer(const DmaTransfer& transfer, TimeFs now) {
     // Values and scales stand behind each other in memory, so bursts run across the seam.
     auto left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     auto address = transfer.address;
     auto* data = transfer.data;
-    const auto now = simulation_time();
     auto done = now;
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
-        done = std::max(done, burst(now, address, bytes, transfer.write, data));
+        done = std::max(done, burst(now, now, address, bytes, transfer.write, data));
         address += bytes;
         if (data != nullptr) data += bytes;
         left -= bytes;
@@ -43,53 +42,58 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
 }
 
 void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)> done) {
-    const auto now = simulation_time();
-    requests_.push_back({transfer, padded(transfer.value_bytes) + padded(transfer.scale_bytes), 0, now, now,
-                         std::move(done)});
-    if (to_issue_ == requests_.end()) --to_issue_;
+    if (idle_requests_.empty()) idle_requests_.push_back(&requests_.emplace_back());
+    auto& request = *idle_requests_.back();
+    idle_requests_.pop_back();
+    request.rest = transfer;
+    request.left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
+    request.requested = request.end = simulation_time();
+    request.done = std::move(done);
+    request.next = nullptr;
+    (to_issue_ == nullptr ? to_issue_ : last_to_issue_->next) = &request;
+    last_to_issue_ = &request;
     issue_allowed();
 }
 
 // Bursts that need not wait for a turn go as soon as there may be one more on its way.
-void DmaChannel::issue_allowed() {
+inline void DmaChannel::issue_allowed() {
     if (arbiter_ != nullptr) {
-        if (to_issue_ != requests_.end()) arbiter_->wake();
+        if (to_issue_ != nullptr) arbiter_->wake();
         return;
     }
-    while (to_issue_ != requests_.end() && ends_[oldest_] != unknown) issue_burst();
+    while (to_issue_ != nullptr && ends_[oldest_] != unknown) issue_burst();
 }
 
 std::int64_t DmaChannel::next_burst_bytes() const {
-    return to_issue_ == requests_.end() ? 0 : std::min(to_issue_->left, burst_bytes_);
+    return to_issue_ == nullptr ? 0 : std::min(to_issue_->left, burst_bytes_);
 }
 
 TimeFs DmaChannel::issue_burst() {
-    const auto request = to_issue_;
+    auto& request = *to_issue_;
     const auto bytes = next_burst_bytes();
-    const auto part = request->rest;
-    request->rest.address += bytes;
-    if (part.data != nullptr) request->rest.data += bytes;
-    request->left -= bytes;
-    ++request->unanswered;
-    if (request->left == 0) ++to_issue_;
+    const auto part = request.rest;
+    request.rest.address += bytes;
+    if (part.data != nullptr) request.rest.data += bytes;
+    request.left -= bytes;
+    ++request.unanswered;
+    if (request.left == 0) to_issue_ = request.next;
     if (phased_) {
         send(request, part.address, bytes, part.write, part.data);
         return 0;
     }
-    answered(request, burst(request->requested, part.address, bytes, part.write, part.data));
+    answered(request,
+             burst(simulation_time(), request.requested, part.address, bytes, part.write, part.data));
     return timing_.pins_free;
 }
 
-void DmaChannel::answered(Requests::iterator request, TimeFs end) {
-    request->end = std::max(request->end, end);
-    if (--request->unanswered > 0 || request->left > 0) return;
-    const auto done = std::move(request->done);
-    const auto last = request->end;
-    requests_.erase(request);
-    done(last);
+inline void DmaChannel::answered(Request& request, TimeFs end) {
+    request.end = std::max(request.end, end);
+    if (--request.unanswered > 0 || request.left > 0) return;
+    request.done(request.end);
+    idle_requests_.push_back(&request);
 }
 
-std::size_t DmaChannel::take_slot() {
+inline std::size_t DmaChannel::take_slot() {
     const auto slot = oldest_;
     oldest_ = oldest_ + 1 == ends_.size() ? 0 : oldest_ + 1;
     return slot;
@@ -116,60 +120,65 @@ void check(const tlm::tlm_generic_payload& payload) {
 }  // namespace
 
 // `wanted`: since when it has been there to be issued.
-TimeFs DmaChannel::burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
-                         std::byte* data) {
-    const auto now = simulation_time();
+inline TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes,
+                                bool write, std::byte* data) {
+    const auto kernel_time = simulation_time();
     const auto slot = take_slot();
     timing_.wanted = wanted;
     timing_.allowed = ends_[slot];
     fill(payload_, address, bytes, write, data);
-    auto delay = to_sc_time(std::max(now, timing_.allowed) - now);
+    auto delay = to_sc_time(std::max(now, timing_.allowed) - kernel_time);
     socket->b_transport(payload_, delay);
     check(payload_);
     ++bursts_;
-    ends_[slot] = now + to_fs(delay);
+    ends_[slot] = kernel_time + to_fs(delay);
     return ends_[slot];
 }
 
-void DmaChannel::send(Requests::iterator request, std::int64_t address, std::int64_t bytes, bool write,
-                      std::byte* data) {
+inline DmaChannel::Burst& DmaChannel::idle_burst() {
     if (idle_bursts_.empty()) {
         auto& fresh = bursts_in_phases_.emplace_back();
-        fresh.payload.set_mm(this);
-        fresh.payload.set_extension<BurstExtension>(&fresh);
-        fresh.payload.set_byte_enable_ptr(nullptr);
-        fresh.payload.set_dmi_allowed(false);
-        idle_bursts_.push_back(&fresh);
+        fresh.set_mm(this);
+        fresh.set_extension<BurstExtension>(&fresh);
+        fresh.set_byte_enable_ptr(nullptr);
+        fresh.set_dmi_allowed(false);
+        return fresh;
     }
     auto& burst = *idle_bursts_.back();
     idle_bursts_.pop_back();
+    return burst;
+}
+
+inline void DmaChannel::send(Request& request, std::int64_t address, std::int64_t bytes, bool write,
+                             std::byte* data) {
+    auto& burst = idle_burst();
     const auto now = simulation_time();
-    burst.request = request;
+    burst.request = &request;
     burst.slot = take_slot();
-    burst.wanted = request->requested;
+    burst.wanted = request.requested;
     burst.allowed = std::exchange(ends_[burst.slot], unknown);
-    fill(burst.payload, address, bytes, write, data);
-    burst.payload.acquire();
+    fill(burst, address, bytes, write, data);
+    burst.acquire();
     ++bursts_;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     auto delay = to_sc_time(std::max(now, burst.allowed) - now);
-    if (socket->nb_transport_fw(burst.payload, phase, delay) == tlm::TLM_COMPLETED) check(burst.payload);
+    if (socket->nb_transport_fw(burst, phase, delay) == tlm::TLM_COMPLETED) check(burst);
 }
 
 tlm::tlm_sync_enum DmaChannel::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                                sc_core::sc_time& delay) {
     if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
     check(payload);
-    auto& burst = static_cast<Burst&>(*payload.get_extension<BurstExtension>());
+    auto& burst = static_cast<Burst&>(payload);  // as all that are answered here
     ends_[burst.slot] = simulation_time() + to_fs(delay);
-    answered(burst.request, ends_[burst.slot]);
+    answered(*burst.request, ends_[burst.slot]);
     payload.release();
     issue_allowed();
     return tlm::TLM_COMPLETED;
 }
 
 void DmaChannel::free(tlm::tlm_generic_payload* payload) {
-    idle_bursts_.push_back(static_cast<Burst*>(payload->get_extension<BurstExtension>()));
+    idle_bursts_.push_back(static_cast<Burst*>(payload));
 }
 
 }  // namespace tilewright::memory

@@ -7,14 +7,13 @@
 #include <deque>
 #include <functional>
 #include <limits>
-#include <list>
 #include <systemc>
 #include <vector>
 
 #include <tlm.h>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "memory/burst_extension.hpp"
+#include "memory/integer_math.hpp"
 #include "memory/noc/channel_arbiter.hpp"
 
 namespace tilewright::memory {
@@ -27,9 +26,12 @@ struct DmaTransfer {
     std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
 };
 
-class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tlm_mm_interface {
+class DmaChannel : public sc_core::sc_module,
+                   public BurstSource,
+                   public tlm::tlm_mm_interface,
+                   public tlm::tlm_bw_transport_if<> {
   public:
-    tlm_utils::simple_initiator_socket<DmaChannel> socket{"socket"};
+    tlm::tlm_initiator_socket<> socket{"socket"};
 
     // Bursts are at most `burst_beats` beats of `beat_bytes` bytes, `outstanding_bursts` of them on their
     // way.
@@ -40,10 +42,10 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
     DmaChannel& operator=(const DmaChannel&) = delete;
 
     // Issues the bursts of one transfer, each as soon as there may be one more on its way, and returns the
-    // absolute time at which the last byte has arrived. The data are values and, behind them, scales: each
-    // part is padded to whole beats, since the two go to different buffers. Throws std::out_of_range for an
-    // address that no memory answers.
-    TimeFs transfer(const DmaTransfer& transfer);
+    // absolute time at which the last byte has arrived. `now` may be ahead of the simulation's time. The data
+    // are values and, behind them, scales: each part is padded to whole beats, since the two go to different
+    // buffers. Throws std::out_of_range for an address that no memory answers.
+    TimeFs transfer(const DmaTransfer& transfer, TimeFs now = simulation_time());
 
     // The channel's bursts wait for an arbiter.
     void share(ChannelArbiter& arbiter) { arbiter_ = &arbiter; }
@@ -78,28 +80,27 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
         TimeFs end = 0;
         TimeFs requested = 0;
         std::function<void(TimeFs)> done;
+        Request* next = nullptr;  // to be issued behind it
     };
-    using Requests = std::list<Request>;
-    // A burst that is answered later.
-    struct Burst : BurstExtension {
-        tlm::tlm_generic_payload payload;
-        Requests::iterator request;
+    // A burst that is answered later, with its payload.
+    struct Burst : BurstExtension, tlm::tlm_generic_payload {
+        Request* request = nullptr;
         std::size_t slot = 0;  // of ends_
     };
 
-    TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
-    void send(Requests::iterator request, std::int64_t address, std::int64_t bytes, bool write,
-              std::byte* data);
-    void answered(Requests::iterator request, TimeFs end);
+    TimeFs burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
+                 std::byte* data);
+    Burst& idle_burst();
+    void send(Request& request, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
+    void answered(Request& request, TimeFs end);
     void issue_allowed();
     std::size_t take_slot();
     tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
-    std::int64_t padded(std::int64_t bytes) const {
-        return (bytes + beat_bytes_ - 1) / beat_bytes_ * beat_bytes_;
-    }
+                                       sc_core::sc_time& delay) override;
+    void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
+    std::int64_t padded(std::int64_t bytes) const { return beat_bytes_.up(bytes) * beat_bytes_.value(); }
 
-    std::int64_t beat_bytes_;
+    Divisor beat_bytes_;
     std::int64_t burst_bytes_;
     std::int64_t bursts_ = 0;
     TimeFs arbitration_ = 0;
@@ -107,8 +108,10 @@ class DmaChannel : public sc_core::sc_module, public BurstSource, public tlm::tl
     std::size_t oldest_ = 0;
     ChannelArbiter* arbiter_ = nullptr;
     bool phased_ = false;
-    Requests requests_;
-    Requests::iterator to_issue_ = requests_.end();  // the first one with bytes left
+    std::deque<Request> requests_;  // in use or idle
+    std::vector<Request*> idle_requests_;
+    Request* to_issue_ = nullptr;  // the first one with bytes left
+    Request* last_to_issue_ = nullptr;
     std::deque<Burst> bursts_in_phases_;
     std::vector<Burst*> idle_bursts_;
     tlm::tlm_generic_payload payload_;

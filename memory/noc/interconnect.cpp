@@ -17,7 +17,6 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
       channel_bytes_(channel_bytes),
       link_period_(period_fs(specification.clock_hz)),
       timelines_(static_cast<std::size_t>(channels)),
-      links_(ports.size()),
       order_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         Lane lane;
@@ -27,16 +26,17 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
         const auto switches =
             ports[i].hops.value_or(specification.hops) * specification.switch_latency_cycles;
         lane.request_latency = (specification.request_latency_cycles + switches) * link_period_;
+        lane.request_delay = to_sc_time(lane.request_latency);
         lane.response_latency = (specification.response_latency_cycles + switches) * link_period_;
         ports_.push_back(lane);
         auto socket = std::make_unique<PortSocket>(("port" + std::to_string(i)).c_str());
-        socket->register_b_transport(this, &Interconnect::b_transport, static_cast<int>(i));
-        socket->register_nb_transport_fw(this, &Interconnect::nb_transport_fw, static_cast<int>(i));
+        port_ends_.push_back(std::make_unique<Port>(*this, i));
+        socket->bind(*port_ends_.back());
         port_sockets.push_back(std::move(socket));
     }
     for (int i = 0; i < channels; ++i) {
         channel_sockets.push_back(std::make_unique<ChannelSocket>(("channel" + std::to_string(i)).c_str()));
-        channel_sockets.back()->register_nb_transport_bw(this, &Interconnect::nb_transport_bw, i);
+        channel_sockets.back()->bind(channel_end_);
     }
 }
 
@@ -48,9 +48,18 @@ TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write)
     return (flits + (write ? packets : 0)) * link_period_ / port.links;
 }
 
-void Interconnect::Timeline::work(TimeFs begin, TimeFs end) {
-    active.add(begin, end);
-    if (ever_limited) active_or_limited.add(begin, end);
+// The burst's port, with its times for a burst of that length.
+inline Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload& payload,
+                                                  const BurstExtension& burst) {
+    auto& port = ports_[burst.port];
+    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
+    if (bytes != port.burst_bytes) {
+        port.burst_bytes = bytes;
+        port.move = divide_up(bytes, port.beat_bytes) * port.beat_period;
+        port.read_link = link_time(port, bytes, false);
+        port.write_link = link_time(port, bytes, true);
+    }
+    return port;
 }
 
 void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
@@ -60,16 +69,16 @@ void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
 }
 
 // Notes which way a burst goes; null if no channel has its address.
-BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
-                                    const sc_core::sc_time& delay) {
+inline BurstExtension* Interconnect::route(std::size_t port, tlm::tlm_generic_payload& payload,
+                                           const sc_core::sc_time& delay) {
     const auto channel =
-        static_cast<std::size_t>(static_cast<std::int64_t>(payload.get_address()) / channel_bytes_);
+        static_cast<std::size_t>(channel_bytes_.down(static_cast<std::int64_t>(payload.get_address())));
     auto* burst = payload.get_extension<BurstExtension>();
     if (channel >= timelines_.size() || burst == nullptr) {
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return nullptr;
     }
-    burst->port = static_cast<std::size_t>(port);
+    burst->port = port;
     burst->channel = channel;
     burst->issued = simulation_time() + to_fs(delay);
     burst->answered = false;
@@ -78,35 +87,27 @@ BurstExtension* Interconnect::route(int port, tlm::tlm_generic_payload& payload,
 
 // The way of data that the memory has read. Data stream: they enter the link when their first bytes are there
 // and leave the port no earlier than the last ones. Returns when the port has carried all.
-TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
-    auto& port = ports_[burst.port];
-    auto& link = links_[burst.port];
-    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    const auto on_link = std::max(burst.first_data, link.free);
-    link.free = std::max(burst.last_data, on_link + link_time(port, bytes, false));
-    link.busy += link_time(port, bytes, false);
-    const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
+inline TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst) {
+    auto& port = port_for(payload, burst);
+    const auto on_link = std::max(burst.first_data, port.link_free);
+    port.link_free = std::max(burst.last_data, on_link + port.read_link);
     const auto begin = std::max(on_link + port.response_latency, port.free);
-    port.free = std::max(link.free + port.response_latency, begin + move);
-    port.busy += move;
-    timelines_[burst.channel].work(port.free - move, port.free);
+    port.free = std::max(port.link_free + port.response_latency, begin + port.move);
+    port.busy += port.move;
+    timelines_[burst.channel].work(port.free - port.move, port.free);
     return port.free;
 }
 
 // The way of data that are written. Returns when the first ones reach the memory.
-TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
-    auto& port = ports_[burst.port];
-    auto& link = links_[burst.port];
-    const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
-    const auto move = (bytes + port.beat_bytes - 1) / port.beat_bytes * port.beat_period;
+inline TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstExtension& burst) {
+    auto& port = port_for(payload, burst);
     const auto begin = std::max(burst.issued, port.free);
-    port.free = begin + move;
-    port.busy += move;
+    port.free = begin + port.move;
+    port.busy += port.move;
     timelines_[burst.channel].work(begin, port.free);
-    const auto on_link = std::max(begin, link.free);
-    link.free = std::max(port.free, on_link + link_time(port, bytes, true));
-    link.busy += link_time(port, bytes, true);
-    burst.sent = link.free + port.request_latency;
+    const auto on_link = std::max(begin, port.link_free);
+    port.link_free = std::max(port.free, on_link + port.write_link);
+    burst.sent = port.link_free + port.request_latency;
     return on_link + port.request_latency;
 }
 
@@ -115,47 +116,49 @@ TimeFs Interconnect::acknowledge(const BurstExtension& burst) const {
     return std::max(burst.last_data, burst.sent) + ports_[burst.port].response_latency;
 }
 
-void Interconnect::account(const BurstExtension& burst, TimeFs done) {
+inline void Interconnect::account(const BurstExtension& burst, TimeFs done) {
     auto& timeline = timelines_[burst.channel];
     ++timeline.bursts;
     timeline.in_flight.add(burst.issued, done);
     if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
 }
 
-void Interconnect::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    auto* routed = route(port, payload, delay);
+void Interconnect::Port::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    auto* routed = net.route(index, payload, delay);
     if (routed == nullptr) return;
     auto& burst = *routed;
     const auto now = simulation_time();
     const bool write = payload.is_write();
-    const auto arrival = write ? send(payload, burst) : burst.issued + ports_[burst.port].request_latency;
-    auto on_the_way = to_sc_time(arrival - now);
-    (*channel_sockets[burst.channel])->b_transport(payload, on_the_way);
-    const auto done = write ? acknowledge(burst) : deliver(payload, burst);
-    if (!write) timelines_[burst.channel].work(burst.service_begin, burst.last_data);
-    account(burst, done);
+    if (write) {
+        delay = to_sc_time(net.send(payload, burst) - now);
+    } else {
+        delay += net.ports_[index].request_delay;
+    }
+    (*net.channel_sockets[burst.channel])->b_transport(payload, delay);
+    const auto done = write ? net.acknowledge(burst) : net.deliver(payload, burst);
+    if (!write) net.timelines_[burst.channel].work(burst.service_begin, burst.last_data);
+    net.account(burst, done);
     delay = to_sc_time(done - now);
 }
 
-tlm::tlm_sync_enum Interconnect::nb_transport_fw(int port, tlm::tlm_generic_payload& payload,
-                                                 tlm::tlm_phase& phase, sc_core::sc_time& delay) {
+tlm::tlm_sync_enum Interconnect::Port::nb_transport_fw(tlm::tlm_generic_payload& payload,
+                                                       tlm::tlm_phase& phase, sc_core::sc_time& delay) {
     if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
-    auto* burst = route(port, payload, delay);
+    auto* burst = net.route(index, payload, delay);
     if (burst == nullptr) return tlm::TLM_COMPLETED;
-    if (!payload.is_write() &&
-        !forward(payload, *burst, burst->issued + ports_[burst->port].request_latency)) {
+    if (!payload.is_write() && !net.forward(payload, *burst, delay + net.ports_[index].request_delay)) {
         return tlm::TLM_COMPLETED;
     }
-    order_[burst->port].push_back(&payload);
-    advance(burst->port);
+    net.order_[index].push_back({&payload, burst});
+    if (payload.is_write() || burst->answered) net.advance(index);
     phase = tlm::END_REQ;
     return tlm::TLM_UPDATED;
 }
 
 // False if the memory refuses it.
-bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival) {
+inline bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst,
+                                  sc_core::sc_time delay) {
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
-    auto delay = to_sc_time(arrival - simulation_time());
     return (*channel_sockets[burst.channel])->nb_transport_fw(payload, phase, delay) != tlm::TLM_COMPLETED;
 }
 
@@ -164,11 +167,13 @@ bool Interconnect::forward(tlm::tlm_generic_payload& payload, const BurstExtensi
 void Interconnect::advance(std::size_t port) {
     auto& order = order_[port];
     while (!order.empty()) {
-        auto& payload = *order.front();
-        auto& burst = *payload.get_extension<BurstExtension>();
+        auto& payload = *order.front().payload;
+        auto& burst = *order.front().burst;
         if (payload.is_write()) {
             order.pop_front();
-            if (!forward(payload, burst, send(payload, burst))) respond(payload, burst, simulation_time());
+            const auto now = simulation_time();
+            if (!forward(payload, burst, to_sc_time(send(payload, burst) - now)))
+                respond(payload, burst, now);
             continue;
         }
         if (!burst.answered) return;
@@ -177,22 +182,24 @@ void Interconnect::advance(std::size_t port) {
     }
 }
 
-void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done) {
+inline void Interconnect::respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst,
+                                  TimeFs done) {
     account(burst, done);
     tlm::tlm_phase phase = tlm::BEGIN_RESP;
     auto delay = to_sc_time(std::max(done - simulation_time(), TimeFs{0}));
     (*port_sockets[burst.port])->nb_transport_bw(payload, phase, delay);
 }
 
-tlm::tlm_sync_enum Interconnect::nb_transport_bw(int /*channel*/, tlm::tlm_generic_payload& payload,
-                                                 tlm::tlm_phase& phase, sc_core::sc_time& /*delay*/) {
+tlm::tlm_sync_enum Interconnect::Channel::nb_transport_bw(tlm::tlm_generic_payload& payload,
+                                                          tlm::tlm_phase& phase,
+                                                          sc_core::sc_time& /*delay*/) {
     if (phase != tlm::BEGIN_RESP) return tlm::TLM_ACCEPTED;
     auto& burst = *payload.get_extension<BurstExtension>();
     burst.answered = true;
     if (payload.is_write()) {
-        respond(payload, burst, acknowledge(burst));
+        net.respond(payload, burst, net.acknowledge(burst));
     } else {
-        advance(burst.port);
+        net.advance(burst.port);
     }
     return tlm::TLM_COMPLETED;
 }

@@ -10,10 +10,9 @@
 #include <vector>
 
 #include <tlm.h>
-#include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "memory/burst_extension.hpp"
+#include "memory/integer_math.hpp"
 #include "memory/interval_union.hpp"
 #include "memory/noc/interconnect_specification.hpp"
 #include "memory/time.hpp"
@@ -36,8 +35,8 @@ struct ChannelOccupancy {
 // carries the data of its bursts in the order in which they were issued.
 class Interconnect : public sc_core::sc_module {
   public:
-    using PortSocket = tlm_utils::simple_target_socket_tagged<Interconnect>;
-    using ChannelSocket = tlm_utils::simple_initiator_socket_tagged<Interconnect>;
+    using PortSocket = tlm::tlm_target_socket<>;
+    using ChannelSocket = tlm::tlm_initiator_socket<>;
 
     std::vector<std::unique_ptr<PortSocket>> port_sockets;
     std::vector<std::unique_ptr<ChannelSocket>> channel_sockets;
@@ -63,11 +62,45 @@ class Interconnect : public sc_core::sc_module {
     struct Lane {
         TimeFs free = 0;
         TimeFs busy = 0;
+        TimeFs link_free = 0;  // of the link behind the port; a memory controller takes several
         TimeFs beat_period = 0;
         std::int64_t beat_bytes = 1;
         int links = 1;
         TimeFs request_latency = 0;
+        sc_core::sc_time request_delay;  // the same
         TimeFs response_latency = 0;
+        // Most bursts are as long as the one before.
+        std::int64_t burst_bytes = 0;
+        TimeFs move = 0;        // of so many bytes through the port
+        TimeFs read_link = 0;   // and over the link
+        TimeFs write_link = 0;  // with headers
+    };
+
+    // A read whose data have not come yet, or a write behind one.
+    struct Ordered {
+        tlm::tlm_generic_payload* payload = nullptr;
+        BurstExtension* burst = nullptr;
+    };
+
+    // What the socket of a port, and what that of a channel is bound to.
+    struct Port : tlm::tlm_fw_transport_if<> {
+        Interconnect& net;
+        std::size_t index;
+
+        Port(Interconnect& whole, std::size_t number) : net(whole), index(number) {}
+        void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override;
+        tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                           sc_core::sc_time& delay) override;
+        bool get_direct_mem_ptr(tlm::tlm_generic_payload&, tlm::tlm_dmi&) override { return false; }
+        unsigned transport_dbg(tlm::tlm_generic_payload&) override { return 0; }
+    };
+    struct Channel : tlm::tlm_bw_transport_if<> {
+        Interconnect& net;
+
+        explicit Channel(Interconnect& whole) : net(whole) {}
+        tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                           sc_core::sc_time& delay) override;
+        void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
     };
 
     struct Timeline {
@@ -78,36 +111,35 @@ class Interconnect : public sc_core::sc_module {
         IntervalUnion active_or_limited;
         bool ever_limited = false;
 
-        void work(TimeFs begin, TimeFs end);
+        void work(TimeFs begin, TimeFs end) {
+            active.add(begin, end);
+            if (ever_limited) active_or_limited.add(begin, end);
+        }
         void limit(TimeFs begin, TimeFs end);  // a burst waits for one more to be allowed on its way
         TimeFs limited() const {
             return ever_limited ? active_or_limited.covered() - active.covered() : TimeFs{0};
         }
     };
 
-    void b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-    tlm::tlm_sync_enum nb_transport_fw(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
-    tlm::tlm_sync_enum nb_transport_bw(int channel, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay);
-    BurstExtension* route(int port, tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay);
+    BurstExtension* route(std::size_t port, tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay);
     TimeFs deliver(const tlm::tlm_generic_payload& payload, const BurstExtension& burst);
     TimeFs send(const tlm::tlm_generic_payload& payload, BurstExtension& burst);
     TimeFs acknowledge(const BurstExtension& burst) const;
     void account(const BurstExtension& burst, TimeFs done);
-    bool forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs arrival);
+    bool forward(tlm::tlm_generic_payload& payload, const BurstExtension& burst, sc_core::sc_time delay);
     void advance(std::size_t port);
     void respond(tlm::tlm_generic_payload& payload, const BurstExtension& burst, TimeFs done);
     TimeFs link_time(const Lane& port, std::int64_t bytes, bool write) const;
+    Lane& port_for(const tlm::tlm_generic_payload& payload, const BurstExtension& burst);
 
     InterconnectSpecification specification_;
-    std::int64_t channel_bytes_;
+    Divisor channel_bytes_;
     TimeFs link_period_;
+    std::vector<std::unique_ptr<Port>> port_ends_;
+    Channel channel_end_{*this};
     std::vector<Lane> ports_;
-    std::vector<Timeline> timelines_;  // by channel
-    std::vector<Lane> links_;          // behind every port its own; a memory controller takes several
-    // By port, in the order of issue: reads whose data have not come yet, and writes behind them.
-    std::vector<std::deque<tlm::tlm_generic_payload*>> order_;
+    std::vector<Timeline> timelines_;         // by channel
+    std::vector<std::deque<Ordered>> order_;  // by port, in the order of issue
 };
 
 }  // namespace tilewright::memory
