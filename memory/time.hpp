@@ -11,6 +11,7 @@ namespace tilewright::memory {
 using TimeFs = std::int64_t;
 
 inline constexpr TimeFs fs_per_s = 1'000'000'000'000'000;
+inline constexpr TimeFs fs_per_us = 1'000'000'000;
 
 // Period of a clock, rounded to the nearest femtosecond.
 inline TimeFs period_fs(double frequency_hz) {

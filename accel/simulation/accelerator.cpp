@@ -39,22 +39,20 @@ struct Initiator {
 class Accelerator : public sc_core::sc_module {
   public:
     Accelerator(sc_core::sc_module_name name, const Design& design, const TileProgram& program,
-                Observer* observer, Executor* executor)
-        : sc_module(name), design_(design), program_(program) {
+                Observer* observer, Executor* executor, TimeFs quantum)
+        : sc_module(name), design_(design), program_(program), agenda_("agenda", quantum) {
         for (int i = 0; i < buffer_count; ++i) {
             buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
                                   program.buffer_bytes[static_cast<std::size_t>(i)]);
         }
         completed_.resize(program.engines.size());
-        environment_ = {&program, memory::period_fs(design.clock_hz), &buffers_, &completed_, observer,
-                        executor};
+        environment_ = {&agenda_, &program, memory::period_fs(design.clock_hz), &buffers_, &completed_,
+                        observer, executor};
         build_engines();
         build_memories();
         std::vector<Engine*> all;
         for (const auto& engine : engines_) all.push_back(engine.get());
-        const bool ahead = runs_ahead();
-        if (ahead) agenda_.assign({all.begin(), all.end()});
-        for (const auto& engine : engines_) engine->connect(all, ahead ? &agenda_ : nullptr);
+        for (const auto& engine : engines_) engine->connect(all);
         SC_METHOD(begin);
     }
 
@@ -81,7 +79,7 @@ class Accelerator : public sc_core::sc_module {
     }
 
     // When the last engine did something.
-    TimeFs now() const { return std::max(memory::simulation_time(), agenda_.now()); }
+    TimeFs now() const { return agenda_.now(); }
 
     Activity activity(TimeFs end) const;
 
@@ -90,14 +88,6 @@ class Accelerator : public sc_core::sc_module {
 
     void begin() {
         for (const auto& engine : engines_) engine->begin();
-        agenda_.run();
-    }
-
-    // Whether nobody but the engines has anything to do at a time of his own.
-    bool runs_ahead() const {
-        return std::all_of(memories_.begin(), memories_.end(), [](const auto& memory) {
-            return memory.second.by_command.empty() && memory.second.arbiters.empty();
-        });
     }
 
     void build_engines() {
@@ -150,7 +140,7 @@ class Accelerator : public sc_core::sc_module {
                 initiators[i].dma->socket.bind(*system.interconnect->port_sockets[i]);
             }
             build_controllers(name, device_memory, initiators, system);
-            share_channels(name, device_memory, initiators, system);
+            share_channels(device_memory, initiators, system);
             memories_.emplace(name, std::move(system));
         }
     }
@@ -174,7 +164,7 @@ class Accelerator : public sc_core::sc_module {
                     std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, policy, base));
             } else {
                 auto controller = std::make_unique<memory::DramCommandController>(
-                    module_name.c_str(), dram.channel(), policy,
+                    module_name.c_str(), agenda_, dram.channel(), policy,
                     memory::AddressMapping(control.address_mapping, dram.channel()), base,
                     shortest_way(initiators, c, *system.interconnect), episodes);
                 system.by_command.push_back(controller.get());
@@ -209,8 +199,8 @@ class Accelerator : public sc_core::sc_module {
     }
 
     // Channels that several ports go to get an arbiter. It looks ahead as far as the controller's queue.
-    void share_channels(const std::string& name, const DeviceMemory& memory,
-                        const std::vector<Initiator>& initiators, MemorySystem& system) {
+    void share_channels(const DeviceMemory& memory, const std::vector<Initiator>& initiators,
+                        MemorySystem& system) {
         const auto& timing = memory.dram.timing;
         const auto lookahead =
             memory.controller.read_queue * timing.column_spacing() * memory::period_fs(timing.clock_hz);
@@ -223,8 +213,7 @@ class Accelerator : public sc_core::sc_module {
                 longest = std::max(longest, initiators[i].dma->burst_bytes());
             }
             if (ports.size() < 2) continue;
-            auto arbiter = std::make_unique<memory::ChannelArbiter>(
-                (name + "_arbiter" + std::to_string(c)).c_str(), lookahead);
+            auto arbiter = std::make_unique<memory::ChannelArbiter>(agenda_, lookahead);
             for (const auto i : ports) {
                 arbiter->add(*initiators[i].dma, initiators[i].port->qos_weight, longest,
                              system.interconnect->request_latency(i));
@@ -241,13 +230,13 @@ class Accelerator : public sc_core::sc_module {
 
     const Design& design_;
     const TileProgram& program_;
+    memory::Agenda agenda_;
     EngineEnvironment environment_;
     std::vector<memory::Scratchpad> buffers_;
     std::vector<std::int64_t> completed_;  // instructions, by engine
     std::vector<std::unique_ptr<Engine>> engines_;
     std::vector<DmaEngine*> dmas_;
     std::map<std::string, MemorySystem> memories_;
-    Agenda agenda_;
 };
 
 memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
@@ -309,9 +298,10 @@ Activity Accelerator::activity(TimeFs end) const {
 
 }  // namespace
 
-Activity simulate(const Design& design, const TileProgram& program, Observer* observer, Executor* executor) {
+Activity simulate(const Design& design, const TileProgram& program, Observer* observer, Executor* executor,
+                  TimeFs quantum) {
     const SimulationContext context;
-    Accelerator top("accelerator", design, program, observer, executor);
+    Accelerator top("accelerator", design, program, observer, executor, quantum);
     try {
         sc_core::sc_start();
     } catch (const sc_core::sc_report& report) {

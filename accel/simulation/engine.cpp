@@ -12,6 +12,7 @@ using memory::TimeFs;
 
 Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment)
     : sc_module(name),
+      Member(*environment.agenda),
       index_(index),
       environment_(environment),
       completed_(environment.completed->data()),
@@ -35,9 +36,6 @@ Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEn
         }
     }
     enter_section();
-    SC_METHOD(on_done);
-    sensitive << done_;
-    dont_initialize();
 }
 
 // The first one from here on in which there is something to do.
@@ -232,13 +230,13 @@ void ComputeEngine::proceed() {
     start_current(time);
     const auto duration = cycles_[section_][position_] * environment_.clock_period;
     occupied_ = true;
-    expect_done(duration);
+    notify(duration);
     if (environment_.observer != nullptr) {
         environment_.observer->work(time, time + duration, index_, current());
     }
 }
 
-void ComputeEngine::on_done() {
+void ComputeEngine::called() {
     const auto done = step();
     const auto& section = *here_;
     const auto& work = *work_;
@@ -257,8 +255,8 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
       in_flight_(static_cast<std::size_t>(port.outstanding)) {
     for (int i = 0; i < port.channels; ++i) {
         channels.push_back(std::make_unique<memory::DmaChannel>(("channel" + std::to_string(i)).c_str(),
-                                                                port.width_bits / 8, port.burst_beats,
-                                                                port.outstanding_bursts));
+                                                                *environment.agenda, port.width_bits / 8,
+                                                                port.burst_beats, port.outstanding_bursts));
     }
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
@@ -278,7 +276,7 @@ inline void DmaEngine::issue(Transfer& transfer) {
         if (channels[i]->answers_later()) {
             channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
         } else {
-            moved(transfer, channels[i]->transfer(part, now()));
+            moved(transfer, channels[i]->transfer(part));
         }
     }
 }
@@ -292,8 +290,8 @@ inline void DmaEngine::moved(Transfer& transfer, TimeFs done) {
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
 inline void DmaEngine::expect_oldest(TimeFs time) {
     if (in_flight_count_ == 0 || oldest().unanswered > 0) return;
-    expect_nothing();  // of one that was the oldest; a later notification would not replace an earlier one
-    expect_done(std::max(oldest().done, time) - time);
+    cancel();  // of one that was the oldest; a later notification would not replace an earlier one
+    notify(std::max(oldest().done, time) - time);
     show_oldest(time);
 }
 
@@ -345,7 +343,7 @@ void DmaEngine::proceed() {
     }
 }
 
-void DmaEngine::on_done() {
+void DmaEngine::called() {
     const auto time = now();
     while (in_flight_count_ > 0 && oldest().unanswered == 0 && oldest().done <= time) {
         const auto& transfer = oldest();

@@ -13,11 +13,10 @@
 
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
-#include "accel/simulation/agenda.hpp"
 #include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
 #include "accel/simulation/transfer_layout.hpp"
-#include "memory/burst_extension.hpp"
+#include "memory/agenda.hpp"
 #include "memory/dma/dma_channel.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
@@ -26,6 +25,7 @@ namespace tilewright::accel {
 
 // What all engines of an accelerator share.
 struct EngineEnvironment {
+    memory::Agenda* agenda = nullptr;
     const TileProgram* program = nullptr;
     memory::TimeFs clock_period = 0;
     std::vector<memory::Scratchpad>* buffers = nullptr;  // by Buffer
@@ -34,16 +34,12 @@ struct EngineEnvironment {
     Executor* executor = nullptr;                        // null: no data are carried
 };
 
-class Engine : public sc_core::sc_module, public Agenda::Member {
+class Engine : public sc_core::sc_module, protected memory::Agenda::Member {
   public:
     Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment);
 
-    // Engines signal each other directly; call once all exist, before the simulation starts. They are told
-    // the time by the agenda or, without one, by the kernel.
-    void connect(const std::vector<Engine*>& engines, Agenda* agenda) {
-        engines_ = engines;
-        agenda_ = agenda;
-    }
+    // Engines signal each other directly; call once all exist, before the simulation starts.
+    void connect(const std::vector<Engine*>& engines) { engines_ = engines; }
     // Takes up the first instruction.
     void begin() { proceed(); }
 
@@ -58,7 +54,6 @@ class Engine : public sc_core::sc_module, public Agenda::Member {
     memory::TimeFs section_begin(std::size_t section) const { return section_begin_[section]; }
 
   protected:
-    void on_done() override = 0;
     // Tries to take up instructions until one has to wait, the engine is occupied or nothing is left.
     virtual void proceed() = 0;
 
@@ -75,22 +70,6 @@ class Engine : public sc_core::sc_module, public Agenda::Member {
     // Whether the current instruction has a block to work for; otherwise skip it, once its waits are over.
     bool works() const { return section().works(current(), repetition_); }
     void skip_current();
-    memory::TimeFs now() const { return agenda_ != nullptr ? agenda_->now() : memory::simulation_time(); }
-    // on_done() comes after so long, unless it comes earlier anyway.
-    void expect_done(memory::TimeFs delay) {
-        if (agenda_ != nullptr) {
-            agenda_->notify(index_, delay);
-        } else {
-            done_.notify(memory::to_sc_time(delay));
-        }
-    }
-    void expect_nothing() {
-        if (agenda_ != nullptr) {
-            agenda_->cancel(index_);
-        } else {
-            done_.cancel();
-        }
-    }
     const Section& section() const { return *here_; }
     const Instruction& current() const { return *work_; }
     void became_idle();
@@ -109,7 +88,6 @@ class Engine : public sc_core::sc_module, public Agenda::Member {
     memory::TimeFs idle_since_ = 0;
 
   private:
-    SC_HAS_PROCESS(Engine);
     struct Sleeper {
         Engine* engine = nullptr;
         std::int64_t index = 0;  // wakes when this instruction has completed
@@ -140,8 +118,6 @@ class Engine : public sc_core::sc_module, public Agenda::Member {
     bool stalled_ = false;
     StallCause stall_cause_ = StallCause::waits_for_dma;
     memory::TimeFs stalled_since_ = 0;
-    Agenda* agenda_ = nullptr;
-    sc_core::sc_event done_;
 };
 
 // An engine that computes: one instruction at a time.
@@ -152,7 +128,7 @@ class ComputeEngine : public Engine {
                   std::vector<std::vector<std::int64_t>> cycles);
 
   private:
-    void on_done() override;
+    void called() override;  // when the current instruction is done
     void proceed() override;
 
     std::vector<std::vector<std::int64_t>> cycles_;
@@ -178,7 +154,7 @@ class DmaEngine : public Engine {
         std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
     };
 
-    void on_done() override;
+    void called() override;  // when the oldest transfer is done
     void proceed() override;
     Transfer& oldest() { return in_flight_[oldest_]; }
     void issue(Transfer& transfer);

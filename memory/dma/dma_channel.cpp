@@ -8,9 +8,10 @@
 
 namespace tilewright::memory {
 
-DmaChannel::DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, std::int64_t burst_beats,
-                       std::int64_t outstanding_bursts)
+DmaChannel::DmaChannel(sc_core::sc_module_name name, const Agenda& agenda, std::int64_t beat_bytes,
+                       std::int64_t burst_beats, std::int64_t outstanding_bursts)
     : sc_module(name),
+      agenda_(agenda),
       beat_bytes_(beat_bytes),
       burst_bytes_(beat_bytes * burst_beats),
       ends_(static_cast<std::size_t>(outstanding_bursts), 0) {
@@ -25,15 +26,16 @@ DmaChannel::~DmaChannel() {
     for (auto& burst : bursts_in_phases_) burst.clear_extension<BurstExtension>(&burst);
 }
 
-TimeFs DmaChannel::transfer(const DmaTransfer& transfer, TimeFs now) {
+TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
     // Values and scales stand behind each other in memory, so bursts run across the seam.
     auto left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     auto address = transfer.address;
     auto* data = transfer.data;
+    const auto now = agenda_.now();
     auto done = now;
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
-        done = std::max(done, burst(now, now, address, bytes, transfer.write, data));
+        done = std::max(done, burst(now, address, bytes, transfer.write, data));
         address += bytes;
         if (data != nullptr) data += bytes;
         left -= bytes;
@@ -47,7 +49,7 @@ void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)
     idle_requests_.pop_back();
     request.rest = transfer;
     request.left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
-    request.requested = request.end = simulation_time();
+    request.requested = request.end = agenda_.now();
     request.done = std::move(done);
     request.next = nullptr;
     (to_issue_ == nullptr ? to_issue_ : last_to_issue_->next) = &request;
@@ -81,8 +83,7 @@ TimeFs DmaChannel::issue_burst() {
         send(request, part.address, bytes, part.write, part.data);
         return 0;
     }
-    answered(request,
-             burst(simulation_time(), request.requested, part.address, bytes, part.write, part.data));
+    answered(request, burst(request.requested, part.address, bytes, part.write, part.data));
     return timing_.pins_free;
 }
 
@@ -120,14 +121,14 @@ void check(const tlm::tlm_generic_payload& payload) {
 }  // namespace
 
 // `wanted`: since when it has been there to be issued.
-inline TimeFs DmaChannel::burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes,
-                                bool write, std::byte* data) {
+inline TimeFs DmaChannel::burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
+                                std::byte* data) {
     const auto kernel_time = simulation_time();
     const auto slot = take_slot();
     timing_.wanted = wanted;
     timing_.allowed = ends_[slot];
     fill(payload_, address, bytes, write, data);
-    auto delay = to_sc_time(std::max(now, timing_.allowed) - kernel_time);
+    auto delay = to_sc_time(std::max(agenda_.now(), timing_.allowed) - kernel_time);
     socket->b_transport(payload_, delay);
     check(payload_);
     ++bursts_;
@@ -152,7 +153,6 @@ inline DmaChannel::Burst& DmaChannel::idle_burst() {
 inline void DmaChannel::send(Request& request, std::int64_t address, std::int64_t bytes, bool write,
                              std::byte* data) {
     auto& burst = idle_burst();
-    const auto now = simulation_time();
     burst.request = &request;
     burst.slot = take_slot();
     burst.wanted = request.requested;
@@ -161,7 +161,7 @@ inline void DmaChannel::send(Request& request, std::int64_t address, std::int64_
     burst.acquire();
     ++bursts_;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
-    auto delay = to_sc_time(std::max(now, burst.allowed) - now);
+    auto delay = to_sc_time(std::max(agenda_.now(), burst.allowed) - simulation_time());
     if (socket->nb_transport_fw(burst, phase, delay) == tlm::TLM_COMPLETED) check(burst);
 }
 

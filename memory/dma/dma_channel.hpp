@@ -12,6 +12,7 @@
 
 #include <tlm.h>
 
+#include "memory/agenda.hpp"
 #include "memory/burst_extension.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/noc/channel_arbiter.hpp"
@@ -35,17 +36,17 @@ class DmaChannel : public sc_core::sc_module,
 
     // Bursts are at most `burst_beats` beats of `beat_bytes` bytes, `outstanding_bursts` of them on their
     // way.
-    DmaChannel(sc_core::sc_module_name name, std::int64_t beat_bytes, std::int64_t burst_beats,
-               std::int64_t outstanding_bursts);
+    DmaChannel(sc_core::sc_module_name name, const Agenda& agenda, std::int64_t beat_bytes,
+               std::int64_t burst_beats, std::int64_t outstanding_bursts);
     ~DmaChannel() override;
     DmaChannel(const DmaChannel&) = delete;
     DmaChannel& operator=(const DmaChannel&) = delete;
 
     // Issues the bursts of one transfer, each as soon as there may be one more on its way, and returns the
-    // absolute time at which the last byte has arrived. `now` may be ahead of the simulation's time. The data
-    // are values and, behind them, scales: each part is padded to whole beats, since the two go to different
-    // buffers. Throws std::out_of_range for an address that no memory answers.
-    TimeFs transfer(const DmaTransfer& transfer, TimeFs now = simulation_time());
+    // absolute time at which the last byte has arrived. The data are values and, behind them, scales: each
+    // part is padded to whole beats, since the two go to different buffers. Throws std::out_of_range for an
+    // address that no memory answers.
+    TimeFs transfer(const DmaTransfer& transfer);
 
     // The channel's bursts wait for an arbiter.
     void share(ChannelArbiter& arbiter) { arbiter_ = &arbiter; }
@@ -88,8 +89,7 @@ class DmaChannel : public sc_core::sc_module,
         std::size_t slot = 0;  // of ends_
     };
 
-    TimeFs burst(TimeFs now, TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
-                 std::byte* data);
+    TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     Burst& idle_burst();
     void send(Request& request, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     void answered(Request& request, TimeFs end);
@@ -100,6 +100,7 @@ class DmaChannel : public sc_core::sc_module,
     void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
     std::int64_t padded(std::int64_t bytes) const { return beat_bytes_.up(bytes) * beat_bytes_.value(); }
 
+    const Agenda& agenda_;
     Divisor beat_bytes_;
     std::int64_t burst_bytes_;
     std::int64_t bursts_ = 0;

@@ -10,20 +10,18 @@
 
 namespace tilewright::memory {
 
-DramCommandController::DramCommandController(sc_core::sc_module_name name, const DramSpecification& channel,
+DramCommandController::DramCommandController(sc_core::sc_module_name name, Agenda& agenda,
+                                             const DramSpecification& channel,
                                              const DramControllerPolicy& policy,
                                              const AddressMapping& mapping, std::int64_t base_address,
                                              TimeFs lookahead, std::shared_ptr<DramEpisodeStore> store)
     : DramController(name, channel, base_address),
+      Member(agenda),
       queue_(channel, policy, mapping, std::move(store)),
       access_bytes_(channel.access_bytes()),
       period_(period_fs(channel.timing.clock_hz)),
       access_time_(channel.timing.column_spacing() * period_),
-      lookahead_(lookahead) {
-    SC_METHOD(work);
-    sensitive << wake_;
-    dont_initialize();
-}
+      lookahead_(lookahead) {}
 
 DramCommandController::Burst& DramCommandController::burst(std::int64_t id) {
     return *std::find_if(bursts_.begin(), bursts_.end(), [id](const Burst& one) { return one.id == id; });
@@ -33,9 +31,9 @@ tlm::tlm_sync_enum DramCommandController::nb_transport_fw(tlm::tlm_generic_paylo
                                                           tlm::tlm_phase& phase, sc_core::sc_time& delay) {
     if (phase != tlm::BEGIN_REQ) return tlm::TLM_ACCEPTED;
     if (refuse(payload)) return tlm::TLM_COMPLETED;
-    if (to_fs(delay) < lookahead_) throw std::logic_error("a burst was announced too late");
     const auto bytes = static_cast<std::int64_t>(payload.get_data_length());
     const auto arrival = simulation_time() + to_fs(delay);
+    if (arrival < now() + lookahead_) throw std::logic_error("a burst was announced too late");
     Burst burst;
     burst.id = next_id_++;
     burst.served = {arrival, channel_address(payload), bytes, payload.is_write(), arrival, 0, 0};
@@ -55,12 +53,12 @@ tlm::tlm_sync_enum DramCommandController::nb_transport_fw(tlm::tlm_generic_paylo
 
 // A burst that is announced from now on arrives no earlier than this.
 void DramCommandController::advance() {
-    queue_.advance((simulation_time() + lookahead_) / period_);
+    queue_.advance((now() + lookahead_) / period_);
 }
 
 bool DramCommandController::has_room() {
     advance();
-    if (queue_.has_news()) wake_.notify(sc_core::SC_ZERO_TIME);
+    if (queue_.has_news()) notify(0);
     if (queue_.has_room()) return true;
     room_awaited_ = true;
     wake_for_next();
@@ -70,7 +68,7 @@ bool DramCommandController::has_room() {
 // Something may happen from the next event on. What is known by then is told at once, though it lies up to
 // the lookahead in the future. Room is told that much before it is there.
 void DramCommandController::wake_for_next() {
-    const auto now = simulation_time();
+    const auto now = this->now();
     std::optional<TimeFs> next;
     if (const auto event = queue_.next_event()) {
         next = std::max(time(*event), time(queue_.now() + 1) - lookahead_);
@@ -82,7 +80,7 @@ void DramCommandController::wake_for_next() {
         const auto at = std::max(room, now + access_time_);  // and no more often than an access takes
         next = std::min(next.value_or(at), at);
     }
-    if (next) wake_.notify(to_sc_time(std::max(*next - now, TimeFs{0})));
+    if (next) notify(std::max(*next - now, TimeFs{0}));
 }
 
 void DramCommandController::answer(tlm::tlm_generic_payload& payload, TimeFs done) {
@@ -127,7 +125,7 @@ void DramCommandController::tell_busy_pieces() {
     }
 }
 
-void DramCommandController::work() {
+void DramCommandController::called() {
     advance();
     tell_busy_pieces();
     answer_all();

@@ -12,6 +12,7 @@
 
 #include <tlm.h>
 
+#include "memory/agenda.hpp"
 #include "memory/dram/address_mapping.hpp"
 #include "memory/dram/command_scheduler.hpp"
 #include "memory/dram/dram_controller.hpp"
@@ -26,10 +27,10 @@ namespace tilewright::memory {
 //
 // When a burst is done depends on those that come later. No burst may therefore reach the controller earlier
 // than `lookahead` after its announcement, and the controller works as far ahead of the simulation's time.
-class DramCommandController : public DramController {
+class DramCommandController : public DramController, private Agenda::Member {
   public:
     // `channel`: the specification of one channel, which `mapping` and `store` are made for.
-    DramCommandController(sc_core::sc_module_name name, const DramSpecification& channel,
+    DramCommandController(sc_core::sc_module_name name, Agenda& agenda, const DramSpecification& channel,
                           const DramControllerPolicy& policy, const AddressMapping& mapping,
                           std::int64_t base_address, TimeFs lookahead,
                           std::shared_ptr<DramEpisodeStore> store = std::make_shared<DramEpisodeStore>());
@@ -44,7 +45,6 @@ class DramCommandController : public DramController {
     void tell_room(std::function<void()> told) { told_room_ = std::move(told); }
 
   private:
-    SC_HAS_PROCESS(DramCommandController);
     struct Burst {
         std::int64_t id = 0;
         Served served;
@@ -53,7 +53,7 @@ class DramCommandController : public DramController {
 
     tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                        sc_core::sc_time& delay) override;
-    void work();
+    void called() override;
     Burst& burst(std::int64_t id);
     void answer(tlm::tlm_generic_payload& payload, TimeFs done);
     void wake_for_next();
@@ -80,7 +80,6 @@ class DramCommandController : public DramController {
     std::vector<DramEpisodeQueue::Served> served_;
     std::vector<DramEpisodeQueue::Accepted> accepted_;
     std::vector<DramCommandScheduler::Busy> busy_pieces_;
-    sc_core::sc_event wake_;
 };
 
 }  // namespace tilewright::memory

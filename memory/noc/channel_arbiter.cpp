@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "memory/burst_extension.hpp"
-
 namespace tilewright::memory {
 
 namespace {
@@ -14,12 +12,7 @@ constexpr auto never = std::numeric_limits<TimeFs>::max();
 
 }  // namespace
 
-ChannelArbiter::ChannelArbiter(sc_core::sc_module_name name, TimeFs lookahead)
-    : sc_module(name), lookahead_(lookahead) {
-    SC_METHOD(arbitrate);
-    sensitive << next_;
-    dont_initialize();
-}
+ChannelArbiter::ChannelArbiter(Agenda& agenda, TimeFs lookahead) : Member(agenda), lookahead_(lookahead) {}
 
 void ChannelArbiter::add(BurstSource& source, std::int64_t weight, std::int64_t quantum_bytes,
                          TimeFs request_latency) {
@@ -30,8 +23,8 @@ void ChannelArbiter::add(BurstSource& source, std::int64_t weight, std::int64_t 
     waiting_bytes_.push_back(0);
 }
 
-void ChannelArbiter::arbitrate() {
-    const auto now = to_fs(sc_core::sc_time_stamp());
+void ChannelArbiter::called() {
+    const auto now = this->now();
     for (;;) {
         auto next = never;
         bool any = false;
@@ -49,7 +42,7 @@ void ChannelArbiter::arbitrate() {
         if (any && has_room_) room_at_ = has_room_() ? now : never;
         if (any && room_at_ > now) next = std::min(next, room_at_);
         if (!any || room_at_ > now) {
-            if (next != never) next_.notify(to_sc_time(next - now));
+            if (next != never) notify(next - now);
             return;
         }
         const auto chosen = order_.pick(waiting_bytes_);

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <systemc>
 #include <utility>
 #include <vector>
 
+#include "memory/agenda.hpp"
 #include "memory/noc/weighted_round_robin.hpp"
 #include "memory/time.hpp"
 
@@ -32,10 +32,10 @@ class BurstSource {
 // A burst is chosen as late as the memory allows: when what has been chosen before fills the controller's
 // queue no more, so that its row can still be opened behind the data in front of it. Channels with one port
 // need no arbiter.
-class ChannelArbiter : public sc_core::sc_module {
+class ChannelArbiter : private Agenda::Member {
   public:
     // `lookahead`: how long the memory needs for as many accesses as the controller's queue holds.
-    ChannelArbiter(sc_core::sc_module_name name, TimeFs lookahead);
+    ChannelArbiter(Agenda& agenda, TimeFs lookahead);
 
     // `weight`: share of the port among those that wait. `quantum_bytes`: the longest burst of any of them.
     // `request_latency`: from the port to the channel.
@@ -45,11 +45,10 @@ class ChannelArbiter : public sc_core::sc_module {
     void ask_for_room(std::function<bool()> has_room) { has_room_ = std::move(has_room); }
 
     // A source has work. Takes effect when all sources of this instant have said so.
-    void wake() { next_.notify(sc_core::SC_ZERO_TIME); }
+    void wake() { notify(0); }
 
   private:
-    SC_HAS_PROCESS(ChannelArbiter);
-    void arbitrate();
+    void called() override;
 
     WeightedRoundRobin order_;
     std::vector<BurstSource*> sources_;
@@ -59,7 +58,6 @@ class ChannelArbiter : public sc_core::sc_module {
     TimeFs lookahead_;
     TimeFs room_at_ = 0;  // from here on the controller's queue has room
     std::function<bool()> has_room_;
-    sc_core::sc_event next_;
 };
 
 }  // namespace tilewright::memory

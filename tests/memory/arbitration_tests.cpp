@@ -29,12 +29,13 @@ std::vector<std::size_t> picks(const std::vector<std::int64_t>& weights, std::ve
 // wide enough not to matter.
 struct SharedChannel {
     tilewright::accel::SimulationContext context;
+    Agenda agenda{"agenda", 0};
     InterconnectSpecification specification{"noc", 1e9, 64, 256, 36, 36, 3, 8};
     Interconnect interconnect{"noc", specification, {{"a", 512, 400e6}, {"b", 512, 400e6}}, 1, 1 << 30};
     DramBurstController controller{"ddr4", ddr4(1 << 30), {}, 0};
-    ChannelArbiter arbiter{"arbiter", 80 * ns};  // 32 accesses of 2.5 ns
-    DmaChannel a{"a", 64, 128, 32};
-    DmaChannel b{"b", 64, 128, 32};
+    ChannelArbiter arbiter{agenda, 80 * ns};  // 32 accesses of 2.5 ns
+    DmaChannel a{"a", agenda, 64, 128, 32};
+    DmaChannel b{"b", agenda, 64, 128, 32};
     std::vector<char> order;  // of the bursts, as they end
 
     SharedChannel(int weight_a, int weight_b) {
@@ -135,10 +136,11 @@ TEST_CASE("a port that comes later waits for its turn, not for the other one's w
 
 TEST_CASE("one burst on its way gives its bytes per latency") {
     const tilewright::accel::SimulationContext context;
+    const Agenda agenda("agenda", 0);
     const InterconnectSpecification specification{"noc", 1e9, 16, 256, 36, 36, 3, 8};
     Interconnect interconnect("noc", specification, {{"a", 256, 400e6}}, 1, 1 << 20);
     DramBurstController controller("ddr4", ddr4(1 << 20), {}, 0);
-    DmaChannel single("a", 32, 16, 1);  // bursts of 512 bytes
+    DmaChannel single("a", agenda, 32, 16, 1);  // bursts of 512 bytes
     single.socket.bind(*interconnect.port_sockets[0]);
     interconnect.channel_sockets[0]->bind(controller.socket);
     sc_core::sc_report_handler::set_actions(sc_core::SC_WARNING, sc_core::SC_DO_NOTHING);
@@ -158,13 +160,14 @@ TEST_CASE("one burst on its way gives its bytes per latency") {
 
 TEST_CASE("every switch on the way takes its cycles, there and back") {
     const tilewright::accel::SimulationContext context;
+    const Agenda agenda("agenda", 0);
     const InterconnectSpecification specification{"noc", 1e9, 16, 256, 36, 36, 3, 8};
     std::vector<PortSpecification> ports = {{"near", 256, 400e6, 1, 2}, {"usual", 256, 400e6}};
     Interconnect interconnect("noc", specification, ports, 2, 1 << 20);
     DramBurstController first("ddr4_0", ddr4(1 << 20), {}, 0);
     DramBurstController second("ddr4_1", ddr4(1 << 20), {}, 1 << 20);
-    DmaChannel near("near", 32, 256, 32);
-    DmaChannel usual("usual", 32, 256, 32);
+    DmaChannel near("near", agenda, 32, 256, 32);
+    DmaChannel usual("usual", agenda, 32, 256, 32);
     near.socket.bind(*interconnect.port_sockets[0]);
     usual.socket.bind(*interconnect.port_sockets[1]);
     interconnect.channel_sockets[0]->bind(first.socket);

@@ -29,20 +29,21 @@ constexpr std::int64_t channel_bytes = std::int64_t{1} << 30;
 // are wide enough not to matter.
 struct Ports {
     tilewright::accel::SimulationContext context;
+    Agenda agenda{"agenda", 0};
     InterconnectSpecification specification{"noc", 1e9, 64, 256, 36, 36, 3, 8};
     Interconnect interconnect{"noc", specification, {{"a", 512, 400e6}, {"b", 512, 400e6}}, 1, channel_bytes};
     DramCommandController controller;
-    ChannelArbiter arbiter{"arbiter", 0};
+    ChannelArbiter arbiter{agenda, 0};
     DmaChannel a;
     DmaChannel b;
     std::vector<DramController::Served> served;
 
     explicit Ports(const std::string& mapping = "RoBaRaCoBgCh", PagePolicy page = PagePolicy::open,
                    std::int64_t burst_beats = 128, std::int64_t outstanding_bursts = 32)
-        : controller("ddr4", ddr4(channel_bytes), {page}, AddressMapping(mapping, ddr4(channel_bytes)), 0,
-                     way),
-          a("a", 64, burst_beats, outstanding_bursts),
-          b("b", 64, burst_beats, outstanding_bursts) {
+        : controller("ddr4", agenda, ddr4(channel_bytes), {page},
+                     AddressMapping(mapping, ddr4(channel_bytes)), 0, way),
+          a("a", agenda, 64, burst_beats, outstanding_bursts),
+          b("b", agenda, 64, burst_beats, outstanding_bursts) {
         a.socket.bind(*interconnect.port_sockets[0]);
         b.socket.bind(*interconnect.port_sockets[1]);
         interconnect.channel_sockets[0]->bind(controller.socket);

@@ -19,11 +19,12 @@ constexpr TimeFs ns = 1'000'000;
 // Two ports in front of one DDR4 channel: 256 bits at 400 MHz, and 128 bits at 100 MHz.
 struct Harness {
     tilewright::accel::SimulationContext context;
+    Agenda agenda{"agenda", 0};
     InterconnectSpecification specification{"noc", 1e9, 16, 256, 40, 40, 2, 10};
     Interconnect interconnect{"noc", specification, {{"fast", 256, 400e6}, {"slow", 128, 100e6}}, 1, 1 << 20};
     DramBurstController controller{"ddr4", ddr4(1 << 20), {}, 0};
-    DmaChannel fast{"fast", 32, 256, 32};
-    DmaChannel slow{"slow", 16, 4, 32};
+    DmaChannel fast{"fast", agenda, 32, 256, 32};
+    DmaChannel slow{"slow", agenda, 16, 4, 32};
 
     Harness() {
         fast.socket.bind(*interconnect.port_sockets[0]);

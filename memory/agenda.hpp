@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is called next, and when: one SystemC process for all engines, controllers and arbiters of a
+// simulation, which runs ahead of the kernel's time by up to a quantum, as TLM-2.0 calls it (IEEE 1666,
+// temporal decoupling). All of them are called in the order of time, so that nothing that they do depends on
+// the quantum; but the kernel has to be asked for the time once a quantum and not with every call, which
+// would be a third of a run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "memory/burst_extension.hpp"
+#include "memory/time.hpp"
+
+namespace tilewright::memory {
+
+class Agenda : public sc_core::sc_module {
+  public:
+    // Has the rules of an sc_event with a process of its own. The agenda must live longer.
+    class Member {
+      public:
+        explicit Member(Agenda& agenda);
+        Member(const Member&) = delete;
+        Member& operator=(const Member&) = delete;
+        virtual ~Member() = default;
+
+      protected:
+        // Called after so long; 0: behind everything that is called now. One call at most is pending: an
+        // earlier one stays, a later one is put off the agenda.
+        void notify(TimeFs delay) { agenda_.notify(index_, delay); }
+        void cancel() { agenda_.cancel(index_); }
+        virtual void called() = 0;
+        TimeFs now() const { return agenda_.now(); }
+
+      private:
+        friend class Agenda;
+        Agenda& agenda_;
+        std::size_t index_;
+    };
+
+    // `quantum`: how far members run ahead of other SystemC processes; 0: not at all.
+    Agenda(sc_core::sc_module_name name, TimeFs quantum);
+
+    // The time of the call that is being made or, without one, of the kernel, if that is not behind.
+    TimeFs now() const;
+
+  private:
+    SC_HAS_PROCESS(Agenda);
+    enum class Pending : std::uint8_t { nothing, next, timed };
+    struct State {
+        Member* member = nullptr;
+        Pending pending = Pending::nothing;
+        std::uint64_t entry = 0;  // that it waits for, if timed
+        TimeFs time = 0;
+    };
+    struct Entry {
+        TimeFs time = 0;
+        std::uint64_t number = 0;  // of those at the same time the one that was made first
+        std::size_t member = 0;
+    };
+
+    bool stands(const Entry& entry) const {
+        const auto& state = states_[entry.member];
+        return state.pending == Pending::timed && state.entry == entry.number;
+    }
+    void notify(std::size_t member, TimeFs delay);
+    void cancel(std::size_t member);
+    void run();
+    void drop_first();
+    void drop_those_that_do_not_stand();
+    void call_due();
+
+    TimeFs quantum_;
+    TimeFs now_ = 0;
+    bool running_ = false;
+    std::uint64_t entries_made_ = 0;
+    std::vector<State> states_;
+    std::vector<Entry> timed_;  // a heap, the first one to come in front
+    std::vector<std::size_t> next_;
+    std::vector<std::size_t> due_;
+    sc_core::sc_event wake_;
+};
+
+}  // namespace tilewright::memory
