@@ -40,9 +40,12 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
     const int rank_bits = bits_of(organization.ranks, "ranks");
     const int channel_bits = bits_of(organization.channels, "channels");
     bank_group_bits_ = bits_of(organization.bank_groups, "bank groups");
-    bank_bits_ = bits_of(organization.banks_per_group, "banks of a group");
+    const int bank_bits = bits_of(organization.banks_per_group, "banks of a group");
+    int shift = access_bits_;
     const auto add = [&](Field field, int bits) {
         slices_[static_cast<std::size_t>(slice_count_++)] = {field, bits};
+        places_[field] = {shift, (std::int64_t{1} << bits) - 1};
+        shift += bits;
     };
     if (name == "MOP4CLXOR") {
         cluster_bits_ = std::clamp(cluster_byte_bits - access_bits_, 0, column_bits);
@@ -50,7 +53,7 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
         add(channel, channel_bits);
         add(rank, rank_bits);
         add(bank_group, bank_group_bits_);
-        add(bank, bank_bits_);
+        add(bank, bank_bits);
         add(column, column_bits - cluster_bits_);
         add(row, row_bits);
         xor_row_ = true;
@@ -75,7 +78,7 @@ AddressMapping::AddressMapping(const std::string& name, const DramSpecification&
             add(bank_group, bank_group_bits_);
         } else if (token == "Ba") {
             if (!own_group && !group_above_bank) add(bank_group, bank_group_bits_);
-            add(bank, bank_bits_);
+            add(bank, bank_bits);
             if (group_above_bank) add(bank_group, bank_group_bits_);
         } else if (token == "Ro") {
             add(row, row_bits);
@@ -103,23 +106,20 @@ std::int64_t AddressMapping::accesses_over_groups() const {
 }
 
 DramAddress AddressMapping::decode(std::int64_t address) const {
-    std::array<std::int64_t, field_count> value{};
-    auto rest = address >> access_bits_;
-    for (int i = 0; i < slice_count_; ++i) {
-        const auto& slice = slices_[static_cast<std::size_t>(i)];
-        value[slice.field] = rest & ((std::int64_t{1} << slice.bits) - 1);
-        rest >>= slice.bits;
-    }
+    DramAddress result;
+    result.channel = static_cast<int>(value(channel, address));
+    result.rank = static_cast<int>(value(rank, address));
+    result.row = value(row, address);
+    result.column = value(column, address) << cluster_bits_ | value(column_cluster, address);
+    auto group = value(bank_group, address);
+    auto bank_in_group = value(bank, address);
     if (xor_row_) {
-        value[bank_group] ^= value[row] & ((std::int64_t{1} << bank_group_bits_) - 1);
-        value[bank] ^= (value[row] >> bank_group_bits_) & ((std::int64_t{1} << bank_bits_) - 1);
+        group ^= value(row, address) & places_[bank_group].mask;
+        bank_in_group ^= (value(row, address) >> bank_group_bits_) & places_[bank].mask;
     }
-    return {static_cast<int>(value[channel]),
-            static_cast<int>(value[rank]),
-            static_cast<int>(value[bank_group]),
-            static_cast<int>(value[bank]),
-            value[row],
-            value[column] << cluster_bits_ | value[column_cluster]};
+    result.bank_group = static_cast<int>(group);
+    result.bank = static_cast<int>(bank_in_group);
+    return result;
 }
 
 }  // namespace tilewright::memory

@@ -52,14 +52,22 @@ class AddressMapping {
         Field field = channel;
         int bits = 0;
     };
+    struct Place {  // of a field in an address
+        int shift = 0;
+        std::int64_t mask = 0;
+    };
+    std::int64_t value(Field field, std::int64_t address) const {
+        const auto& place = places_[field];
+        return (address >> place.shift) & place.mask;
+    }
 
     std::string name_;
     std::array<Slice, field_count> slices_{};  // from the least significant
     int slice_count_ = 0;
+    std::array<Place, field_count> places_{};
     int access_bits_ = 0;
     int cluster_bits_ = 0;
     int bank_group_bits_ = 0;
-    int bank_bits_ = 0;
     bool xor_row_ = false;
 };
 

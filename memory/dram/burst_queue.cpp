@@ -58,14 +58,16 @@ void DramBurstQueue::add(Burst burst) {
     open_.push_back({burst.id, burst.write, accesses(burst), accesses(burst), burst.last_arrival});
 }
 
-// Bursts that have arrived by now queue up outside.
-void DramBurstQueue::admit() {
+// Bursts that have arrived by now queue up outside. False if there are none.
+bool DramBurstQueue::admit() {
+    if (arriving_.empty() || arriving_.front().arrival > now()) return false;
     auto end = arriving_.begin();
     for (; end != arriving_.end() && end->arrival <= now(); ++end) {
         const auto count = accesses(*end);
         waiting_[end->write ? 1 : 0].push_back({*end, end->address / access_bytes_, count, count});
     }
     arriving_.erase(arriving_.begin(), end);
+    return true;
 }
 
 // The next accesses of the front burst are in the queue, the last one since `clock`.
@@ -81,27 +83,41 @@ void DramBurstQueue::enter(bool write, std::int64_t accesses, MemoryClock clock)
     if (front.left == 0) waiting.pop_front();
 }
 
+void DramBurstQueue::feed_both() {
+    feed(false);
+    feed(true);
+}
+
 // As many accesses as the queue has room for.
 void DramBurstQueue::feed(bool write) {
     const auto& waiting = waiting_[write ? 1 : 0];
+    if (waiting.empty()) return;
     auto room = scheduler_.room(write);
     while (!waiting.empty() && room > 0) {
         const auto& front = waiting.front();
         // A read that is answered at once takes no room; it is asked again.
         const auto count = std::min(room, there(front, now()));
         if (count == 0) return;
-        for (std::int64_t i = 0; i < count; ++i) {
-            scheduler_.enqueue(now(), front.burst.id, write,
-                               mapping_.decode((front.next + i) * access_bytes_));
-        }
+        enqueue(write, front.next, count);
         enter(write, count, now());
         room = scheduler_.room(write);
     }
 }
 
+// Accesses of the front burst, block by block.
+void DramBurstQueue::enqueue(bool write, std::int64_t first, std::int64_t accesses) {
+    const auto id = waiting_[write ? 1 : 0].front().burst.id;
+    while (accesses > 0) {
+        const auto count = run_accesses_ == 0 ? 1 : std::min(accesses, run_accesses_ - first % run_accesses_);
+        scheduler_.enqueue(now(), id, write, mapping_.decode(first * access_bytes_), count);
+        first += count;
+        accesses -= count;
+    }
+}
+
 // Serves what follows open rows in closed form, if there is such a run.
 bool DramBurstQueue::run(MemoryClock limit) {
-    if (run_accesses_ == 0 || !scheduler_.may_run()) return false;
+    if (run_accesses_ == 0 || !scheduler_.may_run(limit)) return false;
     const bool write = scheduler_.runs_would_write();
     const auto& waiting = waiting_[write ? 1 : 0];
     const auto youngest = youngest_[write ? 1 : 0];
@@ -126,16 +142,13 @@ bool DramBurstQueue::run(MemoryClock limit) {
         return served.begin + (nth - 1) * timing_.column_spacing() + 1;
     };
     const auto gone = std::max(std::int64_t{0}, served.accesses - served.queued);
-    if (gone > 0) enter(write, gone, clock(gone));
-    for (auto nth = gone + 1; nth <= entered; ++nth) {
-        const auto& front = waiting.front();
-        scheduler_.enqueue(now(), front.burst.id, write, mapping_.decode(front.next * access_bytes_));
-        enter(write, 1, clock(nth));
-    }
+    if (entered > gone) enqueue(write, waiting.front().next + gone, entered - gone);
+    if (entered > 0) enter(write, entered, clock(entered));
     return true;
 }
 
 void DramBurstQueue::collect() {
+    if (!scheduler_.has_completions()) return;
     scheduler_.take_completions(completions_);
     for (const auto& done : completions_) {
         auto& burst = open(done.id);
@@ -180,13 +193,10 @@ bool DramBurstQueue::may_forward() const {
 
 // One command, or one run of them, or the time up to the next one.
 void DramBurstQueue::work(MemoryClock until) {
-    admit();
-    feed(false);
-    feed(true);
+    if (admit()) feed_both();
     const auto limit = next_arrival(until);
     if (!run(limit)) scheduler_.step(limit);
-    feed(false);
-    feed(true);
+    feed_both();
     collect();
     if (scheduler_.idle()) first_idle_ = std::min(first_idle_, now());
 }
@@ -198,8 +208,7 @@ void DramBurstQueue::advance(MemoryClock until) {
 
 void DramBurstQueue::watch_idle() {
     admit();
-    feed(false);
-    feed(true);
+    feed_both();
     // Written data may be still on their way.
     first_idle_ = scheduler_.idle() ? now() - 1 : std::numeric_limits<MemoryClock>::max();
 }

@@ -112,8 +112,10 @@ class DramBurstQueue {
 
     Open& open(std::int64_t id);
     void work(MemoryClock until);
-    void admit();
+    bool admit();
+    void feed_both();
     void feed(bool write);
+    void enqueue(bool write, std::int64_t first, std::int64_t accesses);
     void enter(bool write, std::int64_t accesses, MemoryClock clock);
     bool run(MemoryClock limit);
     void collect();

@@ -2,17 +2,13 @@
 #include "memory/dram/command_scheduler.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 namespace tilewright::memory {
 
 namespace {
-
-bool same_line(const DramAddress& a, const DramAddress& b) {
-    return a.column == b.column && a.row == b.row && a.bank == b.bank && a.bank_group == b.bank_group &&
-           a.rank == b.rank;
-}
 
 bool is_read(DramCommandKind kind) {
     return kind == DramCommandKind::read || kind == DramCommandKind::read_precharge;
@@ -34,61 +30,31 @@ DramCommandScheduler::DramCommandScheduler(const DramSpecification& specificatio
                                            const DramControllerPolicy& policy)
     : specification_(specification),
       policy_(policy),
-      timer_(specification),
+      timer_(specification, policy.page),
+      turns_{specification.organization.bank_groups, specification.organization.banks_per_group},
       column_to_precharge_all_{distance(specification.timing, ConstraintScope::rank, DramCommandKind::read,
                                         DramCommandKind::precharge_all),
                                distance(specification.timing, ConstraintScope::rank, DramCommandKind::write,
                                         DramCommandKind::precharge_all)},
+      postponed_(MemoryClock{policy.refreshes_postponed} * specification.timing.refi),
+      drain_above_(static_cast<std::int64_t>(std::floor(policy.write_high_watermark * policy.write_queue))),
+      drained_below_(static_cast<std::int64_t>(std::ceil(policy.write_low_watermark * policy.write_queue))),
+      reads_(turns_),
+      writes_(turns_),
+      opened_(turns_),
       banks_(static_cast<std::size_t>(specification.organization.ranks *
                                       specification.organization.banks_per_rank())),
       open_banks_(static_cast<std::size_t>(specification.organization.ranks), 0),
       claims_(static_cast<std::size_t>(specification.organization.ranks), 0),
       next_refresh_(static_cast<std::size_t>(specification.organization.ranks), specification.timing.refi),
       refresh_end_(static_cast<std::size_t>(specification.organization.ranks), 0) {
-    reads_.reserve(static_cast<std::size_t>(policy.read_queue));
-    writes_.reserve(static_cast<std::size_t>(policy.write_queue));
-}
-
-void DramCommandScheduler::enqueue(MemoryClock clock, std::int64_t id, bool write,
-                                   const DramAddress& address) {
-    if (now_ < clock) advance(clock);
-    if (!started_) {
-        started_ = true;
-        statistics_.refreshes = 0;  // those of the time that is counted
-        statistics_.first_arrival = slot_free_ = busy_from_ = statistics_.last_data = clock;
+    const auto& timing = specification.timing;
+    const MemoryClock data_end = std::max(timing.cl, timing.cwl) + timing.data_clocks() + 1;
+    for (std::size_t i = 0; i < bound_.size(); ++i) {
+        const auto kind = static_cast<DramCommandKind>(i);
+        bound_[i] = timer_.longest(kind) + timing.data_clocks();
+        if (is_column(kind)) bound_[i] = std::max(bound_[i], data_end);
     }
-    if (idle()) {
-        lose(clock, DramLoss::idle);
-        if (clock > statistics_.last_data) {  // a pause behind the data of what came before
-            if (statistics_.last_data > busy_from_) busy_.push_back({busy_from_, statistics_.last_data});
-            busy_from_ = clock;
-        }
-    }
-    if (!write && is_queued(true, address)) {
-        ++statistics_.forwarded_reads;
-        completions_.push_back({id, now_ + 1, now_ + 1});
-        return;
-    }
-    last_enqueued_ = clock;
-    Access access;
-    access.id = id;
-    access.address = address;
-    access.write = write;
-    const auto& organization = specification_.organization;
-    access.group = address.rank * organization.bank_groups + address.bank_group;
-    access.bank = access.group * organization.banks_per_group + address.bank;
-    access.waits_for_read = write && is_queued(false, address);
-    (write ? writes_ : reads_).push_back(access);
-}
-
-// Whether an access to the same place waits.
-bool DramCommandScheduler::is_queued(bool write, const DramAddress& address) const {
-    const auto same = [&](const Access& other) {
-        return other.write == write && same_line(other.address, address);
-    };
-    const auto& queue = write ? writes_ : reads_;
-    if (queue.empty() && opened_.empty()) return false;
-    return std::any_of(queue.begin(), queue.end(), same) || std::any_of(opened_.begin(), opened_.end(), same);
 }
 
 void DramCommandScheduler::advance(MemoryClock until) {
@@ -110,9 +76,10 @@ void DramCommandScheduler::take_completions(std::vector<Completion>& taken) {
 }
 
 std::int64_t DramCommandScheduler::unserved(bool write) const {
-    const auto opened = std::count_if(opened_.begin(), opened_.end(),
-                                      [write](const Access& access) { return access.write == write; });
-    return opened + static_cast<std::int64_t>((write ? writes_ : reads_).size());
+    const auto& opened = opened_.leaders();  // one of each of their rows
+    const auto of_kind = std::count_if(opened.begin(), opened.end(),
+                                       [write](const auto& access) { return access.write == write; });
+    return of_kind + static_cast<std::int64_t>((write ? writes_ : reads_).size());
 }
 
 void DramCommandScheduler::take_busy(std::vector<Busy>& taken) {
@@ -140,65 +107,60 @@ void DramCommandScheduler::lose(MemoryClock until, DramLoss loss) {
 }
 
 // Which queue commands are given for.
-std::vector<DramCommandScheduler::Access>& DramCommandScheduler::served_queue() {
-    const auto filled = static_cast<double>(writes_.size());
+DramAccessQueue& DramCommandScheduler::served_queue() {
+    const auto filled = static_cast<std::int64_t>(writes_.size());
     if (draining_writes_) {
-        if (!reads_.empty() && filled < policy_.write_low_watermark * policy_.write_queue) {
-            draining_writes_ = false;
-        }
+        if (!reads_.empty() && filled < drained_below_) draining_writes_ = false;
     } else {
-        draining_writes_ = filled > policy_.write_high_watermark * policy_.write_queue || reads_.empty();
+        draining_writes_ = filled > drain_above_ || reads_.empty();
     }
-    const auto waits = [](const Access& access) { return access.waits_for_read; };
-    const bool stuck = std::all_of(writes_.begin(), writes_.end(), waits);
+    const bool stuck = writes_.waiting() == writes_.size();
     return draining_writes_ && !(stuck && !reads_.empty()) ? writes_ : reads_;
 }
 
-DramCommandKind DramCommandScheduler::next_command(const Access& access) const {
-    const auto open_row = banks_[static_cast<std::size_t>(access.bank)].open_row;
+DramCommandKind DramCommandScheduler::next_command(std::int64_t open_row, std::int64_t row,
+                                                   bool write) const {
     if (open_row < 0) return DramCommandKind::activate;
-    if (open_row != access.address.row) return DramCommandKind::precharge;
+    if (open_row != row) return DramCommandKind::precharge;
     if (policy_.page == PagePolicy::closed) {
-        return access.write ? DramCommandKind::write_precharge : DramCommandKind::read_precharge;
+        return write ? DramCommandKind::write_precharge : DramCommandKind::read_precharge;
     }
-    return access.write ? DramCommandKind::write : DramCommandKind::read;
+    return write ? DramCommandKind::write : DramCommandKind::read;
 }
 
-// A refresh of the access's rank is due, and the command would put it off.
-bool DramCommandScheduler::delays_refresh(const Access& access, DramCommandKind kind,
-                                          MemoryClock clock) const {
-    const int rank = access.address.rank;
+// A refresh of the rank is due, and the command would put it off.
+bool DramCommandScheduler::delays_refresh(int rank, DramCommandKind kind, MemoryClock clock) const {
     if (refresh_aside_ || now_ < refresh_forced(rank)) return false;
     if (kind != DramCommandKind::read && kind != DramCommandKind::write) return true;
     const auto close = timer_.earliest(DramCommandKind::precharge_all, rank).clock;
-    return clock + column_to_precharge_all_[access.write ? 1 : 0] > close;
+    return clock + column_to_precharge_all_[is_write(kind) ? 1 : 0] > close;
 }
 
-// The access whose command may be given soonest, the oldest of several.
-DramCommandScheduler::Choice DramCommandScheduler::soonest(std::vector<Access>& queue) const {
+// The access whose command may be given soonest, the oldest of several, if it may be given before a clock.
+DramCommandScheduler::Choice DramCommandScheduler::soonest(DramAccessQueue& queue, MemoryClock before) const {
     const bool claimed = &queue == &opened_;
     Choice choice;
-    // The first 32 banks that have been looked at for an access to their row, and for one to another row:
-    // younger ones have no better chance.
-    std::uint32_t looked_at[2] = {0, 0};
-    for (std::size_t i = 0; i < queue.size(); ++i) {
-        const auto& access = queue[i];
+    choice.ready = before;
+    // The first 64 banks in which an access to a row that is not open has been looked at: younger ones have
+    // no better chance.
+    std::uint64_t looked_at = 0;
+    const auto& leaders = queue.leaders();
+    for (std::size_t i = 0; i < leaders.size(); ++i) {
+        const auto& access = leaders[i];
         const auto& bank = banks_[static_cast<std::size_t>(access.bank)];
-        if (access.waits_for_read) continue;
-        if (access.bank < 32) {
-            auto& banks = looked_at[bank.open_row == access.address.row ? 1 : 0];
-            const auto bit = std::uint32_t{1} << static_cast<unsigned>(access.bank);
-            if ((banks & bit) != 0) continue;
-            banks |= bit;
+        if (access.bank < 64 && bank.open_row != access.row) {
+            const auto bit = std::uint64_t{1} << static_cast<unsigned>(access.bank);
+            if ((looked_at & bit) != 0) continue;
+            looked_at |= bit;
         }
-        const auto kind = next_command(access);
+        const auto kind = next_command(bank.open_row, access.row, access.write);
         if (!claimed && bank.claimed && closes(kind)) continue;
-        if (choice.ready <= timer_.earliest(kind, access.address.rank).clock) continue;
-        auto earliest = timer_.earliest(kind, access.address.rank, access.group, access.bank);
+        if (choice.ready <= timer_.earliest(kind, access.rank).clock) continue;
+        auto earliest = timer_.earliest(kind, access.rank, access.group, access.bank);
         const bool expired = earliest.clock < now_;
         earliest.clock = std::max(earliest.clock, now_);
-        if (!claimed && delays_refresh(access, kind, earliest.clock)) continue;
         if (choice.ready <= earliest.clock) continue;
+        if (!claimed && delays_refresh(access.rank, kind, earliest.clock)) continue;
         if (expired || earliest.loss == DramLoss::row_miss || earliest.loss == DramLoss::idle) {
             const bool conflict = bank.conflict || kind == DramCommandKind::precharge;
             earliest.loss = is_column(kind) && !expired ? bank.opening
@@ -279,17 +241,17 @@ void DramCommandScheduler::step(MemoryClock until) {
     auto next = soonest(opened_);
     auto binding = next;  // the column that could use the pins soonest
     if (next.ready > now_) {
-        const auto queued = soonest(served_queue());
+        const auto queued = soonest(served_queue(), next.ready);
         if (queued.ready < next.ready && (queued.column || next.queue == nullptr)) binding = queued;
         if (queued.ready < next.ready) next = queued;
     }
     const auto loss = binding.queue == nullptr ? DramLoss::refresh : binding.loss;
-    // Up to a column the pins wait for what it waits for; up to another command that may change.
-    const bool given = next.ready == now_ || (next.column && next.ready < horizon);
+    // Up to there nothing changes, and the pins wait for what `binding` waits for.
+    const bool given = next.ready == now_ || next.ready < horizon;
     now_ = std::min(next.ready, horizon);
     if (given) {
         lose(now_, loss);
-        issue_for(*next.queue, next.index);
+        issue_for(*next.queue, next.leader);
         ++now_;
     }
     lose(now_, loss);
@@ -328,16 +290,13 @@ void DramCommandScheduler::issue(DramCommandKind kind, int rank, int group, int 
 
 // Commands that come soon behind this one have to wait for it, or might be said to have done so.
 void DramCommandScheduler::bind(DramCommandKind kind, MemoryClock clock) {
-    const auto& timing = specification_.timing;
-    const MemoryClock data_end =
-        is_column(kind) ? std::max(timing.cl, timing.cwl) + timing.data_clocks() + 1 : 0;
-    const auto bound = timer_.longest(kind) + timing.data_clocks();
-    quiet_ = std::max(quiet_, clock + std::max(bound, data_end));
+    quiet_ = std::max(quiet_, clock + bound_[static_cast<std::size_t>(kind)]);
 }
 
-void DramCommandScheduler::issue_for(std::vector<Access>& queue, std::size_t index) {
-    auto& access = queue[index];
-    const auto kind = next_command(access);
+void DramCommandScheduler::issue_for(DramAccessQueue& queue, std::size_t leader) {
+    auto& access = queue.access(leader);
+    auto& bank = banks_[static_cast<std::size_t>(access.bank)];
+    const auto kind = next_command(bank.open_row, access.row, access.write);
     if (!access.classified) {
         access.classified = true;
         ++(is_column(kind)                     ? statistics_.row_hits
@@ -345,31 +304,28 @@ void DramCommandScheduler::issue_for(std::vector<Access>& queue, std::size_t ind
                                                : statistics_.row_conflicts);
     }
     if (kind == DramCommandKind::activate) {
-        auto& bank = banks_[static_cast<std::size_t>(access.bank)];
-        const auto earliest = timer_.earliest(kind, access.address.rank, access.group, access.bank);
+        const auto earliest = timer_.earliest(kind, access.rank, access.group, access.bank);
         // Given as soon as a rule of the rank allowed, but for the columns that went first.
         const bool held_up = now_ - earliest.clock < specification_.timing.data_clocks() &&
                              earliest.loss != DramLoss::row_miss && earliest.loss != DramLoss::idle;
         bank.opening = held_up ? earliest.loss : bank.conflict ? DramLoss::row_conflict : DramLoss::row_miss;
     }
-    issue(kind, access.address.rank, access.group, access.bank, access.address.row);
+    issue(kind, access.rank, access.group, access.bank, access.row);
     if (kind == DramCommandKind::activate) {
-        banks_[static_cast<std::size_t>(access.bank)].claimed = true;
-        ++claims_[static_cast<std::size_t>(access.address.rank)];
-        opened_.push_back(access);
-        queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
+        bank.claimed = true;
+        ++claims_[static_cast<std::size_t>(access.rank)];
+        opened_.push_back(queue.take(leader));
     } else if (is_column(kind)) {
-        complete(queue, index);
+        complete(queue, leader);
     }
 }
 
-void DramCommandScheduler::complete(std::vector<Access>& queue, std::size_t index) {
-    const auto access = queue[index];
+void DramCommandScheduler::complete(DramAccessQueue& queue, std::size_t leader) {
+    const auto access = queue.take(leader);
     if (&queue == &opened_) {
         banks_[static_cast<std::size_t>(access.bank)].claimed = false;
-        --claims_[static_cast<std::size_t>(access.address.rank)];
+        --claims_[static_cast<std::size_t>(access.rank)];
     }
-    queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
     const auto& timing = specification_.timing;
     const auto end = now_ + (access.write ? timing.cwl : timing.cl) + timing.data_clocks();
     completions_.push_back({access.id, end, end});
@@ -382,11 +338,10 @@ void DramCommandScheduler::complete(std::vector<Access>& queue, std::size_t inde
     const auto slot_end = now_ + timing.data_clocks();
     statistics_.data += slot_end - std::max(now_, slot_free_);
     slot_free_ = slot_end;
-    if (access.write) return;
-    for (auto& write : writes_) {
-        if (write.waits_for_read && same_line(write.address, access.address)) {
-            write.waits_for_read = is_queued(false, write.address);
-        }
+    if (access.write || writes_.waiting() == 0) return;
+    for (std::size_t i = 0; i < writes_.size(); ++i) {
+        const auto& write = writes_[i];
+        if (write.waits_for_read && same_place(write, access) && !is_queued(false, write)) writes_.release(i);
     }
 }
 

@@ -25,6 +25,7 @@
 #include <optional>
 #include <vector>
 
+#include "memory/dram/access_queue.hpp"
 #include "memory/dram/address_mapping.hpp"
 #include "memory/dram/controller_policy.hpp"
 #include "memory/dram/dram_command.hpp"
@@ -80,7 +81,12 @@ class DramCommandScheduler {
     bool accepts(bool write) const { return room(write) > 0; }
     // An access arrives at `clock`, which must not be before what advance() has reached. The queue must
     // accept it.
-    void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address);
+    void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address) {
+        enqueue(clock, id, write, address, 1);
+    }
+    // So many accesses to the same row and bank of one group after the other, and on in the next columns.
+    void enqueue(MemoryClock clock, std::int64_t id, bool write, const DramAddress& address,
+                 std::int64_t accesses);
     // Gives all commands of the clocks before `until`.
     void advance(MemoryClock until);
     // Gives one command, or lets time pass towards the next one; none of a clock from `until` on.
@@ -97,8 +103,8 @@ class DramCommandScheduler {
         std::int64_t queued = 0;  // in the queue before
         MemoryClock begin = 0;    // first column command; they are column_spacing() clocks apart
     };
-    // False where a run cannot be.
-    bool may_run() const { return opened_.empty() && last_was_write_ == runs_would_write(); }
+    // False where a run before `until` cannot be; serve_run() is for where it may.
+    bool may_run(MemoryClock until) const;
     bool runs_would_write() const { return reads_.empty() || (draining_writes_ && !writes_.empty()); }
     Run serve_run(MemoryClock until, std::int64_t id, std::int64_t following, bool more);
     // Goes on until both queues are empty.
@@ -119,6 +125,7 @@ class DramCommandScheduler {
     DramCommandStatistics statistics() const;
     // What has been completed since the last call, in the order of the commands.
     void take_completions(std::vector<Completion>& taken);
+    bool has_completions() const { return !completions_.empty(); }
 
     // At rest nothing waits, and what has been given so far binds no command from `clock` on; only a refresh
     // may still run. `clock` is not before now().
@@ -166,18 +173,9 @@ class DramCommandScheduler {
 
   private:
     static constexpr MemoryClock never = std::numeric_limits<MemoryClock>::max();
-    struct Access {
-        std::int64_t id = 0;
-        DramAddress address;
-        int group = 0;  // over all ranks
-        int bank = 0;   // over all ranks
-        bool write = false;
-        bool classified = false;      // counted as hit, miss or conflict
-        bool waits_for_read = false;  // of the same address
-    };
     struct Choice {
-        std::vector<Access>* queue = nullptr;  // null: none found
-        std::size_t index = 0;
+        DramAccessQueue* queue = nullptr;  // null: none found
+        std::size_t leader = 0;
         MemoryClock ready = never;
         DramLoss loss = DramLoss::idle;
         bool column = false;
@@ -185,36 +183,43 @@ class DramCommandScheduler {
 
     // From here on a rank's refresh goes before what waits.
     MemoryClock refresh_forced(int rank) const {
-        return next_refresh_[static_cast<std::size_t>(rank)] +
-               policy_.refreshes_postponed * specification_.timing.refi;
+        return next_refresh_[static_cast<std::size_t>(rank)] + postponed_;
     }
     bool refresh_step(MemoryClock& horizon);
     bool skip_refreshes(MemoryClock until);
     std::int64_t before_turn(bool write, std::int64_t accesses, std::int64_t following) const;
-    bool runs_on(const std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin) const;
-    void issue_run(std::vector<Access>& queue, DramCommandKind kind, MemoryClock begin,
+    MemoryClock run_begin(bool write) const;
+    bool runs_on(const DramAccessQueue& queue, DramCommandKind kind, MemoryClock begin) const;
+    void issue_run(const DramAccessQueue& queue, DramCommandKind kind, MemoryClock begin,
                    std::int64_t accesses);
-    void complete_one(std::int64_t id, MemoryClock end);
-    bool is_queued(bool write, const DramAddress& address) const;
-    std::vector<Access>& served_queue();
-    Choice soonest(std::vector<Access>& queue) const;
-    DramCommandKind next_command(const Access& access) const;
+    void complete(std::int64_t id, MemoryClock first, MemoryClock last, std::int64_t accesses);
+    void arrive(MemoryClock clock);
+    void enqueue(DramAccess access);
+    bool is_queued(bool write, const DramAccess& access) const;
+    DramAccessQueue& served_queue();
+    Choice soonest(DramAccessQueue& queue, MemoryClock before = never) const;
+    DramCommandKind next_command(std::int64_t open_row, std::int64_t row, bool write) const;
     void issue(DramCommandKind kind, int rank, int group, int bank, std::int64_t row);
     void end_work(MemoryClock clock);
     void bind(DramCommandKind kind, MemoryClock clock);
-    void issue_for(std::vector<Access>& queue, std::size_t index);
-    void complete(std::vector<Access>& queue, std::size_t index);
+    void issue_for(DramAccessQueue& queue, std::size_t leader);
+    void complete(DramAccessQueue& queue, std::size_t leader);
     void lose(MemoryClock until, DramLoss loss);
-    bool delays_refresh(const Access& access, DramCommandKind kind, MemoryClock clock) const;
+    bool delays_refresh(int rank, DramCommandKind kind, MemoryClock clock) const;
     void note_refresh_due(MemoryClock until);
 
     DramSpecification specification_;
     DramControllerPolicy policy_;
     CommandTimer timer_;
-    std::array<MemoryClock, 2> column_to_precharge_all_;  // of a read, a write
-    std::vector<Access> reads_;                           // oldest first
-    std::vector<Access> writes_;
-    std::vector<Access> opened_;             // taken from the queues when their rows were opened
+    DramGroupTurns turns_;
+    std::array<MemoryClock, 2> column_to_precharge_all_;   // of a read, a write
+    std::array<MemoryClock, dram_command_kinds> bound_{};  // see bind()
+    MemoryClock postponed_;                                // a refresh, at most
+    std::int64_t drain_above_;                             // writes in their queue: they are drained
+    std::int64_t drained_below_;                           // or not any more
+    DramAccessQueue reads_;
+    DramAccessQueue writes_;
+    DramAccessQueue opened_;                 // taken from the queues when their rows were opened
     std::vector<DramBankState> banks_;       // over all ranks
     std::vector<int> open_banks_;            // by rank
     std::vector<int> claims_;                // by rank: accesses in opened_

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace tilewright::memory {
 
@@ -97,18 +98,36 @@ MemoryClock distance(const DramTiming& timing, ConstraintScope scope, DramComman
     return clocks;
 }
 
-CommandTimer::CommandTimer(const DramSpecification& specification) {
+namespace {
+
+bool gives(PagePolicy page, DramCommandKind kind) {
+    switch (kind) {
+        case DramCommandKind::read:
+        case DramCommandKind::write:
+            return page == PagePolicy::open;
+        case DramCommandKind::read_precharge:
+        case DramCommandKind::write_precharge:
+            return page == PagePolicy::closed;
+        default:
+            return true;
+    }
+}
+
+}  // namespace
+
+CommandTimer::CommandTimer(const DramSpecification& specification, PagePolicy page) {
     const auto& organization = specification.organization;
     const auto ranks = static_cast<std::size_t>(organization.ranks);
     const auto groups = ranks * static_cast<std::size_t>(organization.bank_groups);
     ranks_.resize(ranks);
     groups_.resize(groups);
     banks_.resize(groups * static_cast<std::size_t>(organization.banks_per_group));
+    Table table;
     for (const auto& constraint : timing_constraints(specification.timing)) {
         auto& longest = longest_[static_cast<std::size_t>(constraint.preceding)];
         longest = std::max(longest, MemoryClock{constraint.clocks});
         if (constraint.window > 1) {
-            windows_.push_back(constraint);
+            table.windows.push_back(constraint);
             for (std::size_t rank = 0; rank < ranks; ++rank) {
                 // Long ago, so that nothing waits for commands that were never given.
                 history_.emplace_back(static_cast<std::size_t>(constraint.window),
@@ -117,46 +136,60 @@ CommandTimer::CommandTimer(const DramSpecification& specification) {
             }
             continue;
         }
-        rules_[static_cast<std::size_t>(constraint.preceding)].push_back(
-            {constraint.scope, constraint.following, constraint.clocks, constraint.loss});
+        if (!gives(page, constraint.following)) continue;
+        auto& rules = table.rules[static_cast<std::size_t>(constraint.preceding)];
+        of_scope(rules, constraint.scope)
+            .push_back({constraint.following, constraint.loss, constraint.clocks});
     }
+    table_ = std::make_shared<const Table>(std::move(table));
 }
 
-void CommandTimer::later(Earliest& earliest, MemoryClock clock, DramLoss loss) {
-    if (clock > earliest.clock) earliest = {clock, loss};
+std::vector<CommandTimer::Rule>& CommandTimer::of_scope(Rules& rules, ConstraintScope scope) {
+    switch (scope) {
+        case ConstraintScope::bank:
+            return rules.bank;
+        case ConstraintScope::bank_group:
+            return rules.group;
+        case ConstraintScope::rank:
+            return rules.rank;
+        case ConstraintScope::other_ranks:
+            break;
+    }
+    return rules.other_ranks;
 }
 
-void CommandTimer::issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank) {
-    const auto r = static_cast<std::size_t>(rank);
-    for (const auto& rule : rules_[static_cast<std::size_t>(kind)]) {
-        const auto following = static_cast<std::size_t>(rule.following);
+void CommandTimer::later(ByCommand& earliest, const std::vector<Rule>& rules, MemoryClock clock) {
+    for (const auto& rule : rules) {
+        auto& one = earliest[static_cast<std::size_t>(rule.following)];
         const auto at = clock + rule.clocks;
-        switch (rule.scope) {
-            case ConstraintScope::bank:
-                later(banks_[static_cast<std::size_t>(bank)][following], at, rule.loss);
-                break;
-            case ConstraintScope::bank_group:
-                later(groups_[static_cast<std::size_t>(group)][following], at, rule.loss);
-                break;
-            case ConstraintScope::rank:
-                later(ranks_[r][following], at, rule.loss);
-                break;
-            case ConstraintScope::other_ranks:
-                for (std::size_t other = 0; other < ranks_.size(); ++other) {
-                    if (other != r) later(ranks_[other][following], at, rule.loss);
-                }
-                break;
-        }
+        if (at > one.clock) one = {at, rule.loss};
     }
-    for (std::size_t w = 0; w < windows_.size(); ++w) {
-        const auto& window = windows_[w];
+}
+
+void CommandTimer::issue_in_group(DramCommandKind kind, MemoryClock clock, int group, int bank) {
+    const auto& rules = table_->rules[static_cast<std::size_t>(kind)];
+    later(banks_[static_cast<std::size_t>(bank)], rules.bank, clock);
+    later(groups_[static_cast<std::size_t>(group)], rules.group, clock);
+}
+
+void CommandTimer::issue_in_rank(DramCommandKind kind, MemoryClock clock, int rank) {
+    const auto& rules = table_->rules[static_cast<std::size_t>(kind)];
+    const auto r = static_cast<std::size_t>(rank);
+    later(ranks_[r], rules.rank, clock);
+    for (std::size_t other = 0; other < ranks_.size(); ++other) {
+        if (other != r) later(ranks_[other], rules.other_ranks, clock);
+    }
+    const auto& windows = table_->windows;
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+        const auto& window = windows[w];
         if (window.preceding != kind) continue;
         const auto ring = w * ranks_.size() + r;
         auto& next = history_next_[ring];
         history_[ring][next] = clock;
-        next = (next + 1) % history_[ring].size();
-        later(ranks_[r][static_cast<std::size_t>(window.following)], history_[ring][next] + window.clocks,
-              window.loss);
+        next = next + 1 == history_[ring].size() ? 0 : next + 1;
+        auto& one = ranks_[r][static_cast<std::size_t>(window.following)];
+        const auto at = history_[ring][next] + window.clocks;
+        if (at > one.clock) one = {at, window.loss};
     }
 }
 

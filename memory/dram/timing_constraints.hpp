@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "memory/dram/controller_policy.hpp"
 #include "memory/dram/dram_command.hpp"
 #include "memory/dram/dram_timing.hpp"
 
@@ -57,7 +59,8 @@ class CommandTimer {
         DramLoss loss = DramLoss::idle;  // of the rule that binds
     };
 
-    explicit CommandTimer(const DramSpecification& specification);
+    // Of the commands that the page policy gives.
+    CommandTimer(const DramSpecification& specification, PagePolicy page);
 
     // `group` counts bank groups over all ranks, `bank` banks over all ranks.
     Earliest earliest(DramCommandKind kind, int rank, int group, int bank) const {
@@ -73,24 +76,40 @@ class CommandTimer {
     Earliest earliest(DramCommandKind kind, int rank) const {
         return ranks_[static_cast<std::size_t>(rank)][static_cast<std::size_t>(kind)];
     }
-    void issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank);
+    void issue(DramCommandKind kind, MemoryClock clock, int rank, int group, int bank) {
+        issue_in_group(kind, clock, group, bank);
+        issue_in_rank(kind, clock, rank);
+    }
+    // What a command binds in its bank and group alone; enough where another one of its kind follows in its
+    // rank before anything is asked.
+    void issue_in_group(DramCommandKind kind, MemoryClock clock, int group, int bank);
     // The longest that any command may have to wait for one of a kind.
     MemoryClock longest(DramCommandKind kind) const { return longest_[static_cast<std::size_t>(kind)]; }
 
   private:
     using ByCommand = std::array<Earliest, dram_command_kinds>;
     struct Rule {
-        ConstraintScope scope = ConstraintScope::bank;
         DramCommandKind following = DramCommandKind::activate;
-        int clocks = 0;
         DramLoss loss = DramLoss::row_miss;
+        int clocks = 0;
+    };
+    struct Rules {  // of one preceding command
+        std::vector<Rule> bank;
+        std::vector<Rule> group;
+        std::vector<Rule> rank;
+        std::vector<Rule> other_ranks;
+    };
+    struct Table {
+        std::array<Rules, dram_command_kinds> rules;  // by preceding command
+        std::vector<TimingConstraint> windows;
     };
 
-    static void later(Earliest& earliest, MemoryClock clock, DramLoss loss);
+    static std::vector<Rule>& of_scope(Rules& rules, ConstraintScope scope);
+    static void later(ByCommand& earliest, const std::vector<Rule>& rules, MemoryClock clock);
+    void issue_in_rank(DramCommandKind kind, MemoryClock clock, int rank);
 
-    std::array<std::vector<Rule>, dram_command_kinds> rules_;  // by preceding command
+    std::shared_ptr<const Table> table_;  // copies share it
     std::array<MemoryClock, dram_command_kinds> longest_{};
-    std::vector<TimingConstraint> windows_;
     std::vector<ByCommand> banks_;
     std::vector<ByCommand> groups_;
     std::vector<ByCommand> ranks_;
