@@ -258,6 +258,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
                                                                 *environment.agenda, port.width_bits / 8,
                                                                 port.burst_beats, port.outstanding_bursts));
     }
+    for (auto& transfer : in_flight_) transfer.engine = this;
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
     for (const auto& section : environment.program->sections) {
@@ -274,7 +275,7 @@ inline void DmaEngine::issue(Transfer& transfer) {
         part.address = layout_.address(work, transfer.step.repetition, i);
         if (executor != nullptr) part.data = executor->transfer_bytes(transfer.step, i).data();
         if (channels[i]->answers_later()) {
-            channels[i]->request(part, [this, &transfer](TimeFs done) { moved(transfer, done); });
+            channels[i]->request(part, transfer);
         } else {
             moved(transfer, channels[i]->transfer(part));
         }
@@ -282,7 +283,7 @@ inline void DmaEngine::issue(Transfer& transfer) {
 }
 
 // One channel's part of a transfer.
-inline void DmaEngine::moved(Transfer& transfer, TimeFs done) {
+void DmaEngine::moved(Transfer& transfer, TimeFs done) {
     transfer.done = std::max(transfer.done, done);
     if (--transfer.unanswered == 0 && &transfer == &oldest()) expect_oldest(now());
 }
@@ -337,7 +338,11 @@ void DmaEngine::proceed() {
         if (in_flight_count_ == 0) busy_since_ = time;
         const auto newest = oldest_ + in_flight_count_++;
         auto& transfer = in_flight_[newest < in_flight_.size() ? newest : newest - in_flight_.size()];
-        transfer = {step(), here_, work_, 0, channels.size()};
+        transfer.step = step();
+        transfer.section = here_;
+        transfer.work = work_;
+        transfer.done = 0;
+        transfer.unanswered = channels.size();
         issue(transfer);
         advance();
     }

@@ -146,12 +146,15 @@ class DmaEngine : public Engine {
     PortActivity port_activity() const;
 
   private:
-    struct Transfer {
+    struct Transfer : memory::TransferWatcher {
+        DmaEngine* engine = nullptr;
         Step step;
         const Section* section = nullptr;
         const Instruction* work = nullptr;
         memory::TimeFs done = 0;     // known once `unanswered` is 0
         std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
+
+        void transferred(memory::TimeFs end) override { engine->moved(*this, end); }
     };
 
     void called() override;  // when the oldest transfer is done

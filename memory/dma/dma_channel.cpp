@@ -43,14 +43,14 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
     return done;
 }
 
-void DmaChannel::request(const DmaTransfer& transfer, std::function<void(TimeFs)> done) {
+void DmaChannel::request(const DmaTransfer& transfer, TransferWatcher& watcher) {
     if (idle_requests_.empty()) idle_requests_.push_back(&requests_.emplace_back());
     auto& request = *idle_requests_.back();
     idle_requests_.pop_back();
     request.rest = transfer;
     request.left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     request.requested = request.end = agenda_.now();
-    request.done = std::move(done);
+    request.watcher = &watcher;
     request.next = nullptr;
     (to_issue_ == nullptr ? to_issue_ : last_to_issue_->next) = &request;
     last_to_issue_ = &request;
@@ -90,8 +90,8 @@ TimeFs DmaChannel::issue_burst() {
 inline void DmaChannel::answered(Request& request, TimeFs end) {
     request.end = std::max(request.end, end);
     if (--request.unanswered > 0 || request.left > 0) return;
-    request.done(request.end);
     idle_requests_.push_back(&request);
+    request.watcher->transferred(request.end);
 }
 
 inline std::size_t DmaChannel::take_slot() {

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <limits>
 #include <systemc>
 #include <vector>
@@ -25,6 +24,14 @@ struct DmaTransfer {
     std::int64_t scale_bytes = 0;
     bool write = false;
     std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
+};
+
+// Whoever has requested a transfer.
+class TransferWatcher {
+  public:
+    virtual ~TransferWatcher() = default;
+    // Its last byte will have arrived at `end`; told as soon as that is known.
+    virtual void transferred(TimeFs end) = 0;
 };
 
 class DmaChannel : public sc_core::sc_module,
@@ -54,9 +61,8 @@ class DmaChannel : public sc_core::sc_module,
     void expect_phases() { phased_ = true; }
     // In both cases transfers are requested.
     bool answers_later() const { return phased_ || arbiter_ != nullptr; }
-    // As transfer(), but `done` is called with the time at which the last byte will have arrived, as soon as
-    // that is known. Transfers are issued in order.
-    void request(const DmaTransfer& transfer, std::function<void(TimeFs)> done);
+    // As transfer(), but the time is told later. Transfers are issued in order.
+    void request(const DmaTransfer& transfer, TransferWatcher& watcher);
 
     std::int64_t bursts() const { return bursts_; }
     std::int64_t burst_bytes() const { return burst_bytes_; }
@@ -80,7 +86,7 @@ class DmaChannel : public sc_core::sc_module,
         std::int64_t unanswered = 0;  // bursts
         TimeFs end = 0;
         TimeFs requested = 0;
-        std::function<void(TimeFs)> done;
+        TransferWatcher* watcher = nullptr;
         Request* next = nullptr;  // to be issued behind it
     };
     // A burst that is answered later, with its payload.

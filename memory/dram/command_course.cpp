@@ -45,11 +45,11 @@ void DramCommandScheduler::rest(MemoryClock clock) {
 // the time is lost to that the pins are not spoken for. Nothing arrives before `until`.
 void DramCommandScheduler::note_refresh_due(MemoryClock until) {
     const auto due = now_;
-    if (next_refresh_.size() > 1 || policy_.refreshes_postponed > 0 || due > slot_free_ ||
+    if (next_refresh_.size() > 1 || policy_.refreshes_postponed > 0 || due > pins_taken_ ||
         rest_.next_refresh.empty() || rest_.next_refresh.front() != due) {
         return;
     }
-    ClockWindow window{std::max(last_command_, last_enqueued_ - 1), std::min(until, slot_free_)};
+    ClockWindow window{std::max(last_command_, last_enqueued_ - 1), std::min(until, pins_taken_)};
     const bool draining = draining_writes_;
     refresh_aside_ = true;
     window.until = std::min({window.until, soonest(opened_).ready, soonest(served_queue()).ready});

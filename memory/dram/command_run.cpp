@@ -147,7 +147,7 @@ DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std
     (write ? statistics_.writes : statistics_.reads) += accesses;
     statistics_.data += accesses * timing.data_clocks();
     statistics_.last_data = std::max(statistics_.last_data, last + latency);
-    slot_free_ = last + timing.data_clocks();
+    slot_free_ = pins_taken_ = last + timing.data_clocks();
     now_ = last + 1;
     if (write || policy_.write_low_watermark * policy_.write_queue > 0) draining_writes_ = write;
     return {accesses, queued, begin};

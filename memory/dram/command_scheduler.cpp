@@ -337,7 +337,7 @@ void DramCommandScheduler::complete(DramAccessQueue& queue, std::size_t leader) 
     statistics_.last_data = std::max(statistics_.last_data, end);
     const auto slot_end = now_ + timing.data_clocks();
     statistics_.data += slot_end - std::max(now_, slot_free_);
-    slot_free_ = slot_end;
+    slot_free_ = pins_taken_ = slot_end;
     if (access.write || writes_.waiting() == 0) return;
     for (std::size_t i = 0; i < writes_.size(); ++i) {
         const auto& write = writes_[i];

@@ -227,7 +227,8 @@ class DramCommandScheduler {
     std::vector<MemoryClock> refresh_end_;   // by rank
     MemoryClock quiet_ = 0;                  // no command but a refresh binds those from here on
     MemoryClock now_ = 0;
-    MemoryClock slot_free_ = 0;  // from here on the data pins are not spoken for
+    MemoryClock slot_free_ = 0;   // from here on the data pins are neither spoken for nor said to be lost
+    MemoryClock pins_taken_ = 0;  // up to here by an access
     bool started_ = false;
     MemoryClock busy_from_ = 0;  // not told yet
     std::vector<Busy> busy_;

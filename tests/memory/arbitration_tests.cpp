@@ -7,6 +7,7 @@
 #include "memory/dma/dma_channel.hpp"
 #include "memory/dram/burst_controller.hpp"
 #include "memory/noc/interconnect.hpp"
+#include "transfer_request.hpp"
 
 using namespace tilewright::memory;
 using tilewright::test::ddr4;
@@ -52,8 +53,8 @@ struct SharedChannel {
 
     void load(DmaChannel& port, char name, std::int64_t base, int bursts, bool write = false) {
         for (int i = 0; i < bursts; ++i) {
-            port.request({base + i * burst_bytes, burst_bytes, 0, write},
-                         [this, name](TimeFs /*done*/) { order.push_back(name); });
+            request(port, {base + i * burst_bytes, burst_bytes, 0, write},
+                    [this, name](TimeFs /*done*/) { order.push_back(name); });
         }
     }
     std::int64_t count(char name, std::size_t first) const {
@@ -125,9 +126,9 @@ TEST_CASE("a port that comes later waits for its turn, not for the other one's w
     SharedChannel shared(1, 1);
     TimeFs long_done = 0;
     TimeFs short_done = 0;
-    shared.a.request({0, 100 * burst_bytes, 0, false}, [&](TimeFs done) { long_done = done; });
+    request(shared.a, {0, 100 * burst_bytes, 0, false}, [&](TimeFs done) { long_done = done; });
     sc_core::sc_start(sc_core::sc_time(2, sc_core::SC_US));
-    shared.b.request({1 << 29, burst_bytes, 0, false}, [&](TimeFs done) { short_done = done; });
+    request(shared.b, {1 << 29, burst_bytes, 0, false}, [&](TimeFs done) { short_done = done; });
     sc_core::sc_start();
     // At most the burst that is served, the one that has been chosen, and its own; there and back.
     CHECK(short_done < 2000 * ns + 3 * 320 * ns + 120 * ns + 60 * ns);

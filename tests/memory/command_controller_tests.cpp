@@ -14,6 +14,7 @@
 #include "memory/dram/dram_trace.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/noc/interconnect.hpp"
+#include "transfer_request.hpp"
 
 using namespace tilewright::memory;
 using tilewright::test::ddr4;
@@ -73,7 +74,7 @@ struct End {
 TEST_CASE("by command: a short read takes the way there, activate, column, data and the way back") {
     Ports ports;
     End end;
-    ports.a.request({0, 64, 0, false}, end.note());
+    request(ports.a, {0, 64, 0, false}, end.note());
     ports.run();
     CHECK(end.at == way + (22 + 22 + 4) * clock_fs + way + 2500 * ns / 1000);
 }
@@ -82,7 +83,7 @@ TEST_CASE(
     "by command: a write is done when the queue has it, and the run ends when the pins have carried it") {
     Ports ports;
     End end;
-    ports.a.request({0, 64, 0, true}, end.note());
+    request(ports.a, {0, 64, 0, true}, end.note());
     ports.run();
     // One beat of 2.5 ns leaves the port while its head is on the way.
     CHECK(end.at == way + 2500 * ns / 1000 + way);
@@ -96,10 +97,10 @@ TEST_CASE("by command: a read of what has just been written is answered from the
     Ports ports;
     End write;
     End read;
-    ports.a.request({0, 16 * 64, 0, true}, write.note());
+    request(ports.a, {0, 16 * 64, 0, true}, write.note());
     ports.run_to(45 * ns);
-    ports.b.request({15 * 64, 64, 0, false},
-                    read.note());  // arrives before the 16th has been given its column
+    request(ports.b, {15 * 64, 64, 0, false},
+            read.note());  // arrives before the 16th has been given its column
     ports.run();
     CHECK(read.at == 45 * ns + way + clock_fs + way + 2500 * ns / 1000);
     // Its data did not pass the pins.
@@ -115,10 +116,10 @@ TEST_CASE("by command: a row hit of one port goes before an older conflict of th
     End conflict;
     End hit;
     const auto next_row = std::int64_t{8192} * 16;  // of the same bank
-    ports.a.request({0, 64, 0, false}, opened.note());
+    request(ports.a, {0, 64, 0, false}, opened.note());
     ports.run_to(15 * ns);  // the row has been opened and cannot be closed yet
-    ports.a.request({next_row, 64, 0, false}, conflict.note());
-    ports.b.request({64, 64, 0, false}, hit.note());
+    request(ports.a, {next_row, 64, 0, false}, conflict.note());
+    request(ports.b, {64, 64, 0, false}, hit.note());
     ports.run();
     CHECK(hit.at < conflict.at);
     REQUIRE(ports.served.size() == 3);
@@ -130,7 +131,7 @@ TEST_CASE("by command: written data are on the pins no sooner than they have lef
     Ports ports;
     End end;
     // 8 KiB in 320 ns, as fast as the pins: the last access follows its data by row, column and data alone.
-    ports.a.request({0, 8192, 0, true}, end.note());
+    request(ports.a, {0, 8192, 0, true}, end.note());
     ports.run();
     const auto there = 320 * ns + way;
     CHECK(end.at == there + way);
@@ -141,12 +142,12 @@ TEST_CASE("by command: written data are on the pins no sooner than they have lef
 TEST_CASE("by command: a closed page opens the row of every access") {
     Ports ports("RoBaRaCoBgCh", PagePolicy::closed);
     End end;
-    ports.a.request({0, 1024, 0, false}, end.note());
+    request(ports.a, {0, 1024, 0, false}, end.note());
     ports.run();
     CHECK(ports.controller.statistics().row_activations == 16);
     CHECK(ports.controller.statistics().row_hits == 0);
     Ports open;
-    open.a.request({0, 1024, 0, false}, end.note());
+    request(open.a, {0, 1024, 0, false}, end.note());
     open.run();
     CHECK(open.controller.statistics().row_activations == 4);  // one in every bank group
     CHECK(open.controller.statistics().row_hits == 12);
@@ -156,7 +157,7 @@ TEST_CASE("by command: what a sequential port gets depends on the mapping") {
     const auto time = [](const std::string& mapping) {
         Ports ports(mapping);
         End end;
-        ports.a.request({0, 4 << 20, 0, false}, end.note());
+        request(ports.a, {0, 4 << 20, 0, false}, end.note());
         ports.run();
         return static_cast<double>(end.at);
     };
@@ -170,8 +171,8 @@ TEST_CASE("by command: what a sequential port gets depends on the mapping") {
 TEST_CASE("by command: an address beyond the memory is an error") {
     Ports ports;
     End end;
-    CHECK_THROWS_AS(ports.a.request({channel_bytes, 64, 0, false}, end.note()), std::out_of_range);
-    CHECK_THROWS_AS(ports.b.request({channel_bytes - 64, 128, 0, true}, end.note()), std::out_of_range);
+    CHECK_THROWS_AS(request(ports.a, {channel_bytes, 64, 0, false}, end.note()), std::out_of_range);
+    CHECK_THROWS_AS(request(ports.b, {channel_bytes - 64, 128, 0, true}, end.note()), std::out_of_range);
 }
 
 TEST_CASE(
@@ -180,9 +181,9 @@ TEST_CASE(
     End read;
     End write;
     End behind;
-    ports.a.request({0, 8192, 0, false}, read.note());
-    ports.a.request({1 << 20, 64, 0, true}, write.note());
-    ports.a.request({2 << 20, 64, 0, false}, behind.note());
+    request(ports.a, {0, 8192, 0, false}, read.note());
+    request(ports.a, {1 << 20, 64, 0, true}, write.note());
+    request(ports.a, {2 << 20, 64, 0, false}, behind.note());
     ports.run();
     const auto moved = ports.interconnect.port_busy(0);
     CHECK(moved == 130 * 2500 * ns / 1000);
@@ -202,7 +203,7 @@ TEST_CASE("by command: random transfers of a port reach the pins when the trace 
         for (int i = 0; i < count; ++i) {
             if (*rc::gen::inRange(0, 4) == 0) address = *rc::gen::inRange(0, 1 << 18) * std::int64_t{64};
             const auto length = *rc::gen::inRange(1, 300) * std::int64_t{64};
-            ports.a.request({address, length, 0, false}, [&](TimeFs end) {
+            request(ports.a, {address, length, 0, false}, [&](TimeFs end) {
                 RC_ASSERT(end >= simulation_time());
                 ++ended;
             });
@@ -258,8 +259,8 @@ TEST_CASE("by command: two ports that saturate a channel get it by their weights
             share(ports, 3, 1, 8192);
             End first;
             End second;
-            ports.a.request({0, 60 * 8192, 0, a_writes}, first.note());
-            ports.b.request({1 << 29, 60 * 8192, 0, b_writes}, second.note());
+            request(ports.a, {0, 60 * 8192, 0, a_writes}, first.note());
+            request(ports.b, {1 << 29, 60 * 8192, 0, b_writes}, second.note());
             ports.run();
             std::sort(ports.served.begin(), ports.served.end(),
                       [](const auto& x, const auto& y) { return x.arrival < y.arrival; });
@@ -286,8 +287,8 @@ TEST_CASE("by command: short bursts of ports that share a channel follow each ot
         if (shared) share(ports, 1, 1, 64);
         End a;
         End b;
-        ports.a.request({0, bursts * 64, 0, false}, a.note());
-        ports.b.request({1 << 29, bursts * 64, 0, false}, b.note());
+        request(ports.a, {0, bursts * 64, 0, false}, a.note());
+        request(ports.b, {1 << 29, bursts * 64, 0, false}, b.note());
         ports.run();
         return static_cast<double>(std::max(a.at, b.at));
     };
