@@ -23,6 +23,32 @@ const test::Settings naive = {{"/mapping/operator_order", "naive"},
 
 }  // namespace
 
+TEST_CASE("nothing depends on how far the model runs ahead of the kernel") {
+    for (const auto* model : {"bursts", "commands"}) {
+        CAPTURE(model);
+        // Two ports share the channel, so that an arbiter has its turns, too.
+        const auto design =
+            design_document("fpqvar-vck190-fp4", {{"/network", "var-small"}, {"/memories/ddr4/model", model}})
+                .parse();
+        const auto program = build_program(design, build_graph(design));
+        const auto figures = [&](memory::TimeFs quantum) {
+            const auto activity = simulate(design, program, nullptr, nullptr, quantum);
+            std::vector<memory::TimeFs> result = {activity.duration};
+            for (const auto& engine : activity.engines) {
+                result.push_back(engine.busy);
+                result.insert(result.end(), engine.stalled.begin(), engine.stalled.end());
+            }
+            for (const auto& [name, memory] : activity.memories) result.push_back(memory.served());
+            return result;
+        };
+        const auto in_step = figures(0);
+        CHECK(in_step.front() > 0);
+        for (const memory::TimeFs quantum : {memory::TimeFs{1'000'000}, 100 * memory::fs_per_us}) {
+            CHECK(figures(quantum) == in_step);
+        }
+    }
+}
+
 TEST_CASE("two runs of a design are equal to the femtosecond, and so are their reports") {
     const auto document = small_document();
     const auto report = [&] {
