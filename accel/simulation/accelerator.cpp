@@ -154,7 +154,7 @@ class Accelerator : public sc_core::sc_module {
         policy.refreshes_postponed = control.refreshes_postponed;
         policy.packet_accesses = static_cast<int>(
             std::max(std::int64_t{1}, design_.device.interconnect.packet_bytes / dram.access_bytes()));
-        const auto episodes = std::make_shared<memory::DramEpisodeStore>();
+        const auto episodes = std::make_shared<memory::DramEpisodeStore>(dram.organization.channels);
         for (int c = 0; c < dram.organization.channels; ++c) {
             const auto channel = static_cast<std::size_t>(c);
             const auto module_name = name + std::to_string(c);

@@ -35,6 +35,8 @@ class DramEpisodes {
     const DramEpisode* find(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
     // Whether it can be known at all.
     bool comparable() const { return comparable_; }
+    // Other channels may be about to meet the same one.
+    bool shared() const { return store_->shared(); }
     // From now on it is: what `work` has done of the bursts that were looked for last. Valid as long.
     const DramEpisode* add(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts,
                            DramEpisodeWork& work);

@@ -90,17 +90,19 @@ void DramEpisodeQueue::find_episode() {
     } else {
         works_ = true;
         work_.begin(channel_, episodes_.begin(), bursts_);
+        if (episodes_.shared()) finish_work();
     }
 }
 
 // Goes on with what is not known yet.
 void DramEpisodeQueue::work(MemoryClock until) {
-    const bool served = work_.advance(until);
-    if (served) {
-        episode_ = episodes_.add(channel_, settled_, work_);
-        works_ = false;
-    }
+    if (work_.advance(until)) finish_work();
     tell(until);
+}
+
+void DramEpisodeQueue::finish_work() {
+    episode_ = episodes_.add(channel_, settled_, work_);
+    works_ = false;
 }
 
 // Up to here, as far as is known, the queue has not taken over all of a burst.

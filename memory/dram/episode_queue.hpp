@@ -44,6 +44,7 @@ class DramEpisodeQueue {
     void begin();
     void find_episode();
     void work(MemoryClock until);
+    void finish_work();
     const std::vector<DramEpisode::News>& news() const { return works_ ? work_.news() : episode_->news; }
     MemoryClock outside_until(std::size_t burst) const;
     void settle(std::size_t first, bool writes);

@@ -42,8 +42,12 @@ class DramEpisodeStore {
   public:
     using Key = std::vector<std::int64_t>;
 
-    // Holds at most so many episodes, of about 1 KB each.
-    explicit DramEpisodeStore(std::size_t most_episodes = 100000) : most_episodes_(most_episodes) {}
+    // For so many channels. Holds at most so many episodes, of about 1 KB each.
+    explicit DramEpisodeStore(int channels = 1, std::size_t most_episodes = 100000)
+        : shared_(channels > 1), most_episodes_(most_episodes) {}
+
+    // What one channel works out may be of use to another one at once.
+    bool shared() const { return shared_; }
 
     // Of a key and the clock at which a refresh comes due. Null if there is none.
     const DramEpisode* find(const Key& key, MemoryClock due) const;
@@ -64,6 +68,7 @@ class DramEpisodeStore {
     };
     using Entries = std::vector<Entry>;  // in order and disjoint
 
+    bool shared_;
     std::size_t most_episodes_;
     std::size_t size_ = 0;
     std::unordered_map<Key, Entries, Hash> episodes_;

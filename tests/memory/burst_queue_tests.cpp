@@ -159,8 +159,9 @@ TEST_CASE("bursts in closed form end where command by command they end, to the c
             run(DramBurstQueue(dram, policy, decoder), bursts, ahead, std::min(stride, ahead), true, early);
         check_same(fast, slow);
         const auto asks = *rc::gen::element(false, false, true);
-        const auto leaps =
-            run(DramEpisodeQueue(dram, policy, decoder), bursts, ahead, std::min(stride, ahead), asks, early);
+        const auto store = std::make_shared<DramEpisodeStore>(*rc::gen::element(1, 2));
+        const auto leaps = run(DramEpisodeQueue(dram, policy, decoder, store), bursts, ahead,
+                               std::min(stride, ahead), asks, early);
         check_same(leaps, slow);
         // What is neither data nor a loss while work is there is the latency of the last columns before a
         // pause.
@@ -206,7 +207,7 @@ TEST_CASE("episodes that come again end where command by command they end, and a
             clock += 1200;
         }
         const auto slow = run(DramBurstQueue(dram, policy, mapping, false), bursts, 96, 1, true);
-        const auto store = std::make_shared<DramEpisodeStore>();
+        const auto store = std::make_shared<DramEpisodeStore>(*rc::gen::element(1, 2));
         const auto leaps = run(DramEpisodeQueue(dram, policy, mapping, store), bursts, 96, 50, false);
         check_same(leaps, slow);
         // Another channel finds almost all of them: of what joins an episode that is known, more can be told

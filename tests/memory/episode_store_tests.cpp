@@ -73,7 +73,7 @@ TEST_CASE("a store that is full takes no more, and channels do without") {
     const DramControllerPolicy policy;
     const AddressMapping mapping("RoBaRaCoBgCh", dram);
     const auto run = [&](std::size_t most) {
-        const auto store = std::make_shared<DramEpisodeStore>(most);
+        const auto store = std::make_shared<DramEpisodeStore>(1, most);
         DramEpisodeQueue queue(dram, policy, mapping, store);
         std::vector<DramBurstQueue::Served> served;
         std::vector<MemoryClock> ends;
