@@ -78,6 +78,7 @@ int compare_command(const std::vector<std::string>& arguments) {
         if (i > 0) figures.columns.push_back({letter + "/A", ""});
     }
     std::vector<std::vector<Figure>> own;  // by side: what it makes decides over names and units
+    own.reserve(sides.size());
     for (const auto& side : sides) own.push_back(main_figures(side.report));
     for (std::size_t f = 0; f < own.front().size(); ++f) {
         std::vector<Figure> kinds;
