@@ -27,8 +27,8 @@ class Agenda : public sc_core::sc_module {
         virtual ~Member() = default;
 
       protected:
-        // Called after so long; 0: behind everything that is called now. One call at most is pending: an
-        // earlier one stays, a later one is put off the agenda.
+        // Called after so long; 0: behind everything that is called now. One call at most is pending: if that
+        // is an earlier one, it stays, and a later one is replaced.
         void notify(TimeFs delay) { agenda_.notify(index_, delay); }
         void cancel() { agenda_.cancel(index_); }
         virtual void called() = 0;

@@ -78,7 +78,7 @@ class Accelerator : public sc_core::sc_module {
         return end;
     }
 
-    // When the last engine did something.
+    // When anything was done last.
     TimeFs now() const { return agenda_.now(); }
 
     Activity activity(TimeFs end) const;

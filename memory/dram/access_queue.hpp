@@ -54,6 +54,7 @@ struct DramGroupTurns {
     }
 };
 
+// Accesses to one row are all reads or all writes.
 class DramAccessQueue {
   public:
     // The oldest access to a row that waits for none of the other kind.
@@ -63,7 +64,7 @@ class DramAccessQueue {
         int group = 0;
         int rank = 0;
         bool write = false;
-        std::size_t at = 0;         // not counted from the oldest one
+        std::size_t at = 0;         // see place()
         std::size_t followers = 0;  // younger ones to the same row that do not wait either
     };
 

@@ -2,6 +2,7 @@
 #include "memory/dram/command_controller.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 

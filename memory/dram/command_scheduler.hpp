@@ -135,7 +135,7 @@ class DramCommandScheduler {
     MemoryClock refresh_due(int rank) const { return next_refresh_[static_cast<std::size_t>(rank)]; }
     MemoryClock refresh_end(int rank) const { return refresh_end_[static_cast<std::size_t>(rank)]; }
     const DramBankState& bank(int bank) const { return banks_[static_cast<std::size_t>(bank)]; }
-    bool any_open(int rank) const { return open_banks_[static_cast<std::size_t>(rank)] > 0; }
+    int open_banks(int rank) const { return open_banks_[static_cast<std::size_t>(rank)]; }
     bool draining_writes() const { return draining_writes_; }
     bool last_was_write() const { return last_was_write_; }
 

@@ -142,6 +142,18 @@ bool DramEpisodes::waits_for_idle(const DramCommandScheduler& scheduler, const D
            due + timing_.refi >= episode.rest();
 }
 
+// Whether a row of the rank is open in a bank that no burst goes to: such a one is not closed before a
+// refresh, which then has to close it.
+bool DramEpisodes::open_elsewhere(const DramCommandScheduler& scheduler, int rank) const {
+    auto open = scheduler.open_banks(rank);
+    for (std::size_t i = 0; i < sets_; ++i) {
+        for (int group = 0; bank_sets_[i].rank == rank && group < organization_.bank_groups; ++group) {
+            open -= scheduler.bank(bank_index(bank_sets_[i], group)).open_row < 0 ? 0 : 1;
+        }
+    }
+    return open > 0;
+}
+
 void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool waits) {
     key_.resize(bursts_key_);
     key_.front() |= refreshed_flag;
@@ -149,7 +161,7 @@ void DramEpisodes::key_with_refresh(const DramCommandScheduler& scheduler, bool 
         // That of the first rank may be one of several clocks.
         const auto due = waits || rank == 0 ? 0 : scheduler.refresh_due(rank) - begin_;
         key_.push_back(due * 4 + static_cast<std::int64_t>(waits) * 2 +
-                       static_cast<std::int64_t>(scheduler.any_open(rank)));
+                       static_cast<std::int64_t>(open_elsewhere(scheduler, rank)));
     }
 }
 

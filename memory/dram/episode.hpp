@@ -73,6 +73,7 @@ class DramEpisodes {
     bool refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const;
     const DramEpisode* known(const DramCommandScheduler& scheduler);
     bool waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const;
+    bool open_elsewhere(const DramCommandScheduler& scheduler, int rank) const;
     void key_with_refresh(const DramCommandScheduler& scheduler, bool waits);
     void add_banks(const DramCommandScheduler& before, const DramCommandScheduler& behind,
                    DramEpisode& episode);

@@ -2,6 +2,7 @@
 #include "memory/dram/episode_store.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tilewright::memory {
 
@@ -18,7 +19,6 @@ const DramEpisode* DramEpisodeStore::find(const Key& key, MemoryClock due) const
     const auto at = episodes_.find(key);
     if (at == episodes_.end()) return nullptr;
     const auto& entries = at->second;
-    const auto sooner = [](const Entry& entry, MemoryClock clock) { return entry.due.until < clock; };
     const auto entry = std::lower_bound(entries.begin(), entries.end(), due, sooner);
     return entry == entries.end() || entry->due.after >= due ? nullptr : entry->episode.get();
 }
@@ -28,7 +28,6 @@ const DramEpisode* DramEpisodeStore::add(const Key& key, MemoryClock due,
                                          const DramEpisode& episode) {
     if (size_ == most_episodes_) return nullptr;
     auto& entries = episodes_[key];
-    const auto sooner = [](const Entry& entry, MemoryClock clock) { return entry.due.until < clock; };
     const auto next = std::lower_bound(entries.begin(), entries.end(), due, sooner);
     if (next != entries.end()) window.until = std::min(window.until, next->due.after);
     if (next != entries.begin()) window.after = std::max(window.after, std::prev(next)->due.until);

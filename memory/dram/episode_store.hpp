@@ -67,6 +67,7 @@ class DramEpisodeStore {
         std::unique_ptr<const DramEpisode> episode;
     };
     using Entries = std::vector<Entry>;  // in order and disjoint
+    static bool sooner(const Entry& entry, MemoryClock clock) { return entry.due.until < clock; }
 
     bool shared_;
     std::size_t most_episodes_;

@@ -310,6 +310,17 @@ TEST_CASE("episodes: bursts that were once taken for others") {
                {2, arrival, 131072, 640, true, arrival}},
               96, 50);
     }
+    // Another row of the same banks just before a refresh: the second time a row is open in a bank that no
+    // read goes to, and has to be closed for it.
+    const auto place = [](std::int64_t row, std::int64_t bank) { return (row * 4 + bank) * 32768; };
+    const MemoryClock refi = ddr4().timing.refi;
+    check(ddr4(std::int64_t{1} << 28), {},
+          {{0, refi + 3000, place(0, 0), 512, false, 0},
+           {1, 2 * refi - 4, place(1, 0), 512, false, 0},
+           {2, 2 * refi + 3000, place(0, 0), 512, false, 0},
+           {3, 2 * refi + 6000, place(0, 1), 512, false, 0},
+           {4, 3 * refi - 4, place(1, 0), 512, false, 0}},
+          100, 50);
     // A read of what is being written, behind one that waits for a refresh.
     auto slower = ddr4();
     slower.timing.refi = 3900;
