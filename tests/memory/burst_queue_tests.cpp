@@ -163,6 +163,10 @@ TEST_CASE("bursts in closed form end where command by command they end, to the c
         const auto leaps = run(DramEpisodeQueue(dram, policy, decoder, store), bursts, ahead,
                                std::min(stride, ahead), asks, early);
         check_same(leaps, slow);
+        // The same again, where all of it is known.
+        const auto again = run(DramEpisodeQueue(dram, policy, decoder, store), bursts, ahead,
+                               std::min(stride, ahead), asks, early);
+        check_same(again, slow);
         // What is neither data nor a loss while work is there is the latency of the last columns before a
         // pause.
         const auto& losses = fast.statistics.losses;
