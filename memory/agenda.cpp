@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "memory/simulation_time.hpp"
+
 namespace tilewright::memory {
 
 namespace {

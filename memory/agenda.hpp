@@ -11,7 +11,6 @@
 #include <systemc>
 #include <vector>
 
-#include "memory/burst_extension.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::memory {

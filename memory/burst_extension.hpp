@@ -31,18 +31,4 @@ struct BurstExtension : tlm::tlm_extension<BurstExtension> {
     }
 };
 
-// The simulation's time now.
-inline TimeFs simulation_time() {
-    return static_cast<TimeFs>(sc_core::sc_get_curr_simcontext()->time_stamp().value());
-}
-
-// SystemC's own time at the resolution that the simulations set (1 fs).
-inline TimeFs to_fs(const sc_core::sc_time& time) {
-    return static_cast<TimeFs>(time.value());
-}
-inline sc_core::sc_time to_sc_time(TimeFs time) {
-    if (time == 0) return {};  // often, and without a call into the library
-    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(time));
-}
-
 }  // namespace tilewright::memory

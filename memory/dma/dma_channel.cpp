@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "memory/simulation_time.hpp"
+
 namespace tilewright::memory {
 
 DmaChannel::DmaChannel(sc_core::sc_module_name name, const Agenda& agenda, std::int64_t beat_bytes,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/dram/burst_controller.hpp"
 
+#include "memory/simulation_time.hpp"
+
 namespace tilewright::memory {
 
 DramBurstController::DramBurstController(sc_core::sc_module_name name, const DramSpecification& specification,

@@ -248,7 +248,7 @@ std::optional<MemoryClock> DramBurstQueue::next_room() const {
 MemoryClock DramBurstQueue::earliest_news(const Burst& burst, bool forwards) const {
     if (burst.write) return burst.last_arrival;
     if (forwards) return burst.arrival + 1;
-    return burst.arrival + (accesses(burst) - 1) * closest_columns_ + timing_.cl + timing_.data_clocks();
+    return burst.arrival + (accesses(burst) - 1) * closest_columns_ + timing_.column_to_data_end(false);
 }
 
 std::optional<MemoryClock> DramBurstQueue::next_event() const {
@@ -267,7 +267,7 @@ std::optional<MemoryClock> DramBurstQueue::next_event() const {
             consider(burst.last_arrival <= now() ? now() + burst.outside : burst.last_arrival);
         }
         const auto columns = !burst.write && forwards ? burst.unserved - burst.outside : burst.unserved;
-        const auto latency = (burst.write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
+        const auto latency = timing_.column_to_data_end(burst.write);
         const auto columns_end = now() + (columns - 1) * closest_columns_ + latency;
         consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : now() + 1);
     }

@@ -75,9 +75,7 @@ class DramBurstQueue {
     // came at once, the one before.
     MemoryClock advance_to_rest();
     // From a column command to the end of its data.
-    MemoryClock latency(bool write) const {
-        return (write ? timing_.cwl : timing_.cl) + timing_.data_clocks();
-    }
+    MemoryClock latency(bool write) const { return timing_.column_to_data_end(write); }
     // The channel without its bursts.
     DramCommandScheduler& scheduler() { return scheduler_; }
     const DramCommandScheduler& scheduler() const { return scheduler_; }

@@ -8,6 +8,7 @@
 
 #include "memory/burst_extension.hpp"
 #include "memory/integer_math.hpp"
+#include "memory/simulation_time.hpp"
 
 namespace tilewright::memory {
 

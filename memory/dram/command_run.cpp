@@ -126,7 +126,7 @@ DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std
     }
 
     issue_run(queue, kind, begin, accesses);
-    const auto latency = (write ? timing.cwl : timing.cl) + timing.data_clocks();
+    const auto latency = timing.column_to_data_end(write);
     const auto from_queue = std::min(queued, accesses);
     std::int64_t hits = accesses;
     std::int64_t told = 0;

@@ -327,7 +327,7 @@ void DramCommandScheduler::complete(DramAccessQueue& queue, std::size_t leader) 
         --claims_[static_cast<std::size_t>(access.rank)];
     }
     const auto& timing = specification_.timing;
-    const auto end = now_ + (access.write ? timing.cwl : timing.cl) + timing.data_clocks();
+    const auto end = now_ + timing.column_to_data_end(access.write);
     completions_.push_back({access.id, end, end});
     if (statistics_.reads + statistics_.writes > 0 && access.write != last_was_write_) {
         ++statistics_.turnarounds;

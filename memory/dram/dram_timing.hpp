@@ -35,6 +35,8 @@ struct DramTiming {
     int refi = 0;      // between refreshes
 
     int data_clocks() const { return burst_length / 2; }
+    // From a column command to the end of its data.
+    int column_to_data_end(bool write) const { return (write ? cwl : cl) + data_clocks(); }
     // Closest column commands of one rank: their data must not overlap.
     int column_spacing() const { return std::max(ccd_s, data_clocks()); }
 };

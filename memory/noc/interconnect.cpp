@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "memory/simulation_time.hpp"
+
 namespace tilewright::memory {
 
 std::int64_t beats(const PortSpecification& port, std::int64_t bytes) {
@@ -42,9 +44,8 @@ Interconnect::Interconnect(sc_core::sc_module_name name, const InterconnectSpeci
 
 // One flit a cycle and, for data that travel with their request, one more for the header of every packet.
 TimeFs Interconnect::link_time(const Lane& port, std::int64_t bytes, bool write) const {
-    const auto flits =
-        (bytes + specification_.link_bytes_per_cycle - 1) / specification_.link_bytes_per_cycle;
-    const auto packets = (bytes + specification_.packet_bytes - 1) / specification_.packet_bytes;
+    const auto flits = divide_up(bytes, specification_.link_bytes_per_cycle);
+    const auto packets = divide_up(bytes, specification_.packet_bytes);
     return (flits + (write ? packets : 0)) * link_period_ / port.links;
 }
 

@@ -11,6 +11,7 @@
 
 #include "accel/simulation/simulation_context.hpp"
 #include "memory/agenda.hpp"
+#include "memory/simulation_time.hpp"
 
 using namespace tilewright::memory;
 

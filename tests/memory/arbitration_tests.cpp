@@ -7,6 +7,7 @@
 #include "memory/dma/dma_channel.hpp"
 #include "memory/dram/burst_controller.hpp"
 #include "memory/noc/interconnect.hpp"
+#include "memory/simulation_time.hpp"
 #include "transfer_request.hpp"
 
 using namespace tilewright::memory;

@@ -14,6 +14,7 @@
 #include "memory/dram/dram_trace.hpp"
 #include "memory/integer_math.hpp"
 #include "memory/noc/interconnect.hpp"
+#include "memory/simulation_time.hpp"
 #include "transfer_request.hpp"
 
 using namespace tilewright::memory;
