@@ -33,6 +33,7 @@ struct Command {
 
 int run_command(const std::vector<std::string>& arguments);
 int sweep_command(const std::vector<std::string>& arguments);
+int ask_command(const std::vector<std::string>& arguments);
 int compare_command(const std::vector<std::string>& arguments);
 int check_command(const std::vector<std::string>& arguments);
 int reproduce_command(const std::vector<std::string>& arguments);

@@ -20,6 +20,7 @@ using namespace tilewright::cli;
 constexpr Command commands[] = {
     {"run", "evaluate one design", run_command},
     {"sweep", "evaluate all points of a study", sweep_command},
+    {"ask", "a question in plain words about a sweep's results", ask_command},
     {"compare", "designs side by side", compare_command},
     {"check", "numerics of a design against float64 and its kernels", check_command},
     {"reproduce", "published figures beside ours", reproduce_command},

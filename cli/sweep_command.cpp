@@ -10,19 +10,17 @@
 #include <unistd.h>
 
 #include "accel/design/config_error.hpp"
-#include "accel/design/schema.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"
+#include "cli/loaded_study.hpp"
 #include "sweeps/atomic_file.hpp"
 #include "sweeps/driver.hpp"
 #include "sweeps/html_report.hpp"
 #include "sweeps/space.hpp"
-#include "sweeps/study.hpp"
 
 namespace tilewright::cli {
 
 namespace po = boost::program_options;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -38,49 +36,6 @@ void catch_interrupts() {
     action.sa_handler = request_stop;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
-}
-
-struct LoadedStudy {
-    sweeps::Study study;
-    accel::DesignDocument base;
-};
-
-// What the study shows must stand in reports.
-void check_places(const sweeps::Study& study, const std::string& file) {
-    const accel::Schema reports(accel::config_root() / "schemas" / "report.schema.json");
-    const auto check = [&](const auto& figures, const char* list, accel::Schema::Wanted wanted) {
-        for (std::size_t i = 0; i < figures.size(); ++i) {
-            reports.require_place(figures[i].metric, wanted, file,
-                                  "/" + std::string(list) + "/" + std::to_string(i) + "/metric");
-        }
-    };
-    check(study.objectives, "objectives", accel::Schema::Wanted::number);
-    check(study.columns, "columns", accel::Schema::Wanted::anything);
-}
-
-LoadedStudy load_study(const fs::path& path) {
-    const auto document = accel::read_json_file(path);
-    accel::Schema(accel::config_root() / "schemas" / "study.schema.json").validate(document, path.string());
-    try {
-        auto study = sweeps::parse_study(document);
-        check_places(study, path.string());
-        const auto base = path.parent_path() / study.base;
-        std::error_code error;
-        if (!fs::exists(base, error)) {
-            throw accel::ConfigError(path.string(), "/base", "there is no file " + base.string(),
-                                     "allowed: the path of a design, from the study's folder");
-        }
-        auto design = accel::DesignDocument::load(base);
-        return {std::move(study), std::move(design)};
-    } catch (const sweeps::StudyError& error) {
-        throw accel::ConfigError(path.string(), error.pointer(), error.what(), "");
-    }
-}
-
-accel::DesignDocument design_of(const accel::DesignDocument& base, const sweeps::Point& point) {
-    auto document = base;
-    for (const auto& assignment : point.assignments) document.set(assignment.pointer, assignment.value);
-    return document;
 }
 
 sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const sweeps::Point& point,

@@ -91,6 +91,17 @@ std::vector<std::string> missing_metrics(const Study& study, const std::vector<S
     return warnings;
 }
 
+// What a sweep says of all its rows together.
+void take_rows(const Study& study, std::map<std::size_t, SweepRow>& rows, SweepOutcome& outcome) {
+    for (auto& [index, row] : rows) outcome.rows.push_back(std::move(row));
+    mark_pareto(study, outcome.rows);
+    for (const SweepRow& row : outcome.rows) {
+        outcome.not_fitting += row.status == PointStatus::does_not_fit ? 1 : 0;
+        outcome.failed += row.status == PointStatus::failed ? 1 : 0;
+    }
+    outcome.warnings = missing_metrics(study, outcome.rows);
+}
+
 const json& cell_of(const Parameter& parameter, const std::string& label) {
     const auto value = std::find_if(parameter.values.begin(), parameter.values.end(),
                                     [&](const ParameterValue& v) { return v.label == label; });
@@ -171,13 +182,33 @@ SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const Ev
     if (store) store->close();
     progress.finish();
 
-    for (auto& [index, row] : rows) outcome.rows.push_back(std::move(row));
-    mark_pareto(study, outcome.rows);
-    for (const SweepRow& row : outcome.rows) {
-        outcome.not_fitting += row.status == PointStatus::does_not_fit ? 1 : 0;
-        outcome.failed += row.status == PointStatus::failed ? 1 : 0;
+    take_rows(study, rows, outcome);
+    return outcome;
+}
+
+SweepOutcome stored_results(const Study& study, const std::filesystem::path& path,
+                            const std::string& program_version,
+                            const std::function<std::string(const Point&)>& canonical_key) {
+    const Space space(study);
+    Store store(path, program_version);
+    SweepOutcome outcome;
+    outcome.points = space.size();
+    std::map<std::size_t, SweepRow> rows;
+    for (std::size_t index = 0; index < space.size(); ++index) {
+        Point point = space.point(index);
+        std::string key;
+        try {
+            key = point_key(canonical_key(point), study.fidelity);
+        } catch (const std::exception&) {
+            continue;  // a wrong configuration, which a sweep tells of, has no result
+        }
+        if (const std::optional<PointResult> known = store.find(key)) {
+            rows.emplace(index, make_row(study, std::move(point), *known, true));
+            ++outcome.reused;
+        }
     }
-    outcome.warnings = missing_metrics(study, outcome.rows);
+    store.close();
+    take_rows(study, rows, outcome);
     return outcome;
 }
 

@@ -63,6 +63,12 @@ struct SweepOutcome {
 SweepOutcome run_sweep(const Study& study, const SweepOptions& options, const EvaluatePoint& evaluate,
                        const std::function<std::string(const Point&)>& canonical_key);
 
+// The same of what the store has, without evaluating anything: points that it does not have are left out.
+// `interrupted` stays false. Throws SpaceError and StoreError.
+SweepOutcome stored_results(const Study& study, const std::filesystem::path& store,
+                            const std::string& program_version,
+                            const std::function<std::string(const Point&)>& canonical_key);
+
 // By row: a number for the points that compete with each other (Study::compare_within).
 std::vector<std::size_t> competitions(const Study& study, const std::vector<SweepRow>& rows);
 

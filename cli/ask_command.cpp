@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <iostream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "accel/design/schema.hpp"
+#include "cli/command.hpp"
+#include "cli/loaded_study.hpp"
+#include "sweeps/driver.hpp"
+#include "sweeps/questions/parse_question.hpp"
+#include "sweeps/questions/points_database.hpp"
+#include "sweeps/questions/query.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+sweeps::SweepOutcome results_of(const LoadedStudy& loaded, const std::string& store) {
+    std::error_code error;
+    if (!std::filesystem::exists(store, error)) {
+        throw UsageError("there is no file " + store +
+                         "; allowed: what tilewright sweep --store has written for this study");
+    }
+    auto outcome = sweeps::stored_results(
+        loaded.study, store, build_identity(),
+        [&loaded](const auto& point) { return design_of(loaded.base, point).canonical().dump(); });
+    if (outcome.rows.empty()) {
+        throw UsageError(store +
+                         " has no result of this study from this program; allowed: run tilewright "
+                         "sweep with --store " +
+                         store + " first");
+    }
+    return outcome;
+}
+
+std::string sql_of(const std::string& question, const std::vector<sweeps::AskedColumn>& columns) {
+    try {
+        return sweeps::to_sql(sweeps::parse_question(question, columns), columns);
+    } catch (const sweeps::QuestionError& error) {
+        const auto near = accel::nearest_spelling(error.word(), error.allowed());
+        auto sentence = std::string(error.what());
+        if (!near.empty()) sentence += ", did you mean \"" + near + "\"?";
+        if (!error.allowed().empty()) {
+            sentence += fmt::format("; the study has {}", fmt::join(error.allowed(), ", "));
+        }
+        throw UsageError(sentence);
+    }
+}
+
+}  // namespace
+
+int ask_command(const std::vector<std::string>& arguments) {
+    po::options_description options("Options");
+    options.add_options()("store", po::value<std::string>(), "SQLite file that tilewright sweep has filled")(
+        "sql", "the question is a statement in SQL that reads the table \"points\"")(
+        "json", "print statement and answer as JSON");
+    po::variables_map values;
+    if (!parse_options(arguments, "ask STUDY.json QUESTION --store F.db [OPTIONS]", options, "study", 2, 2,
+                       values))
+        return success;
+    if (values.count("store") == 0) {
+        throw UsageError("--store is missing; allowed: the file that tilewright sweep --store has filled");
+    }
+    const auto& words = values["study"].as<std::vector<std::string>>();
+    const auto loaded = load_study(words[0]);
+    const auto outcome = results_of(loaded, values["store"].as<std::string>());
+    const auto table = sweeps::result_table(loaded.study, outcome);
+    sweeps::ResultTable answer;
+    std::string sql = words[1];
+    try {
+        if (values.count("sql") == 0) sql = sql_of(words[1], sweeps::asked_columns(loaded.study, table));
+        answer = sweeps::PointsDatabase(table).answer(sql);
+    } catch (const sweeps::QueryError& error) {
+        throw UsageError(error.what());
+    }
+
+    if (values.count("json") > 0) {
+        const nlohmann::ordered_json document = {{"question", words[1]},
+                                                 {"sql", sql},
+                                                 {"points", outcome.points},
+                                                 {"points_with_result", outcome.rows.size()},
+                                                 {"answer", sweeps::table_to_json(answer)}};
+        std::cout << document.dump(2) << "\n" << std::flush;
+    } else {
+        std::cout << sql << "\n\n"
+                  << (answer.rows.empty() ? "no design is like that\n" : sweeps::format_table(answer))
+                  << std::flush;
+    }
+    if (outcome.rows.size() < outcome.points) {
+        std::cerr << fmt::format(
+            "tilewright: {} of {} points have no result in the store; tilewright sweep adds them\n",
+            outcome.points - outcome.rows.size(), outcome.points);
+    }
+    return success;
+}
+
+}  // namespace tilewright::cli

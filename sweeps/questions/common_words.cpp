@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words that mean the same in every question.
+#include "sweeps/questions/lexicon.hpp"
+
+namespace tilewright::sweeps {
+
+void Lexicon::add_common_words() {
+    const auto add_all = [this](const std::vector<const char*>& phrases, const Term& term) {
+        for (const auto* phrase : phrases) add(phrase, term);
+    };
+    const auto compare = [&](Comparison comparison, const std::vector<const char*>& phrases,
+                             Role role = Role::none) {
+        auto term = term_of(TermKind::comparison);
+        term.comparison = comparison;
+        term.role = role;
+        add_all(phrases, term);
+    };
+    const auto extreme = [&](Extreme which, const std::vector<const char*>& phrases, Role role = Role::none) {
+        auto term = term_of(TermKind::extreme);
+        term.extreme = which;
+        term.role = role;
+        add_all(phrases, term);
+    };
+    const auto aggregate = [&](Aggregate which, const std::vector<const char*>& phrases) {
+        auto term = term_of(TermKind::aggregate);
+        term.aggregate = which;
+        add_all(phrases, term);
+    };
+    add_all({"a",
+             "about",
+             "all",
+             "among",
+             "an",
+             "any",
+             "are",
+             "as",
+             "at",
+             "build",
+             "can",
+             "design",
+             "designs",
+             "do",
+             "does",
+             "find",
+             "fit",
+             "fits",
+             "fitting",
+             "from",
+             "get",
+             "give",
+             "had",
+             "has",
+             "have",
+             "i",
+             "in",
+             "is",
+             "it",
+             "its",
+             "list",
+             "me",
+             "of",
+             "on",
+             "one",
+             "ones",
+             "only",
+             "out",
+             "point",
+             "points",
+             "runs",
+             "run",
+             "should",
+             "show",
+             "tell",
+             "that",
+             "the",
+             "their",
+             "them",
+             "there",
+             "these",
+             "they",
+             "this",
+             "those",
+             "to",
+             "use",
+             "uses",
+             "value",
+             "values",
+             "was",
+             "we",
+             "were",
+             "what",
+             "whats",
+             "when",
+             "where",
+             "which",
+             "whose",
+             "will",
+             "configuration",
+             "configurations",
+             "accelerator",
+             "accelerators",
+             "achieve",
+             "achieves",
+             "reach",
+             "reaches",
+             "need",
+             "needs",
+             "take",
+             "takes",
+             "make",
+             "makes",
+             "go",
+             "goes",
+             "size",
+             "setting"},
+            term_of(TermKind::filler));
+    add_all({"and", "but", "also"}, term_of(TermKind::connective));
+    compare(Comparison::less,
+            {"<", "under", "below", "less than", "fewer than", "lower than", "smaller than"});
+    compare(Comparison::at_most, {"<=", "at most", "no more than", "not more than", "up to", "within"});
+    compare(Comparison::greater,
+            {">", "over", "above", "more than", "greater than", "higher than", "larger than", "exceeding"});
+    compare(Comparison::at_least, {">=", "at least", "no less than", "not less than"});
+    compare(Comparison::equal, {"=", "equal to", "equals", "exactly"});
+    compare(Comparison::greater, {"faster than"}, Role::speed);
+    compare(Comparison::less, {"slower than"}, Role::speed);
+    add("between", term_of(TermKind::between));
+    extreme(Extreme::highest,
+            {"highest", "most", "largest", "greatest", "biggest", "maximum", "maximal", "max"});
+    extreme(Extreme::lowest,
+            {"lowest", "least", "smallest", "fewest", "minimum", "minimal", "min", "shortest"});
+    extreme(Extreme::best, {"best"});
+    extreme(Extreme::worst, {"worst"});
+    extreme(Extreme::best, {"fastest", "quickest"}, Role::speed);
+    extreme(Extreme::worst, {"slowest"}, Role::speed);
+    extreme(Extreme::best, {"most efficient", "most energy efficient"}, Role::energy);
+    extreme(Extreme::worst, {"least efficient", "least energy efficient"}, Role::energy);
+    aggregate(Aggregate::average, {"average", "mean"});
+    aggregate(Aggregate::sum, {"sum", "total"});
+    add_all({"how many", "number of", "count", "count of"}, term_of(TermKind::count));
+    add_all({"for each", "for every", "in each", "of each", "each", "every", "per", "grouped by"},
+            term_of(TermKind::group));
+    add("by", term_of(TermKind::by));
+    add_all({"sorted by", "ordered by", "ranked by", "sort by", "order by", "rank by"},
+            term_of(TermKind::sort));
+    auto direction = term_of(TermKind::direction);
+    add_all({"ascending", "increasing"}, direction);
+    direction.descending = true;
+    add_all({"descending", "decreasing"}, direction);
+    add_all({"top", "first"}, term_of(TermKind::top));
+    add_all({"pareto", "pareto front", "pareto optimal", "on the front", "not dominated"},
+            term_of(TermKind::pareto));
+    add_all({"do not fit", "does not fit", "dont fit", "doesnt fit", "not fit", "not fitting", "too large",
+             "too big"},
+            term_of(TermKind::misfit));
+    add_all({"not", "except", "excluding", "other than", "but not"}, term_of(TermKind::negation));
+    add_all({"without", "no"}, term_of(TermKind::without));
+    add_all({"with", "using"}, term_of(TermKind::with));
+    add("or", term_of(TermKind::alternative));
+}
+
+}  // namespace tilewright::sweeps

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which points a question is about: comparisons with numbers, and values.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sweeps/questions/parse_question.hpp"
+#include "sweeps/questions/question_parser.hpp"
+
+namespace tilewright::sweeps {
+
+// "energy", "energy under 1 J", "tile 16", "fusion none".
+void QuestionParser::parse_column(std::size_t column, bool negated) {
+    const auto here = at_;
+    if (const auto* value = value_behind(column)) return equal(column, values_of(*value, column), negated);
+    if (next_is(TermKind::negation)) {
+        take();
+        negated = true;
+    }
+    if (const auto* value = value_behind(column)) return equal(column, values_of(*value, column), negated);
+    const auto* next = look();
+    if (next != nullptr && next->kind == TermKind::comparison && next->role == Role::none) {
+        const auto comparison = take().comparison;
+        if (comparison == Comparison::equal && columns_[column].parameter()) {
+            if (const auto* value = value_behind(column)) {
+                return equal(column, values_of(*value, column), negated);
+            }
+            if (next_is(TermKind::number)) return equal(column, {value_of(column, take())}, negated);
+            throw QuestionError(fmt::format("{} has no such value; it has {}", name(column),
+                                            fmt::join(columns_[column].values, ", ")));
+        }
+        return compare(column, negated ? opposite(comparison) : comparison);
+    }
+    if (next != nullptr && next->kind == TermKind::between) {
+        take();
+        if (negated) throw QuestionError("\"not between\" is not understood; allowed: two questions");
+        compare(column, Comparison::at_least);
+        while (next_is(TermKind::connective)) take();
+        return compare(column, Comparison::at_most);
+    }
+    if (next != nullptr && next->kind == TermKind::number && next->units.empty() &&
+        columns_[column].parameter() && !follows_extreme()) {
+        const auto& number = take();
+        equal(column, {value_of(column, number)}, negated);
+        while (next_is(TermKind::alternative) && at_ + 1 < terms_.size() &&
+               terms_[at_ + 1].kind == TermKind::number) {
+            take();
+            alternative_ = true;
+            equal(column, {value_of(column, take())}, negated);
+        }
+        return;
+    }
+    if (negated) throw QuestionError(fmt::format("not what {}? Say a value", name(column)));
+    at_ = here;
+    query_.figures.push_back(column);
+    if (extreme_ && !columns_[column].parameter()) {
+        set_order(column, descending(*extreme_, column));
+        extreme_.reset();
+    }
+}
+
+// Takes the value of this column that stands behind it, be it a word that means something else by itself.
+const Term* QuestionParser::value_behind(std::size_t column) {
+    for (auto i = at_; i < terms_.size(); ++i) {
+        if (has(terms_[i], column)) {
+            at_ = i + 1;
+            return &terms_[i];
+        }
+        if (terms_[i].kind != TermKind::filler) break;
+    }
+    return nullptr;
+}
+
+// "5 best" is no value of what stands before.
+bool QuestionParser::follows_extreme() const {
+    return at_ + 1 < terms_.size() && terms_[at_ + 1].kind == TermKind::extreme;
+}
+
+Comparison QuestionParser::opposite(Comparison comparison) {
+    switch (comparison) {
+        case Comparison::less:
+            return Comparison::at_least;
+        case Comparison::at_most:
+            return Comparison::greater;
+        case Comparison::greater:
+            return Comparison::at_most;
+        case Comparison::at_least:
+            return Comparison::less;
+        case Comparison::equal:
+            return Comparison::different;
+        case Comparison::different:
+            break;
+    }
+    return Comparison::equal;
+}
+
+// The column's value of a number in a question.
+std::string QuestionParser::value_of(std::size_t column, const Term& number) const {
+    for (const auto& value : columns_[column].values) {
+        if (columns_[column].numeric && std::stod(value) == number.number) return value;
+    }
+    throw QuestionError(fmt::format("{} has no value {}; it has {}", name(column), number.text,
+                                    fmt::join(columns_[column].values, ", ")));
+}
+
+const std::vector<std::string>& QuestionParser::values_of(const Term& term, std::size_t column) {
+    return std::find_if(term.values.begin(), term.values.end(),
+                        [column](const auto& one) { return one.first == column; })
+        ->second;
+}
+
+// What a number is in the unit of a column.
+double QuestionParser::in_unit(const Term& number, std::size_t column) const {
+    if (number.units.empty()) {
+        if (!columns_[column].fraction() || number.number <= 1) return number.number;
+        throw QuestionError(
+            fmt::format("{} is a fraction, up to 1; allowed: {} %", name(column), number.text));
+    }
+    for (const auto& [of, scale] : number.units) {
+        if (of == column) return number.number * scale;
+    }
+    const auto& unit = columns_[column].unit;
+    throw QuestionError(fmt::format("{} is not in the unit of {}{}", number.text, name(column),
+                                    unit.empty() ? "" : ", which is " + unit));
+}
+
+void QuestionParser::require_number(std::size_t column) const {
+    if (columns_[column].numeric) return;
+    throw QuestionError(fmt::format("{} is no number; it is one of {}", name(column),
+                                    fmt::join(columns_[column].values, ", ")));
+}
+
+// The number behind a comparison.
+void QuestionParser::compare(std::size_t column, Comparison comparison) {
+    require_number(column);
+    if (!next_is(TermKind::number)) {
+        throw QuestionError(fmt::format("{} is compared with no number", name(column)));
+    }
+    query_.conditions.push_back({column, comparison, in_unit(take(), column), {}});
+    no_alternative();
+}
+
+// "under 1 J", "less than 200 DSP", "faster than 5 tokens/s".
+void QuestionParser::parse_comparison(const Term& term, bool negated) {
+    const auto comparison = negated ? opposite(term.comparison) : term.comparison;
+    if (term.role != Role::none) return compare(of_role(term), comparison);
+    if (!next_is(TermKind::number)) {
+        throw QuestionError(fmt::format("\"{}\" what? Say a number behind it", term.text));
+    }
+    const auto& number = take();
+    std::optional<std::size_t> column;
+    if (number.units.empty() && goes_on_with(TermKind::column)) {
+        column = take().column;
+        require_number(*column);
+    } else if (number.units.size() == 1) {
+        column = number.units.front().first;
+    } else {
+        throw QuestionError(fmt::format("\"{} {}\" of what? Say a name before it: \"{} {} {}\"", term.text,
+                                        number.text, example(), term.text, number.text));
+    }
+    query_.conditions.push_back({*column, comparison, in_unit(number, *column), {}});
+    no_alternative();
+}
+
+// "W4A4", "naive order".
+void QuestionParser::parse_value(const Term& term, bool negated) {
+    std::size_t column = term.values.front().first;
+    if (term.values.size() > 1) {
+        if (!goes_on_with(TermKind::column) || !has(term, terms_[at_].column)) {
+            std::vector<std::string> names;
+            for (const auto& [of, values] : term.values) {
+                names.push_back(fmt::format("\"{} {}\"", name(of), term.text));
+            }
+            throw QuestionError(fmt::format("\"{}\" is a value of several parameters; say which: {}",
+                                            term.text, fmt::join(names, " or ")));
+        }
+        column = take().column;
+    } else if (goes_on_with(TermKind::column) && terms_[at_].column == column) {
+        take();
+    }
+    equal(column, values_of(term, column), negated);
+}
+
+// One of these values. Two such words about the same column are both true if they can be, and otherwise
+// one of them is.
+void QuestionParser::equal(std::size_t column, const std::vector<std::string>& values, bool negated) {
+    const auto comparison = negated ? Comparison::different : Comparison::equal;
+    const auto known =
+        std::find_if(query_.conditions.begin(), query_.conditions.end(), [&](const Condition& condition) {
+            return condition.column == column && condition.comparison == comparison &&
+                   !condition.values.empty();
+        });
+    if (known == query_.conditions.end()) {
+        no_alternative();
+        query_.conditions.push_back({column, comparison, 0, values});
+        return;
+    }
+    std::vector<std::string> both;
+    std::vector<std::string> either;
+    for (const auto& value : columns_[column].values) {
+        const auto in = [&](const auto& all) {
+            return std::find(all.begin(), all.end(), value) != all.end();
+        };
+        if (in(known->values) && in(values)) both.push_back(value);
+        if (in(known->values) || in(values)) either.push_back(value);
+    }
+    const bool narrow = !negated && !alternative_ && !both.empty();
+    known->values = narrow ? both : either;
+    alternative_ = false;
+}
+
+// "Or" is understood between values of one column alone.
+void QuestionParser::no_alternative() {
+    if (!alternative_) return;
+    throw QuestionError(
+        "\"or\" is understood between values of one parameter only; allowed: two questions, or --sql");
+}
+
+// "5 fastest", "8 lanes".
+void QuestionParser::parse_number(const Term& term, bool negated) {
+    const auto* next = look();
+    if (next != nullptr && next->kind == TermKind::extreme) {
+        query_.limit = count_of(term);
+        return;
+    }
+    if (next != nullptr && next->kind == TermKind::column && columns_[next->column].parameter()) {
+        const auto column = take().column;
+        return equal(column, {value_of(column, term)}, negated);
+    }
+    throw QuestionError(fmt::format("{} of what? Say a name and how it compares: \"{} under {}\"", term.text,
+                                    example(), term.text));
+}
+
+// "without fusion", "with fusion": of parameters that can be none of it.
+void QuestionParser::parse_with(const Term& term) {
+    if (!next_is(TermKind::column)) {
+        negated_ = term.kind == TermKind::without;
+        return;
+    }
+    const auto column = terms_[at_].column;
+    const auto none = std::find_if(
+        columns_[column].values.begin(), columns_[column].values.end(), [](const std::string& value) {
+            return value == "none" || value == "off" || value == "false" || value == "0";
+        });
+    const bool can_be_none = none != columns_[column].values.end();
+    if (term.kind == TermKind::without && !can_be_none) {
+        throw QuestionError(fmt::format("{} cannot be none; it is one of {}", name(column),
+                                        fmt::join(columns_[column].values, ", ")));
+    }
+    take();
+    if (term.kind == TermKind::without) return equal(column, {*none}, false);
+    const auto figures = query_.figures.size();
+    parse_column(column, false);
+    if (query_.figures.size() > figures && columns_[column].parameter() && can_be_none) {
+        equal(column, {*none}, true);
+    }
+}
+
+}  // namespace tilewright::sweeps

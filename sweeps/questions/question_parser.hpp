@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The terms of one question, read from left to right, and the query that comes of them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sweeps/questions/lexicon.hpp"
+#include "sweeps/questions/query.hpp"
+
+namespace tilewright::sweeps {
+
+// Members throw QuestionError.
+class QuestionParser {
+  public:
+    QuestionParser(const std::string& question, const std::vector<AskedColumn>& columns)
+        : columns_(columns), lexicon_(columns), terms_(lexicon_.read(question)) {}
+
+    Query parse();
+
+  private:
+    const std::string& name(std::size_t column) const { return columns_[column].name; }
+    std::string names_of_all() const;
+    std::string names_of_figures() const;
+    const Term* look();
+    bool next_is(TermKind kind) {
+        const auto* next = look();
+        return next != nullptr && next->kind == kind;
+    }
+    // One that the term before it is about: no "and" and no comma in between.
+    bool goes_on_with(TermKind kind) { return next_is(kind) && !terms_[at_ - 1].comma; }
+    bool next_of_list(TermKind kind);
+    const Term& take() { return terms_[at_++]; }
+    void parse_term();
+    std::string example() const;
+    std::string say_order() const;
+    void parse_column(std::size_t column, bool negated);
+    bool follows_extreme() const;
+    const Term* value_behind(std::size_t column);
+    static Comparison opposite(Comparison comparison);
+    std::string value_of(std::size_t column, const Term& number) const;
+    static bool has(const Term& term, std::size_t column) {
+        return std::any_of(term.values.begin(), term.values.end(),
+                           [column](const auto& one) { return one.first == column; });
+    }
+    static const std::vector<std::string>& values_of(const Term& term, std::size_t column);
+    double in_unit(const Term& number, std::size_t column) const;
+    void require_number(std::size_t column) const;
+    void compare(std::size_t column, Comparison comparison);
+    void parse_comparison(const Term& term, bool negated);
+    std::size_t of_role(const Term& term) const;
+    void parse_value(const Term& term, bool negated);
+    void equal(std::size_t column, const std::vector<std::string>& values, bool negated);
+    void no_alternative();
+    std::size_t count_of(const Term& number) const;
+    void parse_number(const Term& term, bool negated);
+    bool is_best_high(std::size_t column) const;
+    bool descending(const Term& extreme, std::size_t column) const;
+    void set_order(std::size_t column, bool descending);
+    void parse_extreme(const Term& term);
+    std::optional<std::size_t> figure_before(const Term& term) const;
+    void parse_aggregate(const Term& term);
+    void parse_groups(const Term& term);
+    void parse_order(const Term& term);
+    void parse_with(const Term& term);
+    void finish();
+    void no_alternative_left();
+
+    const std::vector<AskedColumn>& columns_;
+    Lexicon lexicon_;
+    std::vector<Term> terms_;
+    std::size_t at_ = 0;  // the next term
+    Query query_;
+    std::optional<Term> extreme_;  // "best": of what is still to come
+    bool negated_ = false;
+    bool alternative_ = false;
+    bool orders_ = false;  // "top": what by is still to come
+};
+
+}  // namespace tilewright::sweeps
