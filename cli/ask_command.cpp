@@ -21,8 +21,8 @@ namespace {
 
 sweeps::SweepOutcome results_of(const LoadedStudy& loaded, const std::string& store) {
     std::error_code error;
-    if (!std::filesystem::exists(store, error)) {
-        throw UsageError("there is no file " + store +
+    if (std::filesystem::file_size(store, error) == 0 || error) {
+        throw UsageError((error ? "there is no file " : "there is nothing in the file ") + store +
                          "; allowed: what tilewright sweep --store has written for this study");
     }
     auto outcome = sweeps::stored_results(
@@ -37,6 +37,12 @@ sweeps::SweepOutcome results_of(const LoadedStudy& loaded, const std::string& st
     return outcome;
 }
 
+std::string names_of(const std::vector<sweeps::AskedColumn>& columns) {
+    std::string names;
+    for (const auto& column : columns) names += (names.empty() ? "" : ", ") + sweeps::sql_name(column.name);
+    return names + " and their values";
+}
+
 std::string sql_of(const std::string& question, const std::vector<sweeps::AskedColumn>& columns) {
     try {
         return sweeps::to_sql(sweeps::parse_question(question, columns), columns);
@@ -44,9 +50,7 @@ std::string sql_of(const std::string& question, const std::vector<sweeps::AskedC
         const auto near = accel::nearest_spelling(error.word(), error.allowed());
         auto sentence = std::string(error.what());
         if (!near.empty()) sentence += ", did you mean \"" + near + "\"?";
-        if (!error.allowed().empty()) {
-            sentence += fmt::format("; the study has {}", fmt::join(error.allowed(), ", "));
-        }
+        if (!error.allowed().empty()) sentence += "; a question is about " + names_of(columns);
         throw UsageError(sentence);
     }
 }
@@ -71,11 +75,13 @@ int ask_command(const std::vector<std::string>& arguments) {
     const auto table = sweeps::result_table(loaded.study, outcome);
     sweeps::ResultTable answer;
     std::string sql = words[1];
+    const auto columns = sweeps::asked_columns(loaded.study, table);
     try {
-        if (values.count("sql") == 0) sql = sql_of(words[1], sweeps::asked_columns(loaded.study, table));
+        if (values.count("sql") == 0) sql = sql_of(words[1], columns);
         answer = sweeps::PointsDatabase(table).answer(sql);
+        if (values.count("sql") == 0) sweeps::add_units(answer, columns);
     } catch (const sweeps::QueryError& error) {
-        throw UsageError(error.what());
+        throw UsageError(fmt::format("{}; the table \"points\" has {}", error.what(), names_of(columns)));
     }
 
     if (values.count("json") > 0) {
@@ -84,7 +90,8 @@ int ask_command(const std::vector<std::string>& arguments) {
                                                  {"points", outcome.points},
                                                  {"points_with_result", outcome.rows.size()},
                                                  {"answer", sweeps::table_to_json(answer)}};
-        std::cout << document.dump(2) << "\n" << std::flush;
+        std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n"
+                  << std::flush;
     } else {
         std::cout << sql << "\n\n"
                   << (answer.rows.empty() ? "no design is like that\n" : sweeps::format_table(answer))

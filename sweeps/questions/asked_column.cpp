@@ -35,13 +35,16 @@ void add_cells(AskedColumn& column, const ResultTable& table, std::size_t index)
 
 std::vector<AskedColumn> asked_columns(const Study& study, const ResultTable& table) {
     std::vector<AskedColumn> columns;
-    for (const auto& parameter : study.parameters) columns.push_back({parameter.name, "", "", {}, false, {}});
+    for (const auto& parameter : study.parameters)
+        columns.push_back({parameter.name, "", "", {}, false, false, {}});
     for (const auto& objective : study.objectives) {
-        columns.push_back({objective.name, objective.unit, objective.metric, objective.goal, true, {}});
+        columns.push_back(
+            {objective.name, objective.unit, objective.metric, objective.goal, false, true, {}});
     }
     for (const auto& column : study.columns) {
-        columns.push_back({column.name, column.unit, column.metric, {}, true, {}});
+        columns.push_back({column.name, column.unit, column.metric, {}, false, true, {}});
     }
+    for (const auto parameter : study.compare_within) columns[parameter].apart = true;
     for (std::size_t i = 0; i < columns.size(); ++i) add_cells(columns[i], table, i);
     return columns;
 }

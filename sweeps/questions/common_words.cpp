@@ -42,6 +42,11 @@ void Lexicon::add_common_words() {
              "do",
              "does",
              "find",
+             "for",
+             "you",
+             "your",
+             "would",
+             "could",
              "fit",
              "fits",
              "fitting",
@@ -63,7 +68,6 @@ void Lexicon::add_common_words() {
              "one",
              "ones",
              "only",
-             "out",
              "point",
              "points",
              "runs",
@@ -114,7 +118,7 @@ void Lexicon::add_common_words() {
              "size",
              "setting"},
             term_of(TermKind::filler));
-    add_all({"and", "but", "also"}, term_of(TermKind::connective));
+    add_all({"and", "also"}, term_of(TermKind::connective));
     compare(Comparison::less,
             {"<", "under", "below", "less than", "fewer than", "lower than", "smaller than"});
     compare(Comparison::at_most, {"<=", "at most", "no more than", "not more than", "up to", "within"});
@@ -125,10 +129,8 @@ void Lexicon::add_common_words() {
     compare(Comparison::greater, {"faster than"}, Role::speed);
     compare(Comparison::less, {"slower than"}, Role::speed);
     add("between", term_of(TermKind::between));
-    extreme(Extreme::highest,
-            {"highest", "most", "largest", "greatest", "biggest", "maximum", "maximal", "max"});
-    extreme(Extreme::lowest,
-            {"lowest", "least", "smallest", "fewest", "minimum", "minimal", "min", "shortest"});
+    extreme(Extreme::highest, {"highest", "most", "largest", "greatest", "biggest", "maximum", "maximal"});
+    extreme(Extreme::lowest, {"lowest", "least", "smallest", "fewest", "minimum", "minimal", "shortest"});
     extreme(Extreme::best, {"best"});
     extreme(Extreme::worst, {"worst"});
     extreme(Extreme::best, {"fastest", "quickest"}, Role::speed);
@@ -137,7 +139,7 @@ void Lexicon::add_common_words() {
     extreme(Extreme::worst, {"least efficient", "least energy efficient"}, Role::energy);
     aggregate(Aggregate::average, {"average", "mean"});
     aggregate(Aggregate::sum, {"sum", "total"});
-    add_all({"how many", "number of", "count", "count of"}, term_of(TermKind::count));
+    add_all({"how many", "number of", "total number of", "count", "count of"}, term_of(TermKind::count));
     add_all({"for each", "for every", "in each", "of each", "each", "every", "per", "grouped by"},
             term_of(TermKind::group));
     add("by", term_of(TermKind::by));
@@ -150,10 +152,10 @@ void Lexicon::add_common_words() {
     add_all({"top", "first"}, term_of(TermKind::top));
     add_all({"pareto", "pareto front", "pareto optimal", "on the front", "not dominated"},
             term_of(TermKind::pareto));
-    add_all({"do not fit", "does not fit", "dont fit", "doesnt fit", "not fit", "not fitting", "too large",
-             "too big"},
+    add_all({"do not fit", "does not fit", "dont fit", "doesnt fit", "not fit", "not fitting"},
             term_of(TermKind::misfit));
-    add_all({"not", "except", "excluding", "other than", "but not"}, term_of(TermKind::negation));
+    add_all({"not", "except", "excluding", "other than", "but not", "all but", "all except"},
+            term_of(TermKind::negation));
     add_all({"without", "no"}, term_of(TermKind::without));
     add_all({"with", "using"}, term_of(TermKind::with));
     add("or", term_of(TermKind::alternative));

@@ -24,9 +24,7 @@ struct KnownFigure {
 const std::vector<KnownFigure>& known_figures() {
     static const std::vector<KnownFigure> figures = {
         {"/throughput/value", Role::speed, {"throughput", "speed", "rate"}},
-        {"/energy/per_item_j",
-         Role::energy,
-         {"energy", "energy per token", "energy per image", "energy per frame", "energy per item"}},
+        {"/energy/per_item_j", Role::energy, {"energy", "energy per item"}},
         {"/energy/total_j", Role::none, {"total energy"}},
         {"/latency_s", Role::latency, {"latency", "time"}},
         {"/power_w", Role::none, {"power"}},
@@ -50,16 +48,26 @@ Lexicon::Lexicon(const std::vector<AskedColumn>& columns) : columns_(columns) {
         auto term = term_of(TermKind::column);
         term.column = static_cast<std::size_t>(at - columns_.begin());
         for (const auto* name : figure.names) add(name, term);
+        const auto stroke = at->unit.find('/');
+        if (figure.role == Role::energy && stroke != std::string::npos) {
+            add("energy per " + at->unit.substr(stroke + 1), term);
+        }
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) add_column(i);
     for (std::size_t i = 0; i < columns_.size(); ++i) add_units(i);
+    // Understood everywhere, so that it can be said that a column is not a fraction.
+    for (const auto* phrase : {"%", "percent"}) {
+        if (units_.count(phrase) == 0) add_unit(phrase, columns_.size(), 0.01);
+    }
 }
 
 void Lexicon::add(const std::string& phrase, Term term) {
     const auto words = split_words(phrase);
     if (words.empty()) return;
     longest_ = std::max(longest_, words.size());
-    phrases_[join_words(words, 0, words.size())] = std::move(term);
+    auto& known = phrases_[join_words(words, 0, words.size())];
+    term.values = std::move(known.values);  // a name may be a value, too
+    known = std::move(term);
 }
 
 void Lexicon::add_column(std::size_t index) {
@@ -85,6 +93,12 @@ void Lexicon::add_values(std::size_t index) {
         std::istringstream parts(value);
         for (std::string part; std::getline(parts, part, ',');) {
             if (plain_words(part) != plain_words(value)) add_value(part, index, value);
+            // "FP4" of "FP4 g64", unless it is a word of every question.
+            const auto first = split_words(part).front().text;
+            if (first == plain_words(part)) continue;
+            const auto known = phrases_.find(first);
+            if (known == phrases_.end() || known->second.kind == TermKind::value)
+                add_value(first, index, value);
         }
     }
 }

@@ -80,11 +80,13 @@ void PointsDatabase::Close::operator()(sqlite3* database) const {
     sqlite3_close_v2(database);
 }
 
-PointsDatabase::PointsDatabase(const ResultTable& table) : columns_(table.columns) {
+PointsDatabase::PointsDatabase(const ResultTable& table) {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open(":memory:", &opened);
     database_.reset(opened);
     if (code != SQLITE_OK) throw QueryError(fmt::format("SQLite: {}", sqlite3_errstr(code)));
+    // A misspelt name in double quotes is an error, not a text.
+    sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
     create(table);
     fill(table);
     sqlite3_set_authorizer(database_.get(), allow, nullptr);
@@ -128,12 +130,12 @@ ResultTable PointsDatabase::answer(const std::string& sql) const {
     ResultTable table;
     const int columns = sqlite3_column_count(statement.get());
     for (int i = 0; i < columns; ++i) {
-        ResultColumn column{sqlite3_column_name(statement.get(), i), ""};
-        const auto known = std::find_if(columns_.begin(), columns_.end(), [&](const auto& one) {
-            return column.name == one.name || column.name.ends_with(' ' + one.name);  // "average energy"
-        });
-        if (known != columns_.end()) column.unit = known->unit;
-        table.columns.push_back(std::move(column));
+        const std::string name = sqlite3_column_name(statement.get(), i);
+        const bool twice = std::any_of(table.columns.begin(), table.columns.end(),
+                                       [&](const auto& column) { return column.name == name; });
+        if (twice)
+            throw QueryError(fmt::format("SQL: two columns of the answer are called {}; allowed: AS", name));
+        table.columns.push_back({name, ""});
     }
     int code = SQLITE_ROW;
     while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {

@@ -28,7 +28,7 @@ class PointsDatabase {
     PointsDatabase& operator=(const PointsDatabase&) = delete;
     ~PointsDatabase();
 
-    // Of one statement that changes nothing. Columns of `points` keep their units. Throws QueryError.
+    // Of one statement that changes nothing; columns without units. Throws QueryError.
     [[nodiscard]] ResultTable answer(const std::string& sql) const;
 
   private:
@@ -40,7 +40,6 @@ class PointsDatabase {
     void fill(const ResultTable& table);
 
     std::unique_ptr<sqlite3, Close> database_;
-    std::vector<ResultColumn> columns_;
 };
 
 }  // namespace tilewright::sweeps

@@ -49,22 +49,12 @@ std::string text_of(const Condition& condition, const AskedColumn& column) {
                        fmt::join(values, ", "));
 }
 
-std::string text_of(const AggregatedColumn& one, const AskedColumn& column, bool as_name) {
-    const auto text = [&](const char* function, const char* word) {
-        return as_name ? sql_name(fmt::format("{} {}", word, column.name))
-                       : fmt::format("{}({})", function, sql_name(column.name));
-    };
-    switch (one.aggregate) {
-        case Aggregate::minimum:
-            return text("MIN", "lowest");
-        case Aggregate::maximum:
-            return text("MAX", "highest");
-        case Aggregate::sum:
-            return text("SUM", "total");
-        case Aggregate::average:
-            break;
-    }
-    return text("AVG", "average");
+std::string text_of(const AggregatedColumn& one, const AskedColumn& column) {
+    return fmt::format("{}({})", one.aggregate == Aggregate::sum ? "SUM" : "AVG", sql_name(column.name));
+}
+
+std::string name_of(const AggregatedColumn& one, const AskedColumn& column) {
+    return sql_name(fmt::format("{} {}", one.aggregate == Aggregate::sum ? "total" : "average", column.name));
 }
 
 // The parts of a statement about one query.
@@ -116,10 +106,20 @@ class Statement {
     std::string limit() const { return query_.limit ? fmt::format("\nLIMIT {}", *query_.limit) : ""; }
     static const char* direction(bool descending) { return descending ? " DESC" : ""; }
 
+    // Of points that are equal in it, those come first that are better in the objectives.
+    std::string order() const {
+        if (!query_.order) return "rowid";
+        auto order = name(query_.order->column) + direction(query_.order->descending);
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (!columns_[i].goal || i == query_.order->column) continue;
+            order += ", " + name(i) + direction(*columns_[i].goal == Goal::maximize);
+        }
+        return order + ", rowid";
+    }
+
     std::string of_points() const {
-        std::string order = "\nORDER BY ";
-        if (query_.order) order += name(query_.order->column) + direction(query_.order->descending) + ", ";
-        return fmt::format("SELECT {}\nFROM points\nWHERE {}{}rowid{}", shown(), where(), order, limit());
+        return fmt::format("SELECT {}\nFROM points\nWHERE {}\nORDER BY {}{}", shown(), where(), order(),
+                           limit());
     }
 
     // Groups in the order of the table.
@@ -127,11 +127,10 @@ class Statement {
         const auto groups = list(query_.groups);
         return fmt::format(
             "SELECT {}\nFROM (SELECT *, MIN(rowid) OVER (PARTITION BY {}) AS \"first of group\",\n"
-            "      ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {}{}, rowid) AS \"place in group\"\n"
+            "      ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {}) AS \"place in group\"\n"
             "      FROM points\n      WHERE {})\nWHERE \"place in group\" <= {}\nORDER BY \"first of "
             "group\", \"place in group\"",
-            shown(), groups, groups, name(query_.order->column), direction(query_.order->descending), where(),
-            query_.limit.value_or(1));
+            shown(), groups, groups, order(), where(), query_.limit.value_or(1));
     }
 
     std::string of_groups() const {
@@ -139,14 +138,14 @@ class Statement {
         selected += "COUNT(*) AS designs";
         if (query_.aggregate) {
             const auto& column = columns_[query_.aggregate->column];
-            selected += ", " + text_of(*query_.aggregate, column, false) + " AS " +
-                        text_of(*query_.aggregate, column, true);
+            selected +=
+                ", " + text_of(*query_.aggregate, column) + " AS " + name_of(*query_.aggregate, column);
         }
         auto text = fmt::format("SELECT {}\nFROM points\nWHERE {}", selected, where());
         if (query_.groups.empty()) return text;
         text += "\nGROUP BY " + list(query_.groups) + "\nORDER BY ";
         if (query_.order && query_.aggregate) {
-            text += text_of(*query_.aggregate, columns_[query_.aggregate->column], true) +
+            text += name_of(*query_.aggregate, columns_[query_.aggregate->column]) +
                     direction(query_.order->descending) + ", ";
         }
         return text + "MIN(rowid)" + limit();
@@ -157,6 +156,16 @@ class Statement {
 };
 
 }  // namespace
+
+void add_units(ResultTable& answer, const std::vector<AskedColumn>& columns) {
+    for (auto& shown : answer.columns) {
+        for (const auto& column : columns) {
+            const bool same = shown.name == column.name || shown.name == "average " + column.name ||
+                              shown.name == "total " + column.name;
+            if (same) shown.unit = column.unit;
+        }
+    }
+}
 
 std::string sql_name(const std::string& name) {
     return quoted(name, '"');

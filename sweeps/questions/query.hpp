@@ -21,7 +21,7 @@ struct Condition {
     std::vector<std::string> values;  // equal to one of them, or different from all
 };
 
-enum class Aggregate { average, minimum, maximum, sum };
+enum class Aggregate { average, sum };
 
 struct AggregatedColumn {
     Aggregate aggregate = Aggregate::average;
@@ -47,6 +47,9 @@ struct Query {
 
 // Points are shown with all parameters, what was asked for, and the objectives.
 std::string to_sql(const Query& query, const std::vector<AskedColumn>& columns);
+
+// The units of an answer to that statement.
+void add_units(ResultTable& answer, const std::vector<AskedColumn>& columns);
 
 // Names and values as SQL spells them.
 std::string sql_name(const std::string& name);

@@ -9,15 +9,33 @@
 
 namespace tilewright::sweeps {
 
+// A name that is a value, too, is one where that parameter stands beside it.
+void QuestionParser::parse_name(const Term& term, bool negated) {
+    if (goes_on_with(TermKind::column) && has(term, look()->column)) return parse_value(term, negated);
+    const bool counted = &term != terms_.data() && (&term - 1)->kind == TermKind::count;
+    const bool ordered = extreme_.has_value() || orders_;
+    const auto figures = query_.figures.size();
+    parse_column(term.column, negated);
+    if (counted || ordered || term.values.empty() || query_.figures.size() == figures) return;
+    throw QuestionError(
+        fmt::format("\"{}\" is a figure and a value of {}; say \"{} {}\", or compare the figure", term.text,
+                    name(term.values.front().first), name(term.values.front().first), term.text));
+}
+
 // "energy", "energy under 1 J", "tile 16", "fusion none".
 void QuestionParser::parse_column(std::size_t column, bool negated) {
-    const auto here = at_;
-    if (const auto* value = value_behind(column)) return equal(column, values_of(*value, column), negated);
+    if (const auto* value = value_behind(column)) {
+        equal(column, values_of(*value, column), negated);
+        return more_values(column, negated);
+    }
     if (next_is(TermKind::negation)) {
         take();
         negated = true;
     }
-    if (const auto* value = value_behind(column)) return equal(column, values_of(*value, column), negated);
+    if (const auto* value = value_behind(column)) {
+        equal(column, values_of(*value, column), negated);
+        return more_values(column, negated);
+    }
     const auto* next = look();
     if (next != nullptr && next->kind == TermKind::comparison && next->role == Role::none) {
         const auto comparison = take().comparison;
@@ -29,29 +47,36 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
             throw QuestionError(fmt::format("{} has no such value; it has {}", name(column),
                                             fmt::join(columns_[column].values, ", ")));
         }
-        return compare(column, negated ? opposite(comparison) : comparison);
+        compare(column, negated ? opposite(comparison) : comparison);
+        return more_comparisons(column);
     }
     if (next != nullptr && next->kind == TermKind::between) {
         take();
         if (negated) throw QuestionError("\"not between\" is not understood; allowed: two questions");
+        share_unit();
         compare(column, Comparison::at_least);
         while (next_is(TermKind::connective)) take();
         return compare(column, Comparison::at_most);
     }
     if (next != nullptr && next->kind == TermKind::number && next->units.empty() &&
-        columns_[column].parameter() && !follows_extreme()) {
-        const auto& number = take();
-        equal(column, {value_of(column, number)}, negated);
-        while (next_is(TermKind::alternative) && at_ + 1 < terms_.size() &&
-               terms_[at_ + 1].kind == TermKind::number) {
-            take();
-            alternative_ = true;
-            equal(column, {value_of(column, take())}, negated);
+        columns_[column].parameter()) {
+        if (follows_extreme()) {
+            throw QuestionError(
+                fmt::format("\"{} {}\": is that the number of designs? Put a comma behind the {} that "
+                            "it belongs to",
+                            next->text, terms_[next_place() + 1].text, name(column)));
         }
-        return;
+        equal(column, {value_of(column, take())}, negated);
+        return more_values(column, negated);
     }
+    const auto none = none_of(column);
+    if (negated && none) return equal(column, {*none}, false);
     if (negated) throw QuestionError(fmt::format("not what {}? Say a value", name(column)));
-    at_ = here;
+    if (!columns_[column].numeric && !columns_[column].parameter() && at_ < terms_.size() &&
+        terms_[at_].kind == TermKind::column && !terms_[at_ - 1].comma) {
+        throw QuestionError(fmt::format("{} has no value \"{}\"; it has {}", name(column), terms_[at_].text,
+                                        fmt::join(columns_[column].values, ", ")));
+    }
     query_.figures.push_back(column);
     if (extreme_ && !columns_[column].parameter()) {
         set_order(column, descending(*extreme_, column));
@@ -71,9 +96,75 @@ const Term* QuestionParser::value_behind(std::size_t column) {
     return nullptr;
 }
 
+// "LUT over 10 % and under 20 %".
+void QuestionParser::more_comparisons(std::size_t column) {
+    for (;;) {
+        auto at = next_place();
+        if (at >= terms_.size() || terms_[at].kind != TermKind::connective) return;
+        const auto& comparison = terms_[++at < terms_.size() ? at : 0];
+        if (at + 1 >= terms_.size() || comparison.kind != TermKind::comparison ||
+            comparison.role != Role::none)
+            return;
+        const auto& number = terms_[at + 1];
+        const bool same =
+            number.kind == TermKind::number && (number.units.empty() || has_unit(number, column)) &&
+            !(at + 2 < terms_.size() && terms_[at + 2].kind == TermKind::column && !number.comma);
+        if (!same) return;
+        at_ = at + 1;
+        compare(column, comparison.comparison);
+    }
+}
+
+// "not W4A4 or W8A8", "tile 8, 16 and 64", "excluding tile 8 and tile 16".
+void QuestionParser::more_values(std::size_t column, bool negated) {
+    for (;;) {
+        const auto here = at_;
+        bool list = terms_[at_ - 1].comma;
+        while (next_is(TermKind::connective) || next_is(TermKind::alternative)) {
+            list = true;
+            take();
+        }
+        if (list && next_is(TermKind::column) && look()->column == column) take();
+        const auto* value = list ? look() : nullptr;
+        const bool number = value != nullptr && value->kind == TermKind::number && value->units.empty() &&
+                            columns_[column].numeric && columns_[column].parameter() && !follows_extreme() &&
+                            !(next_place() + 1 < terms_.size() &&
+                              terms_[next_place() + 1].kind == TermKind::column && !value->comma);
+        const bool word = value != nullptr && value->kind == TermKind::value && has(*value, column);
+        if (!number && !(word && negated)) {
+            at_ = here;
+            return;
+        }
+        alternative_ = true;
+        const auto& taken = take();
+        equal(column, number ? std::vector<std::string>{value_of(column, taken)} : values_of(taken, column),
+              negated);
+    }
+}
+
+// There is an "and", an "or" or a comma between the last value and the term that was taken last.
+bool QuestionParser::joined() const {
+    for (auto i = value_end_; i < at_; ++i) {
+        const bool word = terms_[i].kind == TermKind::connective || terms_[i].kind == TermKind::alternative;
+        if (word || (i > 0 && terms_[i - 1].comma)) return true;
+    }
+    return false;
+}
+
+// "between 10 and 20 %": the unit is that of both.
+void QuestionParser::share_unit() {
+    if (!next_is(TermKind::number) || !look()->units.empty()) return;
+    auto second = next_place() + 1;
+    while (second < terms_.size() && terms_[second].kind == TermKind::connective) ++second;
+    if (second < terms_.size() && terms_[second].kind == TermKind::number) {
+        terms_[next_place()].units = terms_[second].units;
+    }
+}
+
 // "5 best" is no value of what stands before.
 bool QuestionParser::follows_extreme() const {
-    return at_ + 1 < terms_.size() && terms_[at_ + 1].kind == TermKind::extreme;
+    const auto next = next_place();
+    return next + 1 < terms_.size() && !terms_[next].comma && terms_[next + 1].kind == TermKind::extreme;
 }
 
 Comparison QuestionParser::opposite(Comparison comparison) {
@@ -107,6 +198,11 @@ const std::vector<std::string>& QuestionParser::values_of(const Term& term, std:
     return std::find_if(term.values.begin(), term.values.end(),
                         [column](const auto& one) { return one.first == column; })
         ->second;
+}
+
+bool QuestionParser::has_unit(const Term& number, std::size_t column) {
+    return std::any_of(number.units.begin(), number.units.end(),
+                       [column](const auto& unit) { return unit.first == column; });
 }
 
 // What a number is in the unit of a column.
@@ -149,10 +245,12 @@ void QuestionParser::parse_comparison(const Term& term, bool negated) {
     }
     const auto& number = take();
     std::optional<std::size_t> column;
-    if (number.units.empty() && goes_on_with(TermKind::column)) {
+    const bool percent = number.text.ends_with("%") || number.text.ends_with("percent");
+    if (goes_on_with(TermKind::column) &&
+        (percent || number.units.empty() || has_unit(number, look()->column))) {
         column = take().column;
         require_number(*column);
-    } else if (number.units.size() == 1) {
+    } else if (number.units.size() == 1 && !percent) {
         column = number.units.front().first;
     } else {
         throw QuestionError(fmt::format("\"{} {}\" of what? Say a name before it: \"{} {} {}\"", term.text,
@@ -166,7 +264,7 @@ void QuestionParser::parse_comparison(const Term& term, bool negated) {
 void QuestionParser::parse_value(const Term& term, bool negated) {
     std::size_t column = term.values.front().first;
     if (term.values.size() > 1) {
-        if (!goes_on_with(TermKind::column) || !has(term, terms_[at_].column)) {
+        if (!goes_on_with(TermKind::column) || !has(term, look()->column)) {
             std::vector<std::string> names;
             for (const auto& [of, values] : term.values) {
                 names.push_back(fmt::format("\"{} {}\"", name(of), term.text));
@@ -175,14 +273,15 @@ void QuestionParser::parse_value(const Term& term, bool negated) {
                                             term.text, fmt::join(names, " or ")));
         }
         column = take().column;
-    } else if (goes_on_with(TermKind::column) && terms_[at_].column == column) {
+    } else if (goes_on_with(TermKind::column) && look()->column == column) {
         take();
     }
     equal(column, values_of(term, column), negated);
+    more_values(column, negated);
 }
 
 // One of these values. Two such words about the same column are both true if they can be, and otherwise
-// one of them is.
+// one of them is, if there is an "and", an "or" or a comma between them.
 void QuestionParser::equal(std::size_t column, const std::vector<std::string>& values, bool negated) {
     const auto comparison = negated ? Comparison::different : Comparison::equal;
     const auto known =
@@ -190,11 +289,17 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
             return condition.column == column && condition.comparison == comparison &&
                    !condition.values.empty();
         });
+    const bool in_list = joined();
+    const bool behind_it = value_column_ == column;
+    value_column_ = column;
+    value_end_ = at_;
     if (known == query_.conditions.end()) {
         no_alternative();
         query_.conditions.push_back({column, comparison, 0, values});
+        narrowed_ = false;
         return;
     }
+    if (alternative_ && (!behind_it || narrowed_)) no_alternative();
     std::vector<std::string> both;
     std::vector<std::string> either;
     for (const auto& value : columns_[column].values) {
@@ -204,8 +309,12 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
         if (in(known->values) && in(values)) both.push_back(value);
         if (in(known->values) || in(values)) either.push_back(value);
     }
-    const bool narrow = !negated && !alternative_ && !both.empty();
-    known->values = narrow ? both : either;
+    if (!negated && both.empty() && !in_list) {
+        throw QuestionError(fmt::format("no value of {} is both; it has {}", name(column),
+                                        fmt::join(columns_[column].values, ", ")));
+    }
+    narrowed_ = !negated && !alternative_ && !both.empty();
+    known->values = narrowed_ ? both : either;
     alternative_ = false;
 }
 
@@ -227,23 +336,32 @@ void QuestionParser::parse_number(const Term& term, bool negated) {
         const auto column = take().column;
         return equal(column, {value_of(column, term)}, negated);
     }
-    throw QuestionError(fmt::format("{} of what? Say a name and how it compares: \"{} under {}\"", term.text,
-                                    example(), term.text));
+    throw QuestionError(fmt::format("{} of what? Say a name before it, or how it compares: \"at least {}\"",
+                                    term.text, term.text));
+}
+
+// The value of a parameter that means that there is none of it.
+std::optional<std::string> QuestionParser::none_of(std::size_t column) const {
+    for (const auto& value : columns_[column].values) {
+        const bool none = value == "none" || value == "off" || value == "false" || value == "0";
+        if (none && columns_[column].parameter()) return value;
+    }
+    return {};
 }
 
 // "without fusion", "with fusion": of parameters that can be none of it.
 void QuestionParser::parse_with(const Term& term) {
-    if (!next_is(TermKind::column)) {
+    if (!next_is(TermKind::column) || !look()->values.empty()) {
         negated_ = term.kind == TermKind::without;
         return;
     }
-    const auto column = terms_[at_].column;
-    const auto none = std::find_if(
-        columns_[column].values.begin(), columns_[column].values.end(), [](const std::string& value) {
-            return value == "none" || value == "off" || value == "false" || value == "0";
-        });
-    const bool can_be_none = none != columns_[column].values.end();
-    if (term.kind == TermKind::without && !can_be_none) {
+    const auto column = look()->column;
+    const auto none = none_of(column);
+    if (term.kind == TermKind::without && !columns_[column].parameter()) {
+        throw QuestionError(fmt::format("\"{} {}\" is not understood; allowed: \"without\" and a parameter",
+                                        term.text, name(column)));
+    }
+    if (term.kind == TermKind::without && !none) {
         throw QuestionError(fmt::format("{} cannot be none; it is one of {}", name(column),
                                         fmt::join(columns_[column].values, ", ")));
     }
@@ -251,7 +369,7 @@ void QuestionParser::parse_with(const Term& term) {
     if (term.kind == TermKind::without) return equal(column, {*none}, false);
     const auto figures = query_.figures.size();
     parse_column(column, false);
-    if (query_.figures.size() > figures && columns_[column].parameter() && can_be_none) {
+    if (query_.figures.size() > figures && columns_[column].parameter() && none) {
         equal(column, {*none}, true);
     }
 }

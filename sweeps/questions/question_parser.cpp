@@ -45,14 +45,32 @@ bool QuestionParser::next_of_list(TermKind kind) {
     return false;
 }
 
-// The next term that is no filler; null behind the last.
-const Term* QuestionParser::look() {
-    while (at_ < terms_.size() && terms_[at_].kind == TermKind::filler) ++at_;
-    return at_ < terms_.size() ? &terms_[at_] : nullptr;
+// Where the next term is that is no filler; how many terms there are behind the last.
+std::size_t QuestionParser::next_place() const {
+    auto next = at_;
+    while (next < terms_.size() && terms_[next].kind == TermKind::filler) ++next;
+    return next;
+}
+
+// One that the term before it is about: no "and" and no comma in between.
+bool QuestionParser::goes_on_with(TermKind kind) const {
+    if (!next_is(kind)) return false;
+    for (auto i = at_ == 0 ? 0 : at_ - 1; i < next_place(); ++i) {
+        if (terms_[i].comma) return false;
+    }
+    return true;
+}
+
+const Term& QuestionParser::take() {
+    at_ = next_place() + 1;
+    return terms_[at_ - 1];
 }
 
 void QuestionParser::parse_term() {
-    if (look() == nullptr) return;
+    if (look() == nullptr) {
+        at_ = terms_.size();
+        return;
+    }
     const auto& term = take();
     const bool negated = std::exchange(negated_, false);
     if (negated && term.kind != TermKind::column && term.kind != TermKind::value &&
@@ -64,7 +82,7 @@ void QuestionParser::parse_term() {
     }
     switch (term.kind) {
         case TermKind::column:
-            return parse_column(term.column, negated);
+            return parse_name(term, negated);
         case TermKind::value:
             return parse_value(term, negated);
         case TermKind::number:
@@ -77,12 +95,13 @@ void QuestionParser::parse_term() {
             return parse_aggregate(term);
         case TermKind::count:
             // "How many DSP has it" is no question for a number of designs.
-            if (next_is(TermKind::column) && !columns_[terms_[at_].column].parameter()) return;
-            query_.count = true;
+            if (query_.count) throw QuestionError("one number of designs at a time; allowed: two questions");
+            query_.count = !figure_at(at_);
             return;
         case TermKind::group:
             return parse_groups(term);
         case TermKind::by:
+            if (extreme_ && figure_at(next_place())) return;  // "3 best by energy"
             return orders_ ? parse_order(term) : parse_groups(term);
         case TermKind::sort:
             return parse_order(term);
@@ -95,12 +114,13 @@ void QuestionParser::parse_term() {
             query_.limit = next_is(TermKind::number) ? count_of(take()) : 1;
             return;
         case TermKind::pareto:
-            query_.pareto = !negated;
-            return;
+            return parse_pareto(term, !negated);
         case TermKind::misfit:
             query_.fitting = false;
             return;
         case TermKind::negation:
+            if (at_ < terms_.size() && terms_[at_].text == "only")
+                throw QuestionError("\"not only\" is not understood");
             negated_ = true;
             return;
         case TermKind::without:
@@ -137,7 +157,8 @@ std::size_t QuestionParser::of_role(const Term& term) const {
 }
 
 std::size_t QuestionParser::count_of(const Term& number) const {
-    if (number.number < 1 || number.number > 1e6 || number.number != std::floor(number.number)) {
+    if (!number.units.empty() || number.number < 1 || number.number > 1e6 ||
+        number.number != std::floor(number.number)) {
         throw QuestionError(fmt::format("{} is no number of designs; allowed: 1 or more", number.text));
     }
     return static_cast<std::size_t>(number.number);
@@ -179,37 +200,70 @@ void QuestionParser::set_order(std::size_t column, bool descending) {
 
 // "highest throughput", "fastest", "lowest average energy".
 void QuestionParser::parse_extreme(const Term& term) {
-    if (next_is(TermKind::number) && terms_[at_].units.empty()) query_.limit = count_of(take());
+    if (extreme_) {
+        throw QuestionError(fmt::format("\"{}\" and \"{}\": one at a time; allowed: two questions",
+                                        extreme_->text, term.text));
+    }
+    // "fastest 5", but "fastest 64 tile".
+    const bool counted = next_is(TermKind::number) && !names_parameter(next_place() + 1);
+    if (counted) query_.limit = count_of(take());
     if (!query_.limit) query_.limit = 1;
     if (term.role != Role::none) {
         const auto column = of_role(term);
-        return set_order(column, descending(term, column));
-    }
-    if (next_is(TermKind::aggregate)) parse_aggregate(take());
-    std::optional<std::size_t> column;
-    if (query_.aggregate) {
-        column = query_.aggregate->column;
-    } else if (next_is(TermKind::column)) {
-        column = take().column;
+        set_order(column, descending(term, column));
+    } else if (next_is(TermKind::aggregate)) {
+        parse_aggregate(take());
+        set_order(query_.aggregate->column, descending(term, query_.aggregate->column));
+    } else if (next_is(TermKind::column) && !columns_[look()->column].parameter()) {
+        const auto column = take().column;
+        set_order(column, descending(term, column));
     } else if (const auto before = figure_before(term)) {
-        column = before;
+        set_order(*before, descending(term, *before));
     } else {
         extreme_ = term;
-        return;
     }
-    set_order(*column, descending(term, *column));
+    const auto behind = next_place() + 1;
+    const bool valued =
+        behind < terms_.size() && (terms_[behind].kind == TermKind::number || !terms_[behind].values.empty());
+    if (goes_on_with(TermKind::column) && names_parameter(next_place()) && !valued &&
+        terms_[at_ - 1].kind != TermKind::column) {
+        throw QuestionError(
+            fmt::format("\"{} {}\": designs are put in order, not values; allowed: \"{} for each {}\"",
+                        term.text, look()->text, term.text, name(look()->column)));
+    }
+}
+
+bool QuestionParser::names_parameter(std::size_t at) const {
+    return at < terms_.size() && terms_[at].kind == TermKind::column &&
+           columns_[terms_[at].column].parameter();
 }
 
 // "energy lowest".
 std::optional<std::size_t> QuestionParser::figure_before(const Term& term) const {
-    for (const auto* before = &term; before != terms_.data();) {
-        --before;
-        if (before->kind == TermKind::filler) continue;
-        const bool figure = before->kind == TermKind::column && !before->comma;
-        if (figure && !columns_[before->column].parameter()) return before->column;
-        break;
+    const auto here = static_cast<std::size_t>(&term - terms_.data());
+    if (here == 0 || !figure_at(here - 1) || terms_[here - 1].comma) return {};
+    return terms_[here - 1].column;
+}
+
+bool QuestionParser::figure_at(std::size_t at) const {
+    return at < terms_.size() && terms_[at].kind == TermKind::column &&
+           !columns_[terms_[at].column].parameter();
+}
+
+// There is one front. "Pareto optimal in energy" would be another.
+void QuestionParser::parse_pareto(const Term& term, bool on_front) {
+    const bool narrower = at_ < terms_.size() && (terms_[at_].text == "in" || terms_[at_].text == "of" ||
+                                                  terms_[at_].text == "for" || terms_[at_].text == "between");
+    if (narrower && figure_at(at_ + 1)) {
+        std::vector<std::string> objectives;
+        for (const auto& column : columns_) {
+            if (column.goal) objectives.push_back(column.name);
+        }
+        throw QuestionError(fmt::format(
+            "\"{} {} {}\": the study's front is that of {} together; allowed: \"{}\"", term.text,
+            terms_[at_].text, name(terms_[at_ + 1].column), fmt::join(objectives, ", "), term.text));
     }
-    return {};
+    query_.pareto = on_front;
 }
 
 // "average energy".
@@ -223,6 +277,9 @@ void QuestionParser::parse_aggregate(const Term& term) {
     }
     if (query_.aggregate) throw QuestionError("one average or total at a time; allowed: two questions");
     query_.aggregate = AggregatedColumn{term.aggregate, column};
+    if (next_is(TermKind::comparison) || next_is(TermKind::between)) {
+        throw QuestionError(fmt::format("a condition on an {} is not understood; allowed: --sql", term.text));
+    }
 }
 
 // "for each format and tile".
@@ -230,15 +287,15 @@ void QuestionParser::parse_groups(const Term& term) {
     if (!next_is(TermKind::column)) {
         throw QuestionError(fmt::format("\"{}\" what? {}", term.text, "allowed: a parameter or a figure"));
     }
-    if (!columns_[terms_[at_].column].parameter() && term.kind == TermKind::by) return parse_order(term);
-    while (next_of_list(TermKind::column) && columns_[terms_[at_].column].parameter()) {
+    if (!columns_[look()->column].groups() && term.kind == TermKind::by) return parse_order(term);
+    while (next_of_list(TermKind::column) && columns_[look()->column].groups()) {
         query_.groups.push_back(take().column);
     }
     if (query_.groups.empty()) {
         throw QuestionError(
             fmt::format("\"{} {}\" is not understood: it has a value of its own for every "
                         "design; allowed: a parameter",
-                        term.text, name(terms_[at_].column)));
+                        term.text, name(look()->column)));
     }
 }
 
@@ -251,6 +308,16 @@ void QuestionParser::parse_order(const Term& term) {
     orders_ = false;
     const auto goal = lexicon_.goal_of(column);
     set_order(column, goal ? *goal == Goal::maximize : !columns_[column].parameter());
+    const auto here = at_;
+    if (next_of_list(TermKind::column)) {
+        const auto behind = next_place() + 1;
+        const bool compared = behind < terms_.size() && (terms_[behind].kind == TermKind::comparison ||
+                                                         terms_[behind].kind == TermKind::between);
+        if (figure_at(next_place()) && !compared) {
+            throw QuestionError(fmt::format("{} or {}: only one can come first", name(column), look()->text));
+        }
+    }
+    at_ = here;
 }
 
 void QuestionParser::finish() {
@@ -265,6 +332,29 @@ void QuestionParser::finish() {
         const auto goal = lexicon_.goal_of(*figure);
         set_order(*figure, !goal || *goal == Goal::maximize);
     }
+    finish_figures();
+    finish_groups();
+}
+
+// What an average or a number of designs does not show.
+void QuestionParser::finish_figures() {
+    if (!query_.aggregate && !query_.count) return;
+    for (const auto column : query_.figures) {
+        const bool grouped =
+            std::find(query_.groups.begin(), query_.groups.end(), column) != query_.groups.end();
+        const bool group =
+            columns_[column].parameter() && query_.aggregate && query_.order && query_.groups.empty();
+        if (grouped || group) continue;
+        const auto allowed = columns_[column].parameter()
+                                 ? fmt::format("\"for each {}\", or a value of it", name(column))
+                                 : std::string("two questions");
+        throw QuestionError(
+            fmt::format("{} is not looked at in such a question; allowed: {}", name(column), allowed));
+    }
+}
+
+// Points that do not compete are looked at apart; and "which format has the lowest average energy?"
+void QuestionParser::finish_groups() {
     if (query_.aggregate && query_.order && query_.groups.empty()) {
         // "Which format has the lowest average energy?"
         std::copy_if(query_.figures.begin(), query_.figures.end(), std::back_inserter(query_.groups),
@@ -286,6 +376,25 @@ void QuestionParser::finish() {
     if (query_.count && query_.order && !query_.aggregate) {
         throw QuestionError("\"how many\" has no order; allowed: without \"highest\" and the like");
     }
+    const bool picks = query_.order && query_.limit;
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+        if (!columns_[i].apart || !(picks || query_.aggregate) || is_fixed(i)) continue;
+        if (query_.aggregate && query_.order) {
+            throw QuestionError(fmt::format("points that differ in {} do not compete; say which: {}", name(i),
+                                            fmt::join(columns_[i].values, ", ")));
+        }
+        query_.groups.insert(query_.groups.begin(), i);
+    }
+}
+
+// To one value, or each of them is a group.
+bool QuestionParser::is_fixed(std::size_t column) const {
+    const auto fixes = [column](const Condition& condition) {
+        return condition.column == column && condition.comparison == Comparison::equal &&
+               condition.values.size() == 1;
+    };
+    return std::find(query_.groups.begin(), query_.groups.end(), column) != query_.groups.end() ||
+           std::any_of(query_.conditions.begin(), query_.conditions.end(), fixes);
 }
 
 void QuestionParser::no_alternative_left() {

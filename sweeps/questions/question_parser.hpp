@@ -25,20 +25,29 @@ class QuestionParser {
     const std::string& name(std::size_t column) const { return columns_[column].name; }
     std::string names_of_all() const;
     std::string names_of_figures() const;
-    const Term* look();
-    bool next_is(TermKind kind) {
+    std::size_t next_place() const;
+    const Term* look() const { return next_place() < terms_.size() ? &terms_[next_place()] : nullptr; }
+    bool next_is(TermKind kind) const {
         const auto* next = look();
         return next != nullptr && next->kind == kind;
     }
-    // One that the term before it is about: no "and" and no comma in between.
-    bool goes_on_with(TermKind kind) { return next_is(kind) && !terms_[at_ - 1].comma; }
+    bool goes_on_with(TermKind kind) const;
     bool next_of_list(TermKind kind);
-    const Term& take() { return terms_[at_++]; }
+    const Term& take();
     void parse_term();
+    void parse_name(const Term& term, bool negated);
+    void parse_pareto(const Term& term, bool on_front);
+    bool figure_at(std::size_t at) const;
+    bool names_parameter(std::size_t at) const;
     std::string example() const;
     std::string say_order() const;
     void parse_column(std::size_t column, bool negated);
     bool follows_extreme() const;
+    void share_unit();
+    void more_comparisons(std::size_t column);
+    void more_values(std::size_t column, bool negated);
+    bool joined() const;
+    static bool has_unit(const Term& number, std::size_t column);
     const Term* value_behind(std::size_t column);
     static Comparison opposite(Comparison comparison);
     std::string value_of(std::size_t column, const Term& number) const;
@@ -65,16 +74,23 @@ class QuestionParser {
     void parse_aggregate(const Term& term);
     void parse_groups(const Term& term);
     void parse_order(const Term& term);
+    std::optional<std::string> none_of(std::size_t column) const;
     void parse_with(const Term& term);
     void finish();
+    void finish_figures();
+    void finish_groups();
+    bool is_fixed(std::size_t column) const;
     void no_alternative_left();
 
     const std::vector<AskedColumn>& columns_;
     Lexicon lexicon_;
     std::vector<Term> terms_;
-    std::size_t at_ = 0;  // the next term
+    std::size_t at_ = 0;  // behind the last one that has been taken
     Query query_;
-    std::optional<Term> extreme_;  // "best": of what is still to come
+    std::optional<Term> extreme_;              // "best": of what is still to come
+    std::optional<std::size_t> value_column_;  // of the last value,
+    std::size_t value_end_ = 0;                // behind which it ended
+    bool narrowed_ = false;                    // two values that both hold
     bool negated_ = false;
     bool alternative_ = false;
     bool orders_ = false;  // "top": what by is still to come

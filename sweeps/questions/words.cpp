@@ -14,6 +14,17 @@ std::vector<Word> split_words(const std::string& text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (c == '\'') continue;
+        if (text.compare(i, 3, "\u2019") == 0) {  // an apostrophe, too
+            i += 2;
+            continue;
+        }
+        const bool mega =
+            c == 'M' && i + 1 < text.size() && (text[i + 1] == 'J' || text[i + 1] == 'W') &&
+            (i + 2 == text.size() || std::isalpha(static_cast<unsigned char>(text[i + 2])) == 0);
+        if (mega) {  // not a thousandth
+            plain += c;
+            continue;
+        }
         if (c == ',' || c == ';') {
             plain += " , ";
             continue;
