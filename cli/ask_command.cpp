@@ -40,7 +40,7 @@ sweeps::SweepOutcome results_of(const LoadedStudy& loaded, const std::string& st
 std::string names_of(const std::vector<sweeps::AskedColumn>& columns) {
     std::string names;
     for (const auto& column : columns) names += (names.empty() ? "" : ", ") + sweeps::sql_name(column.name);
-    return names + " and their values";
+    return names;
 }
 
 std::string sql_of(const std::string& question, const std::vector<sweeps::AskedColumn>& columns) {
@@ -50,7 +50,9 @@ std::string sql_of(const std::string& question, const std::vector<sweeps::AskedC
         const auto near = accel::nearest_spelling(error.word(), error.allowed());
         auto sentence = std::string(error.what());
         if (!near.empty()) sentence += ", did you mean \"" + near + "\"?";
-        if (!error.allowed().empty()) sentence += "; a question is about " + names_of(columns);
+        if (!error.allowed().empty()) {
+            sentence += "; a question is about " + names_of(columns) + " and their values";
+        }
         throw UsageError(sentence);
     }
 }
@@ -99,7 +101,9 @@ int ask_command(const std::vector<std::string>& arguments) {
     }
     if (outcome.rows.size() < outcome.points) {
         std::cerr << fmt::format(
-            "tilewright: {} of {} points have no result in the store; tilewright sweep adds them\n",
+            "tilewright: {} of {} points have no result in the store and are not looked at, nor for the "
+            "Pareto "
+            "front; tilewright sweep adds them\n",
             outcome.points - outcome.rows.size(), outcome.points);
     }
     return success;

@@ -322,7 +322,7 @@ void QuestionParser::parse_order(const Term& term) {
 
 void QuestionParser::finish() {
     if (negated_) throw QuestionError("\"not\" what? Say a value behind it");
-    no_alternative_left();
+    if (alternative_) throw QuestionError("\"or\" what? Say a value behind it");
     if (extreme_) throw QuestionError(fmt::format("\"{}\" in what? {}", extreme_->text, say_order()));
     if (orders_ && !query_.order) {
         const auto figure =
@@ -395,10 +395,6 @@ bool QuestionParser::is_fixed(std::size_t column) const {
     };
     return std::find(query_.groups.begin(), query_.groups.end(), column) != query_.groups.end() ||
            std::any_of(query_.conditions.begin(), query_.conditions.end(), fixes);
-}
-
-void QuestionParser::no_alternative_left() {
-    if (alternative_) throw QuestionError("\"or\" what? Say a value behind it");
 }
 
 Query parse_question(const std::string& question, const std::vector<AskedColumn>& columns) {

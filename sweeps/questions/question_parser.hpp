@@ -80,7 +80,6 @@ class QuestionParser {
     void finish_figures();
     void finish_groups();
     bool is_fixed(std::size_t column) const;
-    void no_alternative_left();
 
     const std::vector<AskedColumn>& columns_;
     Lexicon lexicon_;
