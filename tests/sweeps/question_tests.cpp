@@ -201,6 +201,9 @@ TEST_CASE("a question counts, averages and looks at groups", "[questions]") {
         });
         CHECK(same_points(json{fastest[i], fastest[i + 1]}, {rows[0], rows[1]}));
     }
+    const auto unfused = all.ask("fastest for each format, fusion none");
+    REQUIRE(unfused.size() == 3);
+    for (const auto& row : unfused) CHECK(row.at("fusion") == "none");
     // Groups come in the order of the table, not of the alphabet.
     CHECK(averages.front().at("format") == "W4A4");
     CHECK(averages.back().at("format") == "W16A16");
