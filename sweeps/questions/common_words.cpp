@@ -85,8 +85,6 @@ void Lexicon::add_common_words() {
              "this",
              "those",
              "to",
-             "use",
-             "uses",
              "value",
              "values",
              "was",
@@ -125,6 +123,7 @@ void Lexicon::add_common_words() {
     compare(Comparison::greater,
             {">", "over", "above", "more than", "greater than", "higher than", "larger than", "exceeding"});
     compare(Comparison::at_least, {">=", "at least", "no less than", "not less than"});
+    compare(Comparison::different, {"!=", "different from"});
     compare(Comparison::equal, {"=", "equal to", "equals", "exactly"});
     compare(Comparison::greater, {"faster than"}, Role::speed);
     compare(Comparison::less, {"slower than"}, Role::speed);
@@ -143,7 +142,7 @@ void Lexicon::add_common_words() {
     add_all({"for each", "for every", "in each", "of each", "each", "every", "per", "grouped by"},
             term_of(TermKind::group));
     add("by", term_of(TermKind::by));
-    add_all({"sorted by", "ordered by", "ranked by", "sort by", "order by", "rank by"},
+    add_all({"in order of", "sorted by", "ordered by", "ranked by", "sort by", "order by", "rank by"},
             term_of(TermKind::sort));
     auto direction = term_of(TermKind::direction);
     add_all({"ascending", "increasing"}, direction);
@@ -157,7 +156,7 @@ void Lexicon::add_common_words() {
     add_all({"not", "except", "excluding", "other than", "but not", "all but", "all except"},
             term_of(TermKind::negation));
     add_all({"without", "no"}, term_of(TermKind::without));
-    add_all({"with", "using"}, term_of(TermKind::with));
+    add_all({"with", "using", "use", "uses"}, term_of(TermKind::with));
     add("or", term_of(TermKind::alternative));
 }
 

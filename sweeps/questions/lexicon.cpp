@@ -94,8 +94,9 @@ void Lexicon::add_values(std::size_t index) {
         for (std::string part; std::getline(parts, part, ',');) {
             if (plain_words(part) != plain_words(value)) add_value(part, index, value);
             // "FP4" of "FP4 g64", unless it is a word of every question.
-            const auto first = split_words(part).front().text;
-            if (first == plain_words(part)) continue;
+            const auto words = split_words(part);
+            if (words.size() < 2) continue;
+            const auto& first = words.front().text;
             const auto known = phrases_.find(first);
             if (known == phrases_.end() || known->second.kind == TermKind::value)
                 add_value(first, index, value);
@@ -120,7 +121,7 @@ void Lexicon::add_unit(const std::string& phrase, std::size_t index, double scal
     units_[join_words(words, 0, words.size())].emplace_back(index, scale);
 }
 
-// As it stands, with "per", up to its stroke, and thousandths and millionths of joules, watts and seconds.
+// As it stands, with "per", up to its stroke, and with m, u and k of joules, watts and seconds.
 void Lexicon::add_units(std::size_t index) {
     const auto& column = columns_[index];
     const std::vector<std::pair<std::string, std::string>> by_metric = {

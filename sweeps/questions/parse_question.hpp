@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a question in plain English to what it asks for.
 //
-// No guess: a word that has no meaning here, a value that several parameters have, or a "best" of nothing is
-// an error that says what would be understood. docs/questions.md tells what questions look like.
+// A word that has no meaning here, a value that several parameters have, a "best" of nothing, and what would
+// get lost of a question are errors that say what would be understood. docs/questions.md tells what questions
+// look like.
 #pragma once
 
 #include <stdexcept>

@@ -16,7 +16,9 @@ void QuestionParser::parse_name(const Term& term, bool negated) {
     const bool ordered = extreme_.has_value() || orders_;
     const auto figures = query_.figures.size();
     parse_column(term.column, negated);
-    if (counted || ordered || term.values.empty() || query_.figures.size() == figures) return;
+    const bool of_designs = counted && at_ < terms_.size() && terms_[at_].text.starts_with("design");
+    if ((counted && !of_designs) || ordered || term.values.empty() || query_.figures.size() == figures)
+        return;
     throw QuestionError(
         fmt::format("\"{}\" is a figure and a value of {}; say \"{} {}\", or compare the figure", term.text,
                     name(term.values.front().first), name(term.values.front().first), term.text));
@@ -39,7 +41,9 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
     const auto* next = look();
     if (next != nullptr && next->kind == TermKind::comparison && next->role == Role::none) {
         const auto comparison = take().comparison;
-        if (comparison == Comparison::equal && columns_[column].parameter()) {
+        const bool different = comparison == Comparison::different;
+        if ((different || comparison == Comparison::equal) && columns_[column].parameter()) {
+            negated = negated != different;
             if (const auto* value = value_behind(column)) {
                 return equal(column, values_of(*value, column), negated);
             }
@@ -76,6 +80,13 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
         terms_[at_].kind == TermKind::column && !terms_[at_ - 1].comma) {
         throw QuestionError(fmt::format("{} has no value \"{}\"; it has {}", name(column), terms_[at_].text,
                                         fmt::join(columns_[column].values, ", ")));
+    }
+    if (!columns_[column].parameter() && at_ < terms_.size() && terms_[at_].kind == TermKind::connective &&
+        figure_at(at_ + 1) && is_compared(at_ + 1)) {
+        throw QuestionError(
+            fmt::format("\"{} and {}\" compared together is not understood; allowed: a comparison "
+                        "behind each",
+                        name(column), name(terms_[at_ + 1].column)));
     }
     query_.figures.push_back(column);
     if (extreme_ && !columns_[column].parameter()) {
@@ -234,6 +245,14 @@ void QuestionParser::compare(std::size_t column, Comparison comparison) {
     }
     query_.conditions.push_back({column, comparison, in_unit(take(), column), {}});
     no_alternative();
+    require_plain_number();
+}
+
+// No "10 % of the lowest", no "2 times the energy".
+void QuestionParser::require_plain_number() const {
+    if (at_ >= terms_.size() || (terms_[at_].text != "of" && terms_[at_].text != "times")) return;
+    throw QuestionError(fmt::format("\"{} {}\" is not understood; allowed: a number with its unit, or --sql",
+                                    terms_[at_ - 1].text, terms_[at_].text));
 }
 
 // "under 1 J", "less than 200 DSP", "faster than 5 tokens/s".
@@ -258,6 +277,8 @@ void QuestionParser::parse_comparison(const Term& term, bool negated) {
     }
     query_.conditions.push_back({*column, comparison, in_unit(number, *column), {}});
     no_alternative();
+    require_plain_number();
+    require_one_figure(*column);
 }
 
 // "W4A4", "naive order".
@@ -309,7 +330,7 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
         if (in(known->values) && in(values)) both.push_back(value);
         if (in(known->values) || in(values)) either.push_back(value);
     }
-    if (!negated && both.empty() && !in_list) {
+    if (!negated && both.empty() && (!in_list || narrowed_)) {
         throw QuestionError(fmt::format("no value of {} is both; it has {}", name(column),
                                         fmt::join(columns_[column].values, ", ")));
     }
@@ -329,6 +350,8 @@ void QuestionParser::no_alternative() {
 void QuestionParser::parse_number(const Term& term, bool negated) {
     const auto* next = look();
     if (next != nullptr && next->kind == TermKind::extreme) {
+        if (negated)
+            throw QuestionError(fmt::format("all but \"{} {}\" is not understood", term.text, next->text));
         query_.limit = count_of(term);
         return;
     }
@@ -350,23 +373,23 @@ std::optional<std::string> QuestionParser::none_of(std::size_t column) const {
 }
 
 // "without fusion", "with fusion": of parameters that can be none of it.
-void QuestionParser::parse_with(const Term& term) {
+void QuestionParser::parse_with(bool without) {
     if (!next_is(TermKind::column) || !look()->values.empty()) {
-        negated_ = term.kind == TermKind::without;
+        negated_ = without;
         return;
     }
     const auto column = look()->column;
     const auto none = none_of(column);
-    if (term.kind == TermKind::without && !columns_[column].parameter()) {
-        throw QuestionError(fmt::format("\"{} {}\" is not understood; allowed: \"without\" and a parameter",
-                                        term.text, name(column)));
+    if (without && !columns_[column].parameter()) {
+        throw QuestionError(fmt::format(
+            "\"without {}\" is not understood; allowed: \"without\" and a parameter", name(column)));
     }
-    if (term.kind == TermKind::without && !none) {
+    if (without && !none) {
         throw QuestionError(fmt::format("{} cannot be none; it is one of {}", name(column),
                                         fmt::join(columns_[column].values, ", ")));
     }
     take();
-    if (term.kind == TermKind::without) return equal(column, {*none}, false);
+    if (without) return equal(column, {*none}, false);
     const auto figures = query_.figures.size();
     parse_column(column, false);
     if (query_.figures.size() > figures && columns_[column].parameter() && none) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -74,11 +73,16 @@ void QuestionParser::parse_term() {
     const auto& term = take();
     const bool negated = std::exchange(negated_, false);
     if (negated && term.kind != TermKind::column && term.kind != TermKind::value &&
-        term.kind != TermKind::number && term.kind != TermKind::comparison && term.kind != TermKind::pareto) {
+        term.kind != TermKind::number && term.kind != TermKind::comparison && term.kind != TermKind::pareto &&
+        term.kind != TermKind::with) {
         throw QuestionError(
             fmt::format("\"not {}\" is not understood; allowed: a value, a comparison or "
                         "the Pareto front behind \"not\"",
                         term.text));
+    }
+    if (alternative_ && term.kind != TermKind::column && term.kind != TermKind::value &&
+        term.kind != TermKind::number) {
+        no_alternative();
     }
     switch (term.kind) {
         case TermKind::column:
@@ -107,17 +111,20 @@ void QuestionParser::parse_term() {
             return parse_order(term);
         case TermKind::direction:
             if (!query_.order) throw QuestionError(fmt::format("\"{}\" what? {}", term.text, say_order()));
+            if (query_.limit) {
+                throw QuestionError(
+                    fmt::format("\"{}\" of designs that are chosen is not understood; allowed: "
+                                "behind \"sorted by\", or \"highest\", \"lowest\"",
+                                term.text));
+            }
             query_.order->descending = term.descending;
             return;
         case TermKind::top:
-            orders_ = true;
-            query_.limit = next_is(TermKind::number) ? count_of(take()) : 1;
-            return;
+            return parse_top(term);
         case TermKind::pareto:
             return parse_pareto(term, !negated);
         case TermKind::misfit:
-            query_.fitting = false;
-            return;
+            return parse_misfit(term);
         case TermKind::negation:
             if (at_ < terms_.size() && terms_[at_].text == "only")
                 throw QuestionError("\"not only\" is not understood");
@@ -125,7 +132,7 @@ void QuestionParser::parse_term() {
             return;
         case TermKind::without:
         case TermKind::with:
-            return parse_with(term);
+            return parse_with(negated || term.kind == TermKind::without);
         case TermKind::between:
             throw QuestionError("\"between\" of what? Say it behind a name: \"" + example() +
                                 " between 1 and 2\"");
@@ -204,6 +211,17 @@ void QuestionParser::parse_extreme(const Term& term) {
         throw QuestionError(fmt::format("\"{}\" and \"{}\": one at a time; allowed: two questions",
                                         extreme_->text, term.text));
     }
+    if (picked_)
+        throw QuestionError(
+            "one \"highest\", \"best\" or the like at a time; allowed: two questions, or \"on the Pareto "
+            "front\"");
+    picked_ = true;
+    if (next_is(TermKind::number) && (term.text.starts_with("m") || term.text.starts_with("least"))) {
+        throw QuestionError(
+            fmt::format("\"{} {}\" is not understood; allowed: \"at most\", \"at least\", or "
+                        "\"highest\", \"lowest\"",
+                        term.text, look()->text));
+    }
     // "fastest 5", but "fastest 64 tile".
     const bool counted = next_is(TermKind::number) && !names_parameter(next_place() + 1);
     if (counted) query_.limit = count_of(take());
@@ -214,9 +232,11 @@ void QuestionParser::parse_extreme(const Term& term) {
     } else if (next_is(TermKind::aggregate)) {
         parse_aggregate(take());
         set_order(query_.aggregate->column, descending(term, query_.aggregate->column));
+        orders_groups_ = true;
     } else if (next_is(TermKind::column) && !columns_[look()->column].parameter()) {
         const auto column = take().column;
         set_order(column, descending(term, column));
+        require_one_figure(column);
     } else if (const auto before = figure_before(term)) {
         set_order(*before, descending(term, *before));
     } else {
@@ -252,16 +272,21 @@ bool QuestionParser::figure_at(std::size_t at) const {
 
 // There is one front. "Pareto optimal in energy" would be another.
 void QuestionParser::parse_pareto(const Term& term, bool on_front) {
+    const auto here = static_cast<std::size_t>(&term - terms_.data());
+    if (here > 0 && figure_at(here - 1) && !terms_[here - 1].comma) {
+        throw QuestionError(fmt::format("\"{} {}\": there is one front, of all objectives; allowed: \"{}\"",
+                                        terms_[here - 1].text, term.text, term.text));
+    }
     const bool narrower = at_ < terms_.size() && (terms_[at_].text == "in" || terms_[at_].text == "of" ||
                                                   terms_[at_].text == "for" || terms_[at_].text == "between");
-    if (narrower && figure_at(at_ + 1)) {
+    if (narrower && figure_at(next_place())) {
         std::vector<std::string> objectives;
         for (const auto& column : columns_) {
             if (column.goal) objectives.push_back(column.name);
         }
-        throw QuestionError(fmt::format(
-            "\"{} {} {}\": the study's front is that of {} together; allowed: \"{}\"", term.text,
-            terms_[at_].text, name(terms_[at_ + 1].column), fmt::join(objectives, ", "), term.text));
+        throw QuestionError(
+            fmt::format("\"{} {} {}\": the study's front is that of {} together; allowed: \"{}\"", term.text,
+                        terms_[at_].text, name(look()->column), fmt::join(objectives, ", "), term.text));
     }
     query_.pareto = on_front;
 }
@@ -313,93 +338,54 @@ void QuestionParser::parse_order(const Term& term) {
     orders_ = false;
     const auto goal = lexicon_.goal_of(column);
     set_order(column, goal ? *goal == Goal::maximize : !columns_[column].parameter());
-    const auto here = at_;
-    if (next_of_list(TermKind::column)) {
-        const auto behind = next_place() + 1;
-        const bool compared = behind < terms_.size() && (terms_[behind].kind == TermKind::comparison ||
-                                                         terms_[behind].kind == TermKind::between);
-        if (figure_at(next_place()) && !compared) {
-            throw QuestionError(fmt::format("{} or {}: only one can come first", name(column), look()->text));
-        }
-    }
-    at_ = here;
+    require_one_figure(column);
 }
 
-void QuestionParser::finish() {
-    if (negated_) throw QuestionError("\"not\" what? Say a value behind it");
-    if (alternative_) throw QuestionError("\"or\" what? Say a value behind it");
-    if (extreme_) throw QuestionError(fmt::format("\"{}\" in what? {}", extreme_->text, say_order()));
-    if (orders_ && !query_.order) {
-        const auto figure =
-            std::find_if(query_.figures.begin(), query_.figures.end(),
-                         [this](std::size_t column) { return !columns_[column].parameter(); });
-        if (figure == query_.figures.end()) throw QuestionError("\"top\" in what? " + say_order());
-        const auto goal = lexicon_.goal_of(*figure);
-        set_order(*figure, !goal || *goal == Goal::maximize);
-    }
-    finish_figures();
-    finish_groups();
+// No "and LUT" behind "lowest energy": what is it of?
+void QuestionParser::require_one_figure(std::size_t column) const {
+    if (at_ >= terms_.size() || terms_[at_].kind != TermKind::connective || !figure_at(at_ + 1)) return;
+    if (is_compared(at_ + 1)) return;
+    throw QuestionError(fmt::format("{} or {}: only one can come first; allowed: one of them", name(column),
+                                    name(terms_[at_ + 1].column)));
 }
 
-// What an average or a number of designs does not show.
-void QuestionParser::finish_figures() {
-    if (!query_.aggregate && !query_.count) return;
-    for (const auto column : query_.figures) {
-        const bool grouped =
-            std::find(query_.groups.begin(), query_.groups.end(), column) != query_.groups.end();
-        const bool group =
-            columns_[column].parameter() && query_.aggregate && query_.order && query_.groups.empty();
-        if (grouped || group) continue;
-        const auto allowed = columns_[column].parameter()
-                                 ? fmt::format("\"for each {}\", or a value of it", name(column))
-                                 : std::string("two questions");
+// Whether a comparison stands behind.
+bool QuestionParser::is_compared(std::size_t at) const {
+    for (++at; at < terms_.size() &&
+               (terms_[at].kind == TermKind::filler || terms_[at].kind == TermKind::negation);)
+        ++at;
+    return at < terms_.size() &&
+           (terms_[at].kind == TermKind::comparison || terms_[at].kind == TermKind::between);
+}
+
+// "top 3 by throughput", "top 3 throughput".
+void QuestionParser::parse_top(const Term& term) {
+    if (query_.limit) {
         throw QuestionError(
-            fmt::format("{} is not looked at in such a question; allowed: {}", name(column), allowed));
+            fmt::format("\"{}\" behind what is chosen already is not understood; allowed: "
+                        "\"sorted by\" and a figure",
+                        term.text));
     }
+    query_.limit = next_is(TermKind::number) ? count_of(take()) : 1;
+    if (figure_at(at_)) {
+        const auto column = take().column;
+        const auto goal = lexicon_.goal_of(column);
+        return set_order(column, !goal || *goal == Goal::maximize);
+    }
+    orders_ = true;
 }
 
-// Points that do not compete are looked at apart; and "which format has the lowest average energy?"
-void QuestionParser::finish_groups() {
-    if (query_.aggregate && query_.order && query_.groups.empty()) {
-        // "Which format has the lowest average energy?"
-        std::copy_if(query_.figures.begin(), query_.figures.end(), std::back_inserter(query_.groups),
-                     [this](std::size_t column) { return columns_[column].parameter(); });
-        if (query_.groups.empty()) {
-            throw QuestionError("an average of what? Say the parameter: \"for each " + name(0) + "\"");
-        }
-    }
-    if (query_.aggregate && query_.order && query_.order->column != query_.aggregate->column) {
-        throw QuestionError("groups are ordered by the figure that is averaged; allowed: " +
-                            name(query_.aggregate->column));
-    }
-    if (!query_.groups.empty() && !query_.aggregate && !query_.count && !query_.order) {
+void QuestionParser::parse_misfit(const Term& term) {
+    const bool both = std::any_of(terms_.begin(), terms_.end(), [](const Term& one) {
+        return one.kind == TermKind::filler && one.text.starts_with("fit");
+    });
+    if (both || figure_at(next_place())) {
         throw QuestionError(
-            fmt::format("what for each {}? Say \"highest\", \"lowest\", \"best\", "
-                        "\"average\" or \"how many\"",
-                        name(query_.groups.front())));
+            fmt::format("\"{}\" is understood of designs as a whole, and without those that fit; "
+                        "allowed: \"which do not fit\"",
+                        term.text));
     }
-    if (query_.count && query_.order && !query_.aggregate) {
-        throw QuestionError("\"how many\" has no order; allowed: without \"highest\" and the like");
-    }
-    const bool picks = query_.order && query_.limit;
-    for (std::size_t i = columns_.size(); i-- > 0;) {
-        if (!columns_[i].apart || !(picks || query_.aggregate) || is_fixed(i)) continue;
-        if (query_.aggregate && query_.order) {
-            throw QuestionError(fmt::format("points that differ in {} do not compete; say which: {}", name(i),
-                                            fmt::join(columns_[i].values, ", ")));
-        }
-        query_.groups.insert(query_.groups.begin(), i);
-    }
-}
-
-// To one value, or each of them is a group.
-bool QuestionParser::is_fixed(std::size_t column) const {
-    const auto fixes = [column](const Condition& condition) {
-        return condition.column == column && condition.comparison == Comparison::equal &&
-               condition.values.size() == 1;
-    };
-    return std::find(query_.groups.begin(), query_.groups.end(), column) != query_.groups.end() ||
-           std::any_of(query_.conditions.begin(), query_.conditions.end(), fixes);
+    query_.fitting = false;
 }
 
 Query parse_question(const std::string& question, const std::vector<AskedColumn>& columns) {

@@ -44,6 +44,7 @@ class QuestionParser {
     void parse_column(std::size_t column, bool negated);
     bool follows_extreme() const;
     void share_unit();
+    void require_plain_number() const;
     void more_comparisons(std::size_t column);
     void more_values(std::size_t column, bool negated);
     bool joined() const;
@@ -75,7 +76,11 @@ class QuestionParser {
     void parse_groups(const Term& term);
     void parse_order(const Term& term);
     std::optional<std::string> none_of(std::size_t column) const;
-    void parse_with(const Term& term);
+    void parse_with(bool without);
+    void parse_top(const Term& term);
+    void parse_misfit(const Term& term);
+    void require_one_figure(std::size_t column) const;
+    bool is_compared(std::size_t at) const;
     void finish();
     void finish_figures();
     void finish_groups();
@@ -90,6 +95,8 @@ class QuestionParser {
     std::optional<std::size_t> value_column_;  // of the last value,
     std::size_t value_end_ = 0;                // behind which it ended
     bool narrowed_ = false;                    // two values that both hold
+    bool picked_ = false;                      // "highest" and the like has been there
+    bool orders_groups_ = false;               // "lowest average"
     bool negated_ = false;
     bool alternative_ = false;
     bool orders_ = false;  // "top": what by is still to come

@@ -32,8 +32,12 @@ std::vector<Word> split_words(const std::string& text) {
         const bool minus = c == '-' && i + 1 < text.size() &&
                            std::isdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
                            (plain.empty() || plain.back() == ' ');
-        if (!minus && std::string("_-:?!()\"").find(c) != std::string::npos) {
+        if (!minus && text.compare(i, 2, "!=") != 0 &&
+            std::string("_-:?!()\"").find(c) != std::string::npos) {
             plain += ' ';
+        } else if (text.compare(i, 2, "!=") == 0 || text.compare(i, 2, "<>") == 0) {
+            plain += " != ";
+            ++i;
         } else if (c == '<' || c == '>' || c == '=') {
             const bool two = c != '=' && i + 1 < text.size() && text[i + 1] == '=';
             plain += fmt::format(" {}{} ", c, two ? "=" : "");

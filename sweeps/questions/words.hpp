@@ -14,8 +14,8 @@ struct Word {
     std::string text;
     bool comma = false;  // behind it
 };
-// Lower case, without marks that separate: "Fine_grained, 4x8?" is fine, grained, 4x8. Signs of comparison
-// are words of their own.
+// Lower case, but for the M of MJ and MW; without marks that separate: "Fine_grained, 4x8?" is fine, grained,
+// 4x8. Signs of comparison are words of their own.
 std::vector<Word> split_words(const std::string& text);
 // So many words from one on, with a blank in between.
 std::string join_words(const std::vector<Word>& words, std::size_t begin, std::size_t count);

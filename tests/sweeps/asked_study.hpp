@@ -33,10 +33,11 @@ struct Asked {
         };
         document["parameters"].push_back(
             {{"name", "fusion"}, {"pointer", "/mapping/fusion"}, {"values", {"none", "fine_grained"}}});
-        document["parameters"].push_back({{"name", "unit"},
-                                          {"values",
-                                           {place("DSP, 32x32", "/u"), place("DSP, 32x64", "/u"),
-                                            place("LUT, 32x64", "/u"), place("none", "/u")}}});
+        document["parameters"].push_back(
+            {{"name", "unit"},
+             {"values",
+              {place("DSP, 32x32", "/u"), place("DSP, 32x64", "/u"), place("LUT, 32x64", "/u"),
+               place("none", "/u"), place("odd,, -", "/u")}}});
         document["parameters"].push_back(
             {{"name", "vector lanes"}, {"values", {place("32", "/l"), place("64", "/l")}}});
         document["parameters"].push_back(
