@@ -15,10 +15,12 @@ void Lexicon::add_common_words() {
         term.role = role;
         add_all(phrases, term);
     };
-    const auto extreme = [&](Extreme which, const std::vector<const char*>& phrases, Role role = Role::none) {
+    const auto extreme = [&](Extreme which, const std::vector<const char*>& phrases, Role role = Role::none,
+                             bool bounds = false) {
         auto term = term_of(TermKind::extreme);
         term.extreme = which;
         term.role = role;
+        term.bounds = bounds;
         add_all(phrases, term);
     };
     const auto aggregate = [&](Aggregate which, const std::vector<const char*>& phrases) {
@@ -26,96 +28,14 @@ void Lexicon::add_common_words() {
         term.aggregate = which;
         add_all(phrases, term);
     };
-    add_all({"a",
-             "about",
-             "all",
-             "among",
-             "an",
-             "any",
-             "are",
-             "as",
-             "at",
-             "build",
-             "can",
-             "design",
-             "designs",
-             "do",
-             "does",
-             "find",
-             "for",
-             "you",
-             "your",
-             "would",
-             "could",
-             "fit",
-             "fits",
-             "fitting",
-             "from",
-             "get",
-             "give",
-             "had",
-             "has",
-             "have",
-             "i",
-             "in",
-             "is",
-             "it",
-             "its",
-             "list",
-             "me",
-             "of",
-             "on",
-             "one",
-             "ones",
-             "only",
-             "point",
-             "points",
-             "runs",
-             "run",
-             "should",
-             "show",
-             "tell",
-             "that",
-             "the",
-             "their",
-             "them",
-             "there",
-             "these",
-             "they",
-             "this",
-             "those",
-             "to",
-             "value",
-             "values",
-             "was",
-             "we",
-             "were",
-             "what",
-             "whats",
-             "when",
-             "where",
-             "which",
-             "whose",
-             "will",
-             "configuration",
-             "configurations",
-             "accelerator",
-             "accelerators",
-             "achieve",
-             "achieves",
-             "reach",
-             "reaches",
-             "need",
-             "needs",
-             "take",
-             "takes",
-             "make",
-             "makes",
-             "go",
-             "goes",
-             "size",
-             "setting"},
-            term_of(TermKind::filler));
+    const auto fillers = split_words(
+        "a about accelerator accelerators achieve achieves all among an any are as at build can "
+        "configuration configurations could design designs do does find fit fits fitting for "
+        "from get give go goes had has have i in is it its list make makes me need needs of on "
+        "one ones only point points reach reaches run runs setting should show size take takes "
+        "tell that the their them there these they this those to value values was we were what "
+        "whats when where which whose will would you your");
+    for (const auto& word : fillers) add(word.text, term_of(TermKind::filler));
     add_all({"and", "also"}, term_of(TermKind::connective));
     compare(Comparison::less,
             {"<", "under", "below", "less than", "fewer than", "lower than", "smaller than"});
@@ -128,8 +48,10 @@ void Lexicon::add_common_words() {
     compare(Comparison::greater, {"faster than"}, Role::speed);
     compare(Comparison::less, {"slower than"}, Role::speed);
     add("between", term_of(TermKind::between));
-    extreme(Extreme::highest, {"highest", "most", "largest", "greatest", "biggest", "maximum", "maximal"});
-    extreme(Extreme::lowest, {"lowest", "least", "smallest", "fewest", "minimum", "minimal", "shortest"});
+    extreme(Extreme::highest, {"highest", "largest", "greatest", "biggest"});
+    extreme(Extreme::lowest, {"lowest", "smallest", "fewest", "shortest"});
+    extreme(Extreme::highest, {"most", "maximum", "maximal"}, Role::none, true);
+    extreme(Extreme::lowest, {"least", "minimum", "minimal"}, Role::none, true);
     extreme(Extreme::best, {"best"});
     extreme(Extreme::worst, {"worst"});
     extreme(Extreme::best, {"fastest", "quickest"}, Role::speed);

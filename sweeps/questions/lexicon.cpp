@@ -12,8 +12,8 @@ namespace tilewright::sweeps {
 
 namespace {
 
-constexpr const char* small_numbers[] = {"one", "two",   "three", "four", "five",
-                                         "six", "seven", "eight", "nine", "ten"};
+constexpr const char* small_numbers[] = {"two",   "three", "four", "five", "six",
+                                         "seven", "eight", "nine", "ten"};  // from two on
 
 // The figures of reports that words of every question are about (configs/schemas/report.schema.json).
 struct KnownFigure {
@@ -108,7 +108,8 @@ void Lexicon::add_value(const std::string& phrase, std::size_t index, const std:
     const auto words = plain_words(phrase);
     const auto number = leading_number(words);
     if (words.empty() || (number && number->second == words.size())) return;
-    // A word of every question is a value only where the column stands before it: see value_behind().
+    // A word of every question is a value only where the column stands before it: see
+    // QuestionParser::parse_values_behind().
     if (phrases_.count(words) == 0) add(words, term_of(TermKind::value));
     auto& all = phrases_.at(words).values;
     if (all.empty() || all.back().first != index) all.push_back({index, {}});
@@ -188,10 +189,10 @@ std::size_t Lexicon::read_unit(const Words& words, std::size_t at, Term& term) c
 
 bool Lexicon::read_number(const Words& words, std::size_t& at, Term& term) const {
     const auto& word = words[at].text;
-    const auto* const named = std::find(std::begin(small_numbers) + 1, std::end(small_numbers), word);
+    const auto* const named = std::find(std::begin(small_numbers), std::end(small_numbers), word);
     term.kind = TermKind::number;
     if (named != std::end(small_numbers)) {
-        term.number = static_cast<double>(named - std::begin(small_numbers)) + 1;
+        term.number = static_cast<double>(named - std::begin(small_numbers)) + 2;
         ++at;
         return true;
     }

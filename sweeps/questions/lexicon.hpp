@@ -54,6 +54,7 @@ struct Term {
     std::vector<std::pair<std::size_t, double>> units;  // columns that have it, and what it is in theirs
     Comparison comparison = Comparison::equal;
     Extreme extreme = Extreme::highest;
+    bool bounds = false;  // an extreme before a number may mean a bound: "maximum of 200"
     Aggregate aggregate = Aggregate::average;
     Role role = Role::none;
     bool descending = false;

@@ -26,17 +26,11 @@ void QuestionParser::parse_name(const Term& term, bool negated) {
 
 // "energy", "energy under 1 J", "tile 16", "fusion none".
 void QuestionParser::parse_column(std::size_t column, bool negated) {
-    if (const auto* value = value_behind(column)) {
-        equal(column, values_of(*value, column), negated);
-        return more_values(column, negated);
-    }
+    if (parse_values_behind(column, negated)) return;
     if (next_is(TermKind::negation)) {
         take();
         negated = true;
-    }
-    if (const auto* value = value_behind(column)) {
-        equal(column, values_of(*value, column), negated);
-        return more_values(column, negated);
+        if (parse_values_behind(column, negated)) return;
     }
     const auto* next = look();
     if (next != nullptr && next->kind == TermKind::comparison && next->role == Role::none) {
@@ -44,9 +38,7 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
         const bool different = comparison == Comparison::different;
         if ((different || comparison == Comparison::equal) && columns_[column].parameter()) {
             negated = negated != different;
-            if (const auto* value = value_behind(column)) {
-                return equal(column, values_of(*value, column), negated);
-            }
+            if (parse_values_behind(column, negated)) return;
             if (next_is(TermKind::number)) return equal(column, {value_of(column, take())}, negated);
             throw QuestionError(fmt::format("{} has no such value; it has {}", name(column),
                                             fmt::join(columns_[column].values, ", ")));
@@ -95,16 +87,19 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
     }
 }
 
-// Takes the value of this column that stands behind it, be it a word that means something else by itself.
-const Term* QuestionParser::value_behind(std::size_t column) {
+// The values of this column that stand behind it, be they words that mean something else by themselves. False
+// if there are none.
+bool QuestionParser::parse_values_behind(std::size_t column, bool negated) {
     for (auto i = at_; i < terms_.size(); ++i) {
         if (has(terms_[i], column)) {
             at_ = i + 1;
-            return &terms_[i];
+            equal(column, values_of(terms_[i], column), negated);
+            more_values(column, negated);
+            return true;
         }
         if (terms_[i].kind != TermKind::filler) break;
     }
-    return nullptr;
+    return false;
 }
 
 // "LUT over 10 % and under 20 %".

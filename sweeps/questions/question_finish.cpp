@@ -54,10 +54,6 @@ void QuestionParser::finish_groups() {
             throw QuestionError("an average of what? Say the parameter: \"for each " + name(0) + "\"");
         }
     }
-    if (query_.aggregate && query_.order && query_.order->column != query_.aggregate->column) {
-        throw QuestionError("groups are ordered by the figure that is averaged; allowed: " +
-                            name(query_.aggregate->column));
-    }
     if (!query_.groups.empty() && !query_.aggregate && !query_.count && !query_.order) {
         throw QuestionError(
             fmt::format("what for each {}? Say \"highest\", \"lowest\", \"best\", "

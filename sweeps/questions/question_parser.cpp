@@ -207,16 +207,12 @@ void QuestionParser::set_order(std::size_t column, bool descending) {
 
 // "highest throughput", "fastest", "lowest average energy".
 void QuestionParser::parse_extreme(const Term& term) {
-    if (extreme_) {
-        throw QuestionError(fmt::format("\"{}\" and \"{}\": one at a time; allowed: two questions",
-                                        extreme_->text, term.text));
-    }
     if (picked_)
         throw QuestionError(
             "one \"highest\", \"best\" or the like at a time; allowed: two questions, or \"on the Pareto "
             "front\"");
     picked_ = true;
-    if (next_is(TermKind::number) && (term.text.starts_with("m") || term.text.starts_with("least"))) {
+    if (next_is(TermKind::number) && term.bounds) {
         throw QuestionError(
             fmt::format("\"{} {}\" is not understood; allowed: \"at most\", \"at least\", or "
                         "\"highest\", \"lowest\"",

@@ -49,7 +49,7 @@ class QuestionParser {
     void more_values(std::size_t column, bool negated);
     bool joined() const;
     static bool has_unit(const Term& number, std::size_t column);
-    const Term* value_behind(std::size_t column);
+    bool parse_values_behind(std::size_t column, bool negated);
     static Comparison opposite(Comparison comparison);
     std::string value_of(std::size_t column, const Term& number) const;
     static bool has(const Term& term, std::size_t column) {
