@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/functional/functional_run.hpp"
 
-#include <bit>
 #include <map>
 #include <memory>
 #include <span>
@@ -20,16 +19,9 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-void compare(FunctionalOutcome& outcome, const std::string& what, std::span<const double> kernel,
-             std::span<const double> simulated) {
-    for (std::size_t i = 0; i < kernel.size(); ++i) {
-        ++outcome.values;
-        if (std::bit_cast<std::uint64_t>(kernel[i]) == std::bit_cast<std::uint64_t>(simulated[i])) continue;
-        ++outcome.mismatches;
-        if (!outcome.first_mismatch.empty()) continue;
-        outcome.first_mismatch = what + " " + std::to_string(i) + ": " + std::to_string(simulated[i]) +
-                                 " simulated, " + std::to_string(kernel[i]) + " by the kernel";
-    }
+void compare_all(FunctionalOutcome& outcome, const std::string& what, std::span<const double> kernel,
+                 std::span<const double> simulated) {
+    compare(outcome, kernel, simulated, [&](std::size_t i) { return what + " " + std::to_string(i); });
 }
 
 // The untiled kernels on the same data, block by block.
@@ -104,17 +96,18 @@ FunctionalOutcome run_functional(const Design& design, const TileProgram& progra
         const auto stored = executor.stored_state(layer);
         const auto state = kernel.state(layer);
         const auto tag = "block " + std::to_string(layer);
-        compare(outcome, tag + ": convolution state", state.window, stored.window);
-        compare(outcome, tag + ": SSM state", state.hidden.values, stored.hidden.values);
+        compare_all(outcome, tag + ": convolution state", state.window, stored.window);
+        compare_all(outcome, tag + ": SSM state", state.hidden.values, stored.hidden.values);
     }
     for (std::int64_t t = 0; t < tokens; ++t) {
-        compare(outcome, "token " + std::to_string(t) + ": residual",
-                std::span(residual).subspan(index(t) * width, width), executor.final_residual(t));
+        compare_all(outcome, "token " + std::to_string(t) + ": residual",
+                    std::span(residual).subspan(index(t) * width, width), executor.final_residual(t));
     }
     if (instance.ends) {
-        compare(outcome, "logit",
-                network.logits(*instance.ends, std::span(residual).subspan(index(tokens - 1) * width, width)),
-                executor.logits());
+        compare_all(
+            outcome, "logit",
+            network.logits(*instance.ends, std::span(residual).subspan(index(tokens - 1) * width, width)),
+            executor.logits());
     }
     return outcome;
 }

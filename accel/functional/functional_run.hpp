@@ -6,18 +6,11 @@
 #include <string>
 
 #include "accel/design/design.hpp"
+#include "accel/functional/functional_outcome.hpp"
 #include "accel/functional/mamba2_executor.hpp"
-#include "accel/simulation/activity.hpp"
 #include "accel/simulation/observer.hpp"
 
 namespace tilewright::accel {
-
-struct FunctionalOutcome {
-    Activity activity;
-    std::int64_t values = 0;      // numbers compared: residual stream, states in memory, logits
-    std::int64_t mismatches = 0;  // numbers that differ in any bit
-    std::string first_mismatch;   // what differs first; empty if nothing does
-};
 
 // Runs the program on the instance's data and compares all that it leaves behind with `network`'s kernels on
 // the same data. Throws FunctionalError for a program that reads what is not there, and what simulate()

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/functional/super_resolution_functional_run.hpp"
 
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -14,10 +13,6 @@
 namespace tilewright::accel {
 
 namespace {
-
-bool same_bits(float a, float b) {
-    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
-}
 
 // `rows` of `channels` numbers a pixel, `width` pixels a row.
 struct Shape {
@@ -32,15 +27,9 @@ std::string place(const Shape& shape, std::size_t i) {
            ", channel " + std::to_string(at % shape.channels);
 }
 
-void compare(FunctionalOutcome& outcome, const std::string& what, const Shape& shape,
-             std::span<const float> kernel, std::span<const float> simulated) {
-    outcome.values += static_cast<std::int64_t>(kernel.size());
-    for (std::size_t i = 0; i < kernel.size(); ++i) {
-        if (same_bits(kernel[i], simulated[i])) continue;
-        if (outcome.mismatches++ > 0) continue;
-        outcome.first_mismatch = what + ", " + place(shape, i) + ", is " + std::to_string(simulated[i]) +
-                                 ", the kernel's " + std::to_string(kernel[i]);
-    }
+void compare_map(FunctionalOutcome& outcome, const std::string& what, const Shape& shape,
+                 std::span<const float> kernel, std::span<const float> simulated) {
+    compare(outcome, kernel, simulated, [&](std::size_t i) { return what + ", " + place(shape, i) + ","; });
 }
 
 // Levels of an image's colors.
@@ -63,19 +52,19 @@ FunctionalOutcome run_super_resolution_functional(const Design& design, const Ti
 
     const auto head = network.head_map(image);
     const Shape small{own.image.width, own.network.channels};
-    compare(outcome, "the head's map", small, head.values, executor.stored_head_map().values);
+    compare_map(outcome, "the head's map", small, head.values, executor.stored_head_map().values);
     auto x = head;
     for (const auto& unit : network.units()) x = network.unit(unit, x);
     if (own.feature_maps == FeatureMaps::memory) {
-        compare(outcome, "the map behind the units", small, x.values, executor.stored_map().values);
+        compare_map(outcome, "the map behind the units", small, x.values, executor.stored_map().values);
     }
     const auto large = network.enlarged(x, head);
     const Shape shape{large.size.width, large.channels};
-    compare(outcome, "the tail's output", shape, large.values, executor.output().values);
+    compare_map(outcome, "the tail's output", shape, large.values, executor.output().values);
     std::vector<std::uint8_t> bytes;
     bytes.reserve(large.values.size());
     for (const auto value : large.values) bytes.push_back(models::byte_of_color(value));
-    compare(outcome, "the image in memory", shape, levels(bytes), levels(executor.stored_image()));
+    compare_map(outcome, "the image in memory", shape, levels(bytes), levels(executor.stored_image()));
     return outcome;
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The executor between simulation and engines: transfers, buffers, what starts and completes.
 #include "accel/functional/var_executor.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <tuple>
 
-#include "accel/engines/transformer_timing.hpp"
+#include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
+#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::accel {
 
@@ -16,21 +16,8 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-std::vector<std::byte> bytes_of(std::span<const float> numbers) {
-    std::vector<std::byte> bytes(numbers.size() * sizeof(float));
-    std::memcpy(bytes.data(), numbers.data(), bytes.size());
-    return bytes;
-}
-
-std::vector<float> floats_of(std::span<const std::byte> bytes) {
-    std::vector<float> numbers(bytes.size() / sizeof(float));
-    std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(float));
-    return numbers;
-}
-
-std::vector<double> doubles(std::span<const float> numbers) {
-    return {numbers.begin(), numbers.end()};
-}
+// Positions of AdaLN's vectors.
+enum ModulationVector : std::int64_t { gamma1, gamma2, scale1, scale2, shift1, shift2 };
 
 // Biases and query factors in the order in which they lie in memory.
 std::vector<float> vectors_of(const models::QuantizedVarBlock& block) {
@@ -42,273 +29,173 @@ std::vector<float> vectors_of(const models::QuantizedVarBlock& block) {
     return all;
 }
 
+TransformerKernels kernels_of(const VarDesign& var, const models::QuantizedVar& network) {
+    TransformerKernels kernels;
+    kernels.linears = {&network.qkv(), &network.proj(), &network.fc1(), &network.fc2()};
+    kernels.cache_quantizer = network.cache_quantizer() ? &*network.cache_quantizer() : nullptr;
+    for (std::size_t scale = 0; scale < var.network.scales.size(); ++scale) {
+        kernels.rows.push_back(var.step.batch() * var.network.scale_tokens(scale));
+    }
+    kernels.cache_rows = var.step.batch() * var.network.tokens();
+    kernels.cache_width = var.network.width;
+    kernels.vector_elements = block_vector_elements(var.network);
+    return kernels;
+}
+
 }  // namespace
 
 VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
                          const models::QuantizedVar& network, const VarInstance& instance)
-    : ProgramExecutor(design, program),
+    : TransformerExecutor(design, program, kernels_of(*design.var, network), instance.inputs),
       var_(*design.var),
       network_(network),
       instance_(instance),
-      width_(var_.network.width),
-      dim_(var_.network.head_dim()),
-      heads_(var_.network.heads),
+      dim_(block_.head_dim),
       batch_(var_.step.batch()),
       layout_(lay_out_var(design)),
-      weights_written_(instance.blocks.size(), false),
-      outputs_(var_.network.scales.size()),
-      modulation_(2, TaggedArray("the modulation", batch_ * 6, width_)),
-      vectors_(2, TaggedArray("the biases", 1, block_vector_elements(var_.network))),
-      residual_("the residual stream", batch_ * var_.network.scale_tokens(outputs_.size() - 1), width_),
-      queries_("the queries", batch_ * var_.network.scale_tokens(outputs_.size() - 1), width_),
-      normed_keys_("the normalised keys", batch_ * var_.network.scale_tokens(outputs_.size() - 1), width_),
-      keys_("the keys", batch_ * var_.network.tokens(), width_),
-      values_("the values", batch_ * var_.network.tokens(), width_) {
-    const auto rows = batch_ * var_.network.scale_tokens(outputs_.size() - 1);
-    const auto hidden = var_.network.hidden();
-    std::int64_t next_bias = 0;  // biases lie layer by layer
-    const auto add = [&](const std::string& name, const models::QuantizedVar::Linear& kernel,
-                         models::QuantizedTransformerLinear models::QuantizedVarBlock::*weights,
-                         std::int64_t inputs, std::int64_t outputs) {
-        layers_.push_back({&kernel, weights, name, next_bias, TaggedArray(name + "'s input", rows, inputs),
-                           TaggedArray(name + "'s rotated input", rows, inputs),
-                           TaggedArray(name + "'s rounded input", rows, inputs),
-                           TaggedArray(name + "'s output", rows, outputs)});
-        next_bias += outputs;
-    };
-    using Block = models::QuantizedVarBlock;
-    add(transformer_linear_names[qkv_linear], network.qkv(), &Block::qkv, width_, 3 * width_);
-    add(transformer_linear_names[proj_linear], network.proj(), &Block::proj, width_, width_);
-    add(transformer_linear_names[fc1_linear], network.fc1(), &Block::fc1, width_, hidden);
-    add(transformer_linear_names[fc2_linear], network.fc2(), &Block::fc2, hidden, width_);
-    const auto operands = linear_operands(design);
-    std::size_t scale = 0;
-    for (const auto& section : program.sections) {
-        // Input, blocks and output of every scale.
-        const bool blocks = section.name == "scale " + std::to_string(scale + 1);
-        scale_of_section_.push_back(scale);
-        is_block_section_.push_back(blocks);
-        auto& orders = orders_.emplace_back();
-        for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
-            const auto matrix = index_of(kind);
-            if (!blocks || !matrix) continue;
-            orders[static_cast<std::size_t>(kind)] = std::make_unique<VarWeightOrder>(
-                section, kind, *matrix, weight_dma(kind),
-                [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; });
-        }
-        if (section.name.ends_with("output")) ++scale;
+      modulation_(2, TaggedArray("the modulation", batch_ * 6, block_.width)),
+      queries_("the queries", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
+               block_.width),
+      normed_keys_("the normalised keys", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
+                   block_.width) {}
+
+const models::QuantizedTransformerLinear& VarExecutor::weights(std::int64_t number,
+                                                               TransformerLinear linear) const {
+    const auto& of = block(number);
+    const std::array<const models::QuantizedTransformerLinear*, transformer_linear_count> all = {
+        &of.qkv, &of.proj, &of.fc1, &of.fc2};
+    return *all[linear];
+}
+
+std::vector<std::byte> VarExecutor::bytes_before(const Step& step) const {
+    const auto& work = instruction(step);
+    if (work.traffic != Traffic::activations) return {};
+    return work.address == layout_.modulation ? bytes_of(instance_.modulation[index(step.repetition)])
+                                              : bytes_of(vectors_of(block(step.repetition)));
+}
+
+void VarExecutor::take_vectors(const Step& step, std::span<const double> numbers) {
+    if (instruction(step).address != layout_.modulation) {
+        return TransformerExecutor::take_vectors(step, numbers);
     }
-    collect_releases();
-}
-
-std::int64_t VarExecutor::generation(const Step& step) const {
-    return static_cast<std::int64_t>(scale_of(step)) * var_.network.depth + step.repetition;
-}
-
-void VarExecutor::fail(const Step& step, const std::string& what) const {
-    const auto& section = program_.sections[step.section];
-    throw FunctionalError("section \"" + section.name + "\", block " + std::to_string(step.repetition) +
-                          ", " + program_.engines[step.engine].name + " instruction " +
-                          std::to_string(step.position) + " (" + program_.labels[instruction(step).label] +
-                          "): " + what);
-}
-
-// A hold of what a DMA engine has loaded ends the weights' life with their last user.
-void VarExecutor::collect_releases() {
-    for (std::size_t s = 0; s < program_.sections.size(); ++s) {
-        for (const auto& hold : program_.sections[s].holds) {
-            const bool loaded = program_.engines[hold.holder.engine].kind == EngineKind::dma;
-            if (!loaded || hold.buffer != Buffer::weights || hold.holder.index < 0 || hold.releaser.index < 0)
-                continue;
-            releases_[{s, hold.releaser.engine, index(hold.releaser.index)}].push_back(
-                {hold.holder.engine, index(hold.holder.index)});
-        }
+    for (std::int64_t row = 0; row < 6 * batch_; ++row) {
+        modulation_[index(generation(step) % 2)].write(
+            row, 0, numbers.subspan(index(row * block_.width), index(block_.width)), generation(step));
     }
 }
 
-// A block's weights, before the first load of any.
-void VarExecutor::write_weights(const Step& step) {
-    if (!is_block_section_[step.section] || weights_written_[index(step.repetition)]) return;
-    weights_written_[index(step.repetition)] = true;
-    const auto& section = program_.sections[step.section];
-    for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
-        const auto& order = orders_[step.section][static_cast<std::size_t>(kind)];
-        if (!order) continue;
-        for (const auto& pass : order->passes()) {
-            if (pass.again) continue;
-            auto& layer = layer_of(section.operators[pass.operator_index].name);
-            WeightCodec codec(pass.format);
-            for (const auto& tile : pass.tiles) codec.append((block(step).*layer.weights).matrix, tile);
-            for (const auto& load : pass.loads) {
-                const Step at{weight_dma(kind), step.section, step.repetition, load.position};
-                const auto& work = instruction(at);
-                write_memory(at, codec.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
-            }
-        }
-    }
+std::vector<float> VarExecutor::modulation(const Step& step, std::int64_t row, std::int64_t vector) const {
+    const auto image = row / var_.network.scale_tokens(step_of(step));
+    return floats(
+        modulation_[index(generation(step) % 2)].read(image * 6 + vector, 0, block_.width, generation(step)));
 }
 
-std::pair<std::size_t, std::int64_t> VarExecutor::cache_piece_of(const Instruction& work) const {
-    const auto found = std::find(layout_.cache_piece.begin(), layout_.cache_piece.end(), work.address);
+std::pair<std::int64_t, std::int64_t> VarExecutor::heads_of(std::int64_t group) const {
+    const auto first = group * heads_per_tile(design_);
+    return {first, std::min(heads_per_tile(design_), block_.heads - first)};
+}
+
+std::vector<VarExecutor::CacheVector> VarExecutor::cache_vectors(const Step& step) const {
+    const auto found =
+        std::find(layout_.cache_piece.begin(), layout_.cache_piece.end(), instruction(step).address);
     if (found == layout_.cache_piece.end()) throw FunctionalError("a transfer of no piece of the cache");
     const auto piece = found - layout_.cache_piece.begin();
-    return {index(piece / head_groups(design_)), piece % head_groups(design_)};
-}
-
-// What others than the accelerator put into memory, just before it is loaded.
-void VarExecutor::start_load(const Step& step) {
-    const auto& work = instruction(step);
-    staging_[key(step)].assign(layouts_[step.engine]->channels(),
-                               std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
-    if (is_weights(work.traffic)) {
-        write_weights(step);
-    } else if (work.traffic == Traffic::activations && is_block_section_[step.section]) {
-        const bool modulation = work.address == layout_.modulation;
-        write_memory(step, modulation ? bytes_of(instance_.modulation[index(step.repetition)])
-                                      : bytes_of(vectors_of(block(step))));
-    } else if (work.traffic == Traffic::activations) {
-        write_memory(step, bytes_of(instance_.inputs[scale_of(step)]));
-    }
-}
-
-void VarExecutor::start_store(const Step& step) {
-    const auto& work = instruction(step);
-    const auto scale = scale_of(step);
-    std::vector<std::byte> bytes;
-    if (work.traffic == Traffic::activations) {
-        const auto rows = batch_ * var_.network.scale_tokens(scale);
-        auto& output = outputs_[scale];
-        // The blocks' last generation.
-        const auto made = static_cast<std::int64_t>(scale + 1) * var_.network.depth;
-        for (std::int64_t row = 0; row < rows; ++row) {
-            for (const auto value : residual_.read(row, 0, width_, made)) {
-                output.push_back(static_cast<float>(value));
-            }
-        }
-        bytes = bytes_of(output);
-    } else {
-        const auto group = cache_piece_of(work).second;
-        const auto first = group * heads_per_tile(design_);
-        const auto count = std::min(heads_per_tile(design_), heads_ - first);
-        const auto tokens = var_.network.scale_tokens(scale);
-        const auto before = var_.network.tokens_until(scale);
-        std::vector<double> elements;
-        for (const auto* part : {&keys_, &values_}) {
-            for (std::int64_t image = 0; image < batch_; ++image) {
-                for (auto head = first; head < first + count; ++head) {
-                    for (std::int64_t t = 0; t < tokens; ++t) {
-                        const auto row = part->read(image * var_.network.tokens() + before + t, head * dim_,
-                                                    dim_, generation(step));
-                        elements.insert(elements.end(), row.begin(), row.end());
-                    }
+    const auto scale = index(piece / head_groups(design_));
+    const auto [first, count] = heads_of(piece % head_groups(design_));
+    std::vector<CacheVector> vectors;
+    for (const bool key : {true, false}) {
+        for (std::int64_t image = 0; image < batch_; ++image) {
+            const auto row = image * var_.network.tokens() + var_.network.tokens_until(scale);
+            for (auto head = first; head < first + count; ++head) {
+                for (std::int64_t t = 0; t < var_.network.scale_tokens(scale); ++t) {
+                    vectors.push_back({key, row + t, head * dim_});
                 }
             }
         }
-        if (network_.cache_quantizer()) {
-            bytes = network_.cache_quantizer()->pack(elements);
-        } else {
-            bytes = bytes_of(std::vector<float>(elements.begin(), elements.end()));
-        }
     }
-    staging_[key(step)] = layouts_[step.engine]->scatter(work, bytes);
+    return vectors;
 }
 
-void VarExecutor::complete_load(const Step& step) {
+// Where the cache has a row of [images x tokens] of a scale.
+std::int64_t VarExecutor::cache_row(const Step& step, std::int64_t row) const {
+    const auto tokens = var_.network.scale_tokens(step_of(step));
+    return row / tokens * var_.network.tokens() + var_.network.tokens_until(step_of(step)) + row % tokens;
+}
+
+std::vector<double> VarExecutor::unrounded(const Step& step, bool keys, std::int64_t row, std::int64_t begin,
+                                           std::int64_t size) const {
+    return keys ? normed_keys_.read(row, begin, size, generation(step))
+                : qkv_output().read(row, 2 * block_.width + begin, size, generation(step));
+}
+
+// Values; the keys' norm is still to come.
+void VarExecutor::keep_unrounded(const Step& step, const Rows& products) {
+    const auto first = 2 * block_.width;
+    if (products.column < first) return;
+    for (std::size_t i = 0; i < products.values.size(); ++i) {
+        write_cache(step, false, cache_row(step, products.begin + static_cast<std::int64_t>(i)),
+                    products.column - first, products.values[i]);
+    }
+}
+
+std::vector<float> VarExecutor::normed(const Step& step, bool first, std::int64_t row,
+                                       std::span<const float> x) const {
+    return models::modulated_layer_norm(x, modulation(step, row, first ? scale1 : scale2),
+                                        modulation(step, row, first ? shift1 : shift2));
+}
+
+void VarExecutor::scale_update(const Step& step, bool first, std::int64_t row, std::int64_t column,
+                               std::span<float> update) const {
+    const auto gamma = modulation(step, row, first ? gamma1 : gamma2);
+    for (std::size_t c = 0; c < update.size(); ++c) update[c] *= gamma[index(column) + c];
+}
+
+// Rows are [images x heads x tokens].
+VarExecutor::AttentionRow VarExecutor::attention_row(const Step& step, std::size_t /*number*/,
+                                                     std::int64_t at, std::int64_t keys) const {
+    const auto tokens = var_.network.scale_tokens(step_of(step));
+    const auto image = at / tokens / block_.heads;
+    AttentionRow row;
+    row.row = image * tokens + at % tokens;
+    row.head = at / tokens % block_.heads;
+    row.cache_column = row.head * dim_;
+    for (std::int64_t t = 0; t < keys; ++t) row.cache_rows.push_back(image * var_.network.tokens() + t);
+    return row;
+}
+
+std::vector<float> VarExecutor::query(const Step& step, std::int64_t row, std::int64_t head) const {
+    return floats(queries_.read(row, head * dim_, dim_, generation(step)));
+}
+
+// Norms of queries and keys.
+VarExecutor::Commit VarExecutor::compute_own(const Step& step) {
     const auto& work = instruction(step);
-    const auto bytes = layouts_[step.engine]->gather(work, staging_.at(key(step)));
-    if (is_weights(work.traffic)) {
-        const auto [pass, number] = order_of(step).load(step.position);
-        const auto& order = order_of(step).passes()[pass];
-        const auto& load = order.loads[number];
-        weights_[key(step)] = WeightCodec(order.format).unpack(bytes, load.begin, load.end, work.value_bytes);
-        return;
+    if (work.opcode != Opcode::l2_norm) return TransformerExecutor::compute_own(step);
+    const bool queries = op(step).name.ends_with("q_norm");
+    auto& target = queries ? queries_ : normed_keys_;
+    std::vector<std::tuple<std::int64_t, std::int64_t, std::vector<double>>> made;
+    const auto factors = vectors(step, block_vector_elements(var_.network) - block_.heads, block_.heads);
+    for (std::int64_t at = work.m0; at < std::int64_t{work.m0} + work.m; ++at) {
+        const auto place = attention_row(step, 0, at, 0);
+        auto x = floats(qkv_output().read(place.row, (queries ? 0 : block_.width) + place.cache_column, dim_,
+                                          generation(step)));
+        models::l2_normalise(x, queries ? factors[index(place.head)] : 1.0F);
+        made.emplace_back(place.row, place.cache_column, doubles(x));
     }
-    if (work.traffic == Traffic::kv_cache) {
-        const auto [scale, group] = cache_piece_of(work);
-        const auto first = group * heads_per_tile(design_);
-        const auto count = std::min(heads_per_tile(design_), heads_ - first);
-        const auto elements = cache_piece_elements(var_, scale, count);
-        const auto numbers = network_.cache_quantizer()
-                                 ? network_.cache_quantizer()->unpack(bytes, index(elements))
-                                 : doubles(floats_of(bytes));
-        std::size_t at = 0;
-        for (auto* part : {&keys_, &values_}) {
-            for (std::int64_t image = 0; image < batch_; ++image) {
-                for (auto head = first; head < first + count; ++head) {
-                    for (std::int64_t t = 0; t < var_.network.scale_tokens(scale); ++t, at += index(dim_)) {
-                        part->write(image * var_.network.tokens() + var_.network.tokens_until(scale) + t,
-                                    head * dim_, std::span(numbers).subspan(at, index(dim_)),
-                                    generation(step));
-                    }
-                }
-            }
+    // Without a format of its own the cache has keys as they are.
+    const bool keep = !queries && !network_.cache_quantizer();
+    return [this, step, &target, made = std::move(made), keep] {
+        for (const auto& [row, column, x] : made) {
+            target.write(row, column, x, generation(step));
+            if (keep) write_cache(step, true, cache_row(step, row), column, x);
         }
-        return;
-    }
-    const auto numbers = doubles(floats_of(bytes));
-    if (!is_block_section_[step.section]) {
-        const auto first = static_cast<std::int64_t>(scale_of(step)) * var_.network.depth;
-        for (std::size_t row = 0; row * index(width_) < numbers.size(); ++row) {
-            residual_.write(static_cast<std::int64_t>(row), 0,
-                            std::span(numbers).subspan(row * index(width_), index(width_)), first);
-        }
-    } else if (work.address == layout_.modulation) {
-        for (std::int64_t row = 0; row < 6 * batch_; ++row) {
-            modulation_[index(generation(step) % 2)].write(
-                row, 0, std::span(numbers).subspan(index(row * width_), index(width_)), generation(step));
-        }
-    } else {
-        vectors_[index(generation(step) % 2)].write(0, 0, numbers, generation(step));
-    }
+    };
 }
 
-void VarExecutor::start(const Step& step) {
-    const auto& work = instruction(step);
-    try {
-        if (work.opcode == Opcode::load) return start_load(step);
-        if (work.opcode == Opcode::store) return start_store(step);
-        commits_[key(step)] = compute(step);
-    } catch (const FunctionalError& error) {
-        fail(step, error.what());
-    } catch (const std::invalid_argument& error) {
-        fail(step, error.what());
-    }
-}
-
-void VarExecutor::complete(const Step& step) {
-    const auto& work = instruction(step);
-    try {
-        if (work.opcode == Opcode::load) complete_load(step);
-    } catch (const FunctionalError& error) {
-        fail(step, error.what());
-    }
-    staging_.erase(key(step));
-    if (const auto commit = commits_.find(key(step)); commit != commits_.end()) {
-        commit->second();
-        commits_.erase(commit);
-    }
-    const auto found = releases_.find({step.section, step.engine, step.position});
-    if (found == releases_.end()) return;
-    for (const auto& [engine, position] : found->second) {
-        weights_.erase({engine, step.section, step.repetition, position});
-    }
-}
-
-CachePiece VarExecutor::stored_piece(std::int64_t layer, std::size_t scale, std::int64_t group) const {
-    const auto port = design_.port_of(Stream::state);
-    const auto first = group * heads_per_tile(design_);
-    const auto count = std::min(heads_per_tile(design_), heads_ - first);
-    const auto elements = cache_piece_elements(var_, scale, count);
-    const auto size = transfer_size(kv_format(var_), elements);
-    Instruction work;
-    work.address = layout_.cache_piece[scale * index(head_groups(design_)) + index(group)];
-    work.address_stride = layout_.cache_stride;
-    work.value_bytes = size.value_bytes;
-    work.scale_bytes = size.scale_bytes;
-    const auto bytes = read_memory(port, work, layer);
-    const auto numbers = network_.cache_quantizer()
-                             ? network_.cache_quantizer()->unpack(bytes, index(elements))
-                             : doubles(floats_of(bytes));
+CacheNumbers VarExecutor::stored_piece(std::int64_t layer, std::size_t scale, std::int64_t group) const {
+    const auto elements = cache_piece_elements(var_, scale, heads_of(group).second);
+    const auto numbers = stored_cache(layout_.cache_piece[scale * index(head_groups(design_)) + index(group)],
+                                      layout_.cache_stride, layer, elements);
     const auto half = numbers.begin() + elements / 2;
     return {{numbers.begin(), half}, {half, numbers.end()}};
 }

@@ -2,9 +2,9 @@
 #include "accel/functional/var_functional_run.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
+#include "accel/functional/float_bytes.hpp"
 #include "accel/functional/var_executor.hpp"
 #include "accel/simulation/accelerator.hpp"
 #include "models/networks/var_reference.hpp"
@@ -16,10 +16,6 @@ namespace {
 
 std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
-}
-
-std::vector<float> floats(const std::vector<double>& numbers) {
-    return {numbers.begin(), numbers.end()};
 }
 
 bool needs_calibration(const models::TransformerRecipe& recipe) {
@@ -73,29 +69,9 @@ VarInstance synthetic_var_instance(const VarDesign& var, const models::Quantized
     return instance;
 }
 
-bool same_bits(float a, float b) {
-    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
-}
-
-class Comparison {
-  public:
-    explicit Comparison(FunctionalOutcome& outcome) : outcome_(outcome) {}
-    void value(const std::string& where, float expected, float found) {
-        ++outcome_.values;
-        if (same_bits(expected, found)) return;
-        if (outcome_.mismatches++ == 0) {
-            outcome_.first_mismatch =
-                where + " is " + std::to_string(found) + ", the kernel's " + std::to_string(expected);
-        }
-    }
-
-  private:
-    FunctionalOutcome& outcome_;
-};
-
 // One image through all blocks and scales, by the untiled kernels, against what the program left.
 void compare_image(const Design& design, const models::QuantizedVar& network, const VarInstance& instance,
-                   const VarExecutor& executor, std::int64_t image, Comparison& comparison) {
+                   const VarExecutor& executor, std::int64_t image, FunctionalOutcome& outcome) {
     const auto& var = *design.var;
     const auto& config = var.network;
     const auto width = config.width;
@@ -109,36 +85,42 @@ void compare_image(const Design& design, const models::QuantizedVar& network, co
                 std::span(instance.modulation[layer]).subspan(index(image * 6 * width), index(6 * width));
             network.block(*instance.blocks[layer], modulation, residual, caches[layer]);
         }
-        const auto& found = executor.outputs()[scale];
-        for (std::size_t i = 0; i < size; ++i) {
-            comparison.value("scale " + std::to_string(scale + 1) + ", image " + std::to_string(image) +
-                                 ", element " + std::to_string(i) + " of the residual stream",
-                             residual[i], found[index(image) * size + i]);
-        }
+        const auto found = std::span(executor.outputs()[scale]).subspan(index(image) * size, size);
+        compare(outcome, std::span<const float>(residual), found, [&](std::size_t i) {
+            return "scale " + std::to_string(scale + 1) + ", image " + std::to_string(image) + ": element " +
+                   std::to_string(i) + " of the residual stream";
+        });
     }
     // The last scale's keys and values are never stored.
     for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
         for (std::size_t scale = 0; scale + 1 < config.scales.size(); ++scale) {
             for (std::int64_t group = 0; group < head_groups(design); ++group) {
-                const auto piece = executor.stored_piece(static_cast<std::int64_t>(layer), scale, group);
                 const auto first = group * heads_per_tile(design);
                 const auto count = std::min(heads_per_tile(design), config.heads - first);
                 const auto tokens = config.scale_tokens(scale);
                 const auto dim = config.head_dim();
-                auto at = index(image * count * tokens * dim);
-                for (auto head = first; head < first + count; ++head) {
-                    for (std::int64_t t = 0; t < tokens; ++t) {
-                        const auto row = index((config.tokens_until(scale) + t) * width + head * dim);
-                        for (std::int64_t c = 0; c < dim; ++c, ++at) {
-                            const auto where = "block " + std::to_string(layer) + ", scale " +
-                                               std::to_string(scale + 1) + ", head " + std::to_string(head);
-                            comparison.value(where + ": a key", caches[layer].keys[row + index(c)],
-                                             static_cast<float>(piece.keys[at]));
-                            comparison.value(where + ": a value", caches[layer].values[row + index(c)],
-                                             static_cast<float>(piece.values[at]));
+                const auto piece = executor.stored_piece(static_cast<std::int64_t>(layer), scale, group);
+                const auto compare_heads = [&](const char* what, const std::vector<float>& kernel,
+                                               const std::vector<double>& stored) {
+                    std::vector<float> expected;
+                    for (auto head = first; head < first + count; ++head) {
+                        for (std::int64_t t = 0; t < tokens; ++t) {
+                            const auto row =
+                                kernel.begin() + (config.tokens_until(scale) + t) * width + head * dim;
+                            expected.insert(expected.end(), row, row + dim);
                         }
                     }
-                }
+                    const auto found =
+                        floats(std::span(stored).subspan(index(image) * expected.size(), expected.size()));
+                    compare(outcome, std::span<const float>(expected), std::span<const float>(found),
+                            [&](std::size_t i) {
+                                return "block " + std::to_string(layer) + ", scale " +
+                                       std::to_string(scale + 1) + ", heads from " + std::to_string(first) +
+                                       " on: element " + std::to_string(i) + " of the " + what;
+                            });
+                };
+                compare_heads("keys", caches[layer].keys, piece.keys);
+                compare_heads("values", caches[layer].values, piece.values);
             }
         }
     }
@@ -154,9 +136,8 @@ FunctionalOutcome run_var_functional(const Design& design, const TileProgram& pr
     VarExecutor executor(design, program, network, instance);
     FunctionalOutcome outcome;
     outcome.activity = simulate(design, program, observer, &executor);
-    Comparison comparison(outcome);
     for (std::int64_t image = 0; image < var.step.batch(); ++image) {
-        compare_image(design, network, instance, executor, image, comparison);
+        compare_image(design, network, instance, executor, image, outcome);
     }
     return outcome;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which weights an instruction of a VAR program multiplies by, and which loads bring them. Every linear layer
-// is a pass of its own through memory, in a format of its own; a layer may be passed through again for
-// further rows.
+// Which weights an instruction of a transformer's program multiplies by, and which loads bring them. Every
+// linear layer is a pass of its own through memory, in a format of its own; a layer may be passed through
+// again for further rows.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace tilewright::accel {
 
-class VarWeightOrder {
+class TransformerWeightOrder {
   public:
     struct Load {
         std::size_t position = 0;  // in the DMA engine's list
@@ -30,8 +30,8 @@ class VarWeightOrder {
     // `matrix`: the engine of that kind, which multiplies by the weights; `dma`: the engine that loads them;
     // `format_of(operator)`: format of its weights.
     template <typename FormatOf>
-    VarWeightOrder(const Section& section, LinearEngine kind, std::size_t matrix, std::size_t dma,
-                   FormatOf format_of) {
+    TransformerWeightOrder(const Section& section, LinearEngine kind, std::size_t matrix, std::size_t dma,
+                           FormatOf format_of) {
         collect_tiles(section, matrix, dma);
         for (auto& pass : passes_) pass.format = format_of(section.operators[pass.operator_index]);
         collect_loads(section, kind, dma);

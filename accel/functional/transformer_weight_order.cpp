@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "accel/functional/var_weight_order.hpp"
+#include "accel/functional/transformer_weight_order.hpp"
 
 #include <algorithm>
 #include <set>
@@ -8,7 +8,7 @@
 
 namespace tilewright::accel {
 
-void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix, std::size_t dma) {
+void TransformerWeightOrder::collect_tiles(const Section& section, std::size_t matrix, std::size_t dma) {
     std::set<std::uint32_t> seen;
     std::int64_t covered = 0;  // elements of the last pass so far
     std::int32_t load = -1;
@@ -36,7 +36,7 @@ void VarWeightOrder::collect_tiles(const Section& section, std::size_t matrix, s
     }
 }
 
-void VarWeightOrder::collect_loads(const Section& section, LinearEngine kind, std::size_t dma) {
+void TransformerWeightOrder::collect_loads(const Section& section, LinearEngine kind, std::size_t dma) {
     std::size_t pass = 0;
     std::int64_t loaded = 0;
     for (std::size_t position = 0; position < section.streams[dma].size(); ++position) {
@@ -57,13 +57,13 @@ void VarWeightOrder::collect_loads(const Section& section, LinearEngine kind, st
     if (pass != passes_.size()) throw FunctionalError("the program does not load all of its weights");
 }
 
-VarWeightOrder::Use VarWeightOrder::use(std::size_t position) const {
+TransformerWeightOrder::Use TransformerWeightOrder::use(std::size_t position) const {
     const auto found = uses_.find(position);
     if (found == uses_.end()) throw FunctionalError("the instruction multiplies by no weights");
     return found->second;
 }
 
-std::pair<std::size_t, std::size_t> VarWeightOrder::load(std::size_t position) const {
+std::pair<std::size_t, std::size_t> TransformerWeightOrder::load(std::size_t position) const {
     const auto found = load_of_.find(position);
     if (found == load_of_.end()) throw FunctionalError("the load brings no weights");
     return found->second;

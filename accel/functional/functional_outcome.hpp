@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a simulation that carries data has left, against the untiled kernels: every number in every bit.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+
+#include "accel/simulation/activity.hpp"
+
+namespace tilewright::accel {
+
+struct FunctionalOutcome {
+    Activity activity;
+    std::int64_t values = 0;      // numbers compared: residual stream, states in memory, logits
+    std::int64_t mismatches = 0;  // numbers that differ in any bit
+    std::string first_mismatch;   // what differs first; empty if nothing does
+};
+
+// Adds numbers of binary32 or binary64 to an outcome. `place(i)` names one of them, for a message.
+template <typename Number, typename Place>
+void compare(FunctionalOutcome& outcome, std::span<const Number> kernel, std::span<const Number> simulated,
+             Place place) {
+    outcome.values += static_cast<std::int64_t>(kernel.size());
+    for (std::size_t i = 0; i < kernel.size(); ++i) {
+        if (i < simulated.size() && std::memcmp(&kernel[i], &simulated[i], sizeof(Number)) == 0) continue;
+        if (outcome.mismatches++ > 0) continue;
+        const auto found = i < simulated.size() ? std::to_string(simulated[i]) : "missing";
+        outcome.first_mismatch = place(i) + " is " + found + ", the kernel's " + std::to_string(kernel[i]);
+    }
+}
+
+}  // namespace tilewright::accel
