@@ -87,22 +87,21 @@ int check_command(const std::vector<std::string>& arguments) {
         throw UsageError("--layers " + std::to_string(layers) + " is not in the network; allowed: 0 to " +
                          std::to_string(all));
     }
+    const auto design = document.parse();
     if (layers > 0) {
-        // A block is like the others, and lm_head like its linear layers.
-        const auto design = document.parse();
         document.set(design.var                ? "/network/depth"
                      : design.super_resolution ? "/network/blocks"
                                                : "/network/layers",
                      layers);
-        if (layers < all && !design.super_resolution) {
-            document.set(design.is_mamba() ? "/workload/lm_head" : "/workload/ends", false);
-        }
     }
-    // Where data are not carried, numerics are all there is to check.
-    const auto design = document.parse();
-    const bool carried = !design.gpt;
-    auto evaluation =
-        accel::evaluate(document, carried ? accel::Fidelity::functional : accel::Fidelity::timing);
+    // A block is like the others, and lm_head like its linear layers; through the ends of transformers no
+    // data are carried.
+    if (design.transformer() != nullptr) {
+        document.set("/workload/ends", false);
+    } else if (design.is_mamba() && layers > 0 && layers < all) {
+        document.set("/workload/lm_head", false);
+    }
+    auto evaluation = accel::evaluate(document, accel::Fidelity::functional);
     accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     const auto& numerics = report.at("numerics");

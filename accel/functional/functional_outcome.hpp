@@ -2,10 +2,11 @@
 // What a simulation that carries data has left, against the untiled kernels: every number in every bit.
 #pragma once
 
+#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "accel/simulation/activity.hpp"
 
@@ -22,9 +23,11 @@ struct FunctionalOutcome {
 template <typename Number, typename Place>
 void compare(FunctionalOutcome& outcome, std::span<const Number> kernel, std::span<const Number> simulated,
              Place place) {
+    using Bits = std::conditional_t<sizeof(Number) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+    const auto bits = [](Number number) { return std::bit_cast<Bits>(number); };
     outcome.values += static_cast<std::int64_t>(kernel.size());
     for (std::size_t i = 0; i < kernel.size(); ++i) {
-        if (i < simulated.size() && std::memcmp(&kernel[i], &simulated[i], sizeof(Number)) == 0) continue;
+        if (i < simulated.size() && bits(kernel[i]) == bits(simulated[i])) continue;
         if (outcome.mismatches++ > 0) continue;
         const auto found = i < simulated.size() ? std::to_string(simulated[i]) : "missing";
         outcome.first_mismatch = place(i) + " is " + found + ", the kernel's " + std::to_string(kernel[i]);

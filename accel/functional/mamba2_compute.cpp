@@ -153,7 +153,7 @@ Mamba2Executor::TileWeights Mamba2Executor::tile_weights(const Step& step, const
         for (auto g = at; group > 0 && g < stop; g = (g / group + 1) * group) {
             // A group that began in an earlier chunk has its scale already.
             if (g % group != 0 && g != tile.begin) continue;
-            result.scales.push_back(chunk.scales[index(g / group - chunk.begin / group)]);
+            result.scales.push_back(chunk.scales[index(g / group - chunk.first_group)]);
         }
         at = stop;
     }

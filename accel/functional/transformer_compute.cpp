@@ -150,7 +150,7 @@ TransformerExecutor::TileWeights TransformerExecutor::tile_weights(
         if (group == 0) continue;
         // A group that goes on from the load before has its scale already.
         for (auto g = (from + group - 1) / group; g * group < to; ++g) {
-            result.scales.push_back(chunk.scales[index(g - load.begin / group)]);
+            result.scales.push_back(chunk.scales[index(g - chunk.first_group)]);
         }
     }
     return result;

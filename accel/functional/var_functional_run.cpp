@@ -18,16 +18,11 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-bool needs_calibration(const models::TransformerRecipe& recipe) {
-    return recipe.qkv.learned_scales || recipe.proj.learned_scales || recipe.fc1.learned_scales ||
-           recipe.fc2.learned_scales;
-}
-
 std::shared_ptr<const models::QuantizedVarBlock> synthetic_block(const VarDesign& var, std::uint64_t seed) {
     const auto weights = models::synthetic_var_block(var.network, seed);
     models::VarLinearInputs calibration;
     models::LearnedScalesOptions options;
-    if (needs_calibration(var.recipe)) {
+    if (models::needs_calibration(var.recipe)) {
         // Any scales will do: bits are compared here, not quality.
         options.iterations = 2;
         auto few = var.network;

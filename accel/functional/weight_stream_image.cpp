@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "accel/functional/functional_error.hpp"
+#include "memory/integer_math.hpp"
 #include "models/kernels/bit_stream.hpp"
 
 namespace tilewright::accel {
@@ -156,7 +157,7 @@ std::vector<std::byte> WeightCodec::pack(std::int64_t begin, std::int64_t end, s
     const auto group = quantization_.group_size;
     if (group == 0) return bytes;
     const auto tail = all.subspan(index(value_bytes));
-    const auto first = begin / group;
+    const auto first = memory::divide_up(begin, group);
     for (auto i = first; i * group < end; ++i) {
         const auto at = (i - first) * quantization_.scale_bits;
         if (at + quantization_.scale_bits > scale_bytes * 8) {
@@ -185,9 +186,9 @@ WeightChunkData WeightCodec::unpack(std::span<const std::byte> bytes, std::int64
     const auto group = quantization_.group_size;
     if (group == 0) return chunk;
     const auto tail = bytes.subspan(index(value_bytes));
-    const auto first = begin / group;
-    for (auto i = first; i * group < end; ++i) {
-        const auto at = index((i - first) * quantization_.scale_bits);
+    chunk.first_group = memory::divide_up(begin, group);
+    for (auto i = chunk.first_group; i * group < end; ++i) {
+        const auto at = index((i - chunk.first_group) * quantization_.scale_bits);
         chunk.scales.push_back(
             models::decode_scale(quantization_, models::get_bits(tail, at, quantization_.scale_bits)));
     }

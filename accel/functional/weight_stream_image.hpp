@@ -85,7 +85,8 @@ struct WeightChunkData {
     std::int64_t begin = 0;  // element of the stream
     std::vector<std::int8_t> units;
     std::vector<std::uint16_t> codes;
-    std::vector<double> scales;
+    std::int64_t first_group = 0;  // of the stream: the first one that begins in the load
+    std::vector<double> scales;    // from that group on
 };
 
 // Packs and unpacks weights in stream order.
@@ -97,8 +98,8 @@ class WeightCodec {
     template <typename MatrixOf>
     void collect(const WeightStreamOrder& order, MatrixOf matrix_of);
 
-    // Bytes of elements [begin, end) of what was collected: codes, then scales from the next byte on, in
-    // `value_bytes` and `scale_bytes` bytes.
+    // Bytes of elements [begin, end) of what was collected: codes, then the scales of the groups that begin
+    // among them from the next byte on, in `value_bytes` and `scale_bytes` bytes.
     std::vector<std::byte> pack(std::int64_t begin, std::int64_t end, std::int64_t value_bytes,
                                 std::int64_t scale_bytes) const;
     WeightChunkData unpack(std::span<const std::byte> bytes, std::int64_t begin, std::int64_t end,

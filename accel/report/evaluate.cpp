@@ -78,6 +78,7 @@ std::array<std::int64_t, buffer_count> given_buffer_bytes(const Design& design) 
 
 FunctionalOutcome run_on_data(const Design& design, const TileProgram& program, Observer* observer) {
     if (design.var) return run_var_functional(design, program, observer);
+    if (design.gpt) return run_gpt_functional(design, program, observer);
     if (design.super_resolution) return run_super_resolution_functional(design, program, observer);
     const models::QuantizedMamba network(design.network, design.recipe, design.matrix.accumulator_bits);
     const auto instance = synthetic_instance(design, network);
@@ -173,9 +174,10 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
                           "data are carried through the blocks of VAR only",
                           "allowed at functional fidelity: ends false and adaln \"precomputed\"");
     }
-    if (design.gpt && fidelity == Fidelity::functional) {
-        throw ConfigError(document.file(), "/kind", "data are not carried through GPT-BigCode",
-                          "allowed: fidelity bound or timing");
+    if (design.gpt && fidelity == Fidelity::functional && design.gpt->ends) {
+        throw ConfigError(document.file(), "/workload/ends",
+                          "data are carried through the blocks of GPT-BigCode only",
+                          "allowed at functional fidelity: false");
     }
     const auto& constants = default_cost_constants();
     const auto start = wall_s();

@@ -16,6 +16,7 @@
 #include "accel/cost/resources.hpp"
 #include "accel/design/config_files.hpp"
 #include "accel/functional/functional_run.hpp"
+#include "accel/functional/gpt_functional_run.hpp"
 #include "accel/functional/super_resolution_functional_run.hpp"
 #include "accel/functional/var_functional_run.hpp"
 #include "accel/numerics/numerics.hpp"

@@ -9,6 +9,7 @@
 //   residual = fl(residual + fl(fc2(g) + bias))    with g = gelu_float(fl(fc1(x) + bias))
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -31,7 +32,19 @@ struct QuantizedGptBlock {
 // their sizes, and groups and rotations that do not fit.
 QuantizedGptBlock prepare_gpt_block(const GptConfig& config, const GptBlockWeights& weights,
                                     const TransformerRecipe& recipe,
-                                    const GptLinearInputs* calibration = nullptr);
+                                    const GptLinearInputs* calibration = nullptr,
+                                    const LearnedScalesOptions& options = {});
+
+// A block's norms, and what queries are multiplied by, 1 / sqrt(D): in binary32.
+std::vector<float> gpt_norm(std::span<const float> x, std::span<const float> weight,
+                            std::span<const float> bias);
+float gpt_query_factor(std::int64_t head_dim);
+
+// The one head of keys and values of the tokens so far, [tokens, D] each, as the cache's format has them.
+struct QuantizedGptCache {
+    std::vector<float> keys;
+    std::vector<float> values;
+};
 
 class QuantizedGpt {
   public:
@@ -39,9 +52,19 @@ class QuantizedGpt {
     // vector.
     QuantizedGpt(const GptConfig& config, const TransformerRecipe& recipe);
 
-    // A text through one block: `residual` is [tokens, width]. Throws std::invalid_argument when it is not
-    // whole tokens, and for NaN.
+    // The next tokens of a text through one block: `residual`, [tokens, width], becomes the block's output,
+    // and `cache`, which has the tokens before, grows. Throws std::invalid_argument when it is not whole
+    // tokens, and for NaN.
+    void block(const QuantizedGptBlock& block, std::span<float> residual, QuantizedGptCache& cache) const;
+    // A whole text.
     std::vector<float> block(const QuantizedGptBlock& block, std::span<const float> residual) const;
+
+    const TransformerKernel& qkv() const { return qkv_; }
+    const TransformerKernel& proj() const { return proj_; }
+    const TransformerKernel& fc1() const { return fc1_; }
+    const TransformerKernel& fc2() const { return fc2_; }
+    // Of keys or values; nothing when the cache keeps binary32 numbers.
+    const std::optional<GroupQuantizer>& cache_quantizer() const { return cache_quantizer_; }
 
   private:
     GptConfig config_;

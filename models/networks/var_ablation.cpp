@@ -65,8 +65,7 @@ std::vector<VarAblationStep> var_ablation(const VarSample& sample, const Transfo
     if (any([](const LinearRecipe& linear) { return linear.activations.dual.has_value(); }))
         add("dual format", no_rotation);
     if (any([](const LinearRecipe& linear) { return linear.rotation_block > 0; })) add("rotation", no_scales);
-    if (any([](const LinearRecipe& linear) { return linear.learned_scales; }))
-        add("learned scales", no_cache);
+    if (needs_calibration(recipe)) add("learned scales", no_cache);
     if (recipe.kv_cache) steps.push_back({"key/value cache", update_error(sample, block, recipe).sqnr_db});
     return steps;
 }

@@ -50,6 +50,11 @@ TransformerRecipe without_learned_scales(TransformerRecipe recipe) {
     return recipe;
 }
 
+bool needs_calibration(const TransformerRecipe& recipe) {
+    return recipe.qkv.learned_scales || recipe.proj.learned_scales || recipe.fc1.learned_scales ||
+           recipe.fc2.learned_scales;
+}
+
 TransformerRecipe without_rotation(TransformerRecipe recipe) {
     recipe = without_learned_scales(recipe);
     for (auto* linear : linears(recipe)) linear->rotation_block = 0;

@@ -65,6 +65,9 @@ OperandRounding row_rounding(const OperandRecipe& operand, std::int64_t row, Tie
 // Bits of one row, scales included; a dual format has two scales where another has one.
 std::int64_t row_bits(const OperandRecipe& operand, std::int64_t row);
 
+// Whether a linear layer has learned scales, which come from inputs that have been seen.
+bool needs_calibration(const TransformerRecipe& recipe);
+
 // Steps of FPQVAR's ablation: the recipe with less of what makes it better than plain rounding.
 TransformerRecipe without_learned_scales(TransformerRecipe recipe);
 TransformerRecipe without_rotation(TransformerRecipe recipe);  // and without learned scales

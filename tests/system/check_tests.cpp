@@ -77,6 +77,19 @@ TEST_CASE("a program that reads too early is named by a functional run") {
     CHECK_THAT(result.err, Contains("residual") && Contains("out_proj's outputs") && !Contains("E549"));
 }
 
+TEST_CASE("check carries the blocks of a language model out, without its ends") {
+    const Workspace workspace;
+    const auto codes = design("codes-vck190-w8a8");
+    const auto result = workspace.run("check " + codes + " --set /workload/prompt=64");
+    CHECK(result.code == 0);
+    // The residual stream of four beams, their keys and their values.
+    CHECK_THAT(result.out, Contains("1 blocks, " + std::to_string(4 * (2048 + 2 * 128)) + " values") &&
+                               Contains(" 0 mismatches"));
+    const auto refused = workspace.run("run " + codes + " --fidelity functional");
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.err, Contains("#/workload/ends") && Contains("functional fidelity: false"));
+}
+
 TEST_CASE("a transformer recipe is checked part by part") {
     const Workspace workspace;
     const auto recipe = source_path("configs/recipes/fpqvar-fp6.json").string();

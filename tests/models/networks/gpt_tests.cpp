@@ -120,3 +120,28 @@ TEST_CASE("tensors of a GPT-BigCode block must have their sizes") {
     const std::vector<double> part(63);
     CHECK_THROWS_WITH(gpt_block(config, weights, part), Catch::Matchers::Contains("whole tokens"));
 }
+
+TEST_CASE("a text that goes through a block of GPT-BigCode in pieces makes the bits of the whole") {
+    const auto config = small();
+    auto recipe = recipe_of("int8");
+    for (const bool rounded : {false, true}) {
+        if (rounded) recipe.kv_cache = operand("int4", ScaleSharing::row, 16);
+        const QuantizedGpt network(config, recipe);
+        const auto block = prepare_gpt_block(config, synthetic_gpt_block(config), recipe);
+        const auto drawn = synthetic_gpt_residual(config, 11);
+        const std::vector<float> text(drawn.begin(), drawn.end());
+        const auto whole = network.block(block, text);
+        auto pieces = text;
+        QuantizedGptCache cache;
+        std::size_t done = 0;
+        for (const std::size_t tokens : {4, 1, 6}) {
+            const auto size = tokens * static_cast<std::size_t>(config.width);
+            network.block(block, std::span(pieces).subspan(done, size), cache);
+            done += size;
+        }
+        REQUIRE(done == text.size());
+        CHECK(pieces == whole);
+        CHECK(cache.keys.size() == static_cast<std::size_t>(11 * config.head_dim()));
+        CHECK(pieces != text);
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries the blocks of a GPT-BigCode program out on data (see transformer_executor.hpp): norms with weights
+// and biases, one head of keys and values that all queries share, each token's own up to itself. A step is a
+// slice of the prompt, or the next token of all beams.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "accel/functional/transformer_executor.hpp"
+#include "accel/schedule/gpt_layout.hpp"
+#include "models/networks/quantized_gpt.hpp"
+
+namespace tilewright::accel {
+
+// The numbers that a program runs on.
+struct GptInstance {
+    std::vector<std::shared_ptr<const models::QuantizedGptBlock>> blocks;
+    // Of a decode step, by block: of the prompt's tokens, then of those that the first beam has generated,
+    // the second beam, and so on.
+    std::vector<models::QuantizedGptCache> contexts;
+    std::vector<std::vector<float>> inputs;  // by step: [rows, width]
+};
+
+class GptExecutor : public TransformerExecutor {
+  public:
+    // All of them must outlive it.
+    GptExecutor(const Design& design, const TileProgram& program, const models::QuantizedGpt& network,
+                const GptInstance& instance);
+
+    // What memory holds of the keys and values that a step has made for a block, [rows, D].
+    CacheNumbers stored_cache_of(std::int64_t layer, std::size_t step) const;
+
+  private:
+    // Keys or values of tokens one behind the other.
+    struct Piece {
+        bool keys = true;
+        std::int64_t address = 0;
+        std::int64_t first_row = 0;
+        std::int64_t tokens = 0;
+        bool context = false;  // made by steps before the program's first one
+    };
+    void collect_pieces();
+    const Piece& piece_of(const Step& step) const;
+
+    const models::QuantizedGptBlock& block(std::int64_t number) const {
+        return *instance_.blocks[static_cast<std::size_t>(number)];
+    }
+    const models::QuantizedTransformerLinear& weights(std::int64_t block,
+                                                      TransformerLinear linear) const override;
+    std::vector<std::byte> bytes_before(const Step& step) const override;
+    std::vector<CacheVector> cache_vectors(const Step& step) const override;
+    std::int64_t cache_row(const Step& step, std::int64_t row) const override;
+    std::vector<double> unrounded(const Step& step, bool keys, std::int64_t row, std::int64_t begin,
+                                  std::int64_t size) const override;
+    void keep_unrounded(const Step& step, const Rows& products) override;
+    std::vector<float> normed(const Step& step, bool first, std::int64_t row,
+                              std::span<const float> x) const override;
+    AttentionRow attention_row(const Step& step, std::size_t number, std::int64_t at,
+                               std::int64_t keys) const override;
+    std::vector<float> query(const Step& step, std::int64_t row, std::int64_t head) const override;
+
+    const GptDesign& gpt_;
+    const GptInstance& instance_;
+    const std::vector<models::GptStep> steps_;
+    const GptLayout layout_;
+    std::vector<Piece> pieces_;
+};
+
+}  // namespace tilewright::accel

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/functional/gpt_functional_run.hpp"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "accel/functional/float_bytes.hpp"
+#include "accel/functional/gpt_executor.hpp"
+#include "accel/simulation/accelerator.hpp"
+#include "models/weights/counter_random.hpp"
+#include "models/weights/synthetic_gpt.hpp"
+
+namespace tilewright::accel {
+
+namespace {
+
+std::size_t index(std::int64_t i) {
+    return static_cast<std::size_t>(i);
+}
+
+std::shared_ptr<const models::QuantizedGptBlock> synthetic_block(const GptDesign& gpt, std::uint64_t seed) {
+    const auto weights = models::synthetic_gpt_block(gpt.network, seed);
+    models::GptLinearInputs calibration;
+    models::LearnedScalesOptions options;
+    if (models::needs_calibration(gpt.recipe)) {
+        // Any scales will do: bits are compared here, not quality.
+        options.iterations = 2;
+        constexpr std::int64_t tokens = 4;
+        models::gpt_block(gpt.network, weights, models::synthetic_gpt_residual(gpt.network, tokens, seed, 3),
+                          &calibration);
+    }
+    return std::make_shared<const models::QuantizedGptBlock>(
+        models::prepare_gpt_block(gpt.network, weights, gpt.recipe, &calibration, options));
+}
+
+// Keys and values of so many tokens, drawn, not computed: what matters is that queries tell them apart.
+models::QuantizedGptCache synthetic_context(const models::QuantizedGpt& network, std::int64_t tokens,
+                                            std::int64_t dim, std::uint64_t seed) {
+    const auto draw = [&](const char* name) {
+        std::vector<float> all;
+        const auto drawn = doubles(models::normal_vector(seed, name, index(tokens * dim), 0, 1));
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            std::vector<double> vector(drawn.begin() + t * dim, drawn.begin() + (t + 1) * dim);
+            if (network.cache_quantizer()) network.cache_quantizer()->round(vector);
+            const auto rounded = floats(vector);
+            all.insert(all.end(), rounded.begin(), rounded.end());
+        }
+        return all;
+    };
+    return {draw("context.keys"), draw("context.values")};
+}
+
+GptInstance synthetic_gpt_instance(const GptDesign& gpt, const models::QuantizedGpt& network,
+                                   std::uint64_t seed) {
+    GptInstance instance;
+    for (int layer = 0; layer < gpt.network.layers; ++layer) {
+        const auto block_seed = seed + static_cast<std::uint64_t>(layer);
+        instance.blocks.push_back(synthetic_block(gpt, block_seed));
+        if (!gpt.work.decode) continue;
+        instance.contexts.push_back(synthetic_context(network,
+                                                      gpt.work.prompt + gpt.work.beams * gpt.work.generated,
+                                                      gpt.network.head_dim(), block_seed));
+    }
+    std::uint64_t text = 1;
+    for (const auto& step : gpt.work.steps()) {
+        const auto residual = models::synthetic_gpt_residual(gpt.network, step.rows(), seed, text++);
+        instance.inputs.push_back(floats(residual));
+    }
+    return instance;
+}
+
+// The tokens [begin, end) of a cache.
+models::QuantizedGptCache part_of(const models::QuantizedGptCache& cache, std::int64_t begin,
+                                  std::int64_t end, std::int64_t dim) {
+    const auto part = [&](const std::vector<float>& all) {
+        return std::vector<float>(all.begin() + begin * dim, all.begin() + end * dim);
+    };
+    return {part(cache.keys), part(cache.values)};
+}
+
+void append(models::QuantizedGptCache& cache, const models::QuantizedGptCache& more) {
+    cache.keys.insert(cache.keys.end(), more.keys.begin(), more.keys.end());
+    cache.values.insert(cache.values.end(), more.values.begin(), more.values.end());
+}
+
+// The sequences of the work, one behind the other, by the untiled kernels: each has a residual stream and
+// caches of its own.
+class KernelRun {
+  public:
+    KernelRun(const GptDesign& gpt, const models::QuantizedGpt& network, const GptInstance& instance)
+        : gpt_(gpt), network_(network), instance_(instance), dim_(gpt.network.head_dim()) {
+        const auto sequences = gpt.work.steps().front().sequences;
+        for (std::int64_t s = 0; s < sequences; ++s) {
+            auto& caches = caches_.emplace_back(instance.blocks.size());
+            for (std::size_t layer = 0; gpt.work.decode && layer < caches.size(); ++layer) {
+                const auto& context = instance.contexts[layer];
+                caches[layer] = part_of(context, 0, gpt.work.prompt, dim_);
+                const auto own = gpt.work.prompt + s * gpt.work.generated;
+                append(caches[layer], part_of(context, own, own + gpt.work.generated, dim_));
+            }
+        }
+    }
+
+    // The next step. Call for all of them in order.
+    void advance(std::size_t number) {
+        const auto step = gpt_.work.steps()[number];
+        residual_ = instance_.inputs[number];
+        made_.assign(instance_.blocks.size(), {});
+        const auto size = index(step.tokens * gpt_.network.width);
+        for (std::size_t s = 0; s < caches_.size(); ++s) {
+            const auto rows = std::span(residual_).subspan(s * size, size);
+            for (std::size_t layer = 0; layer < instance_.blocks.size(); ++layer) {
+                auto& cache = caches_[s][layer];
+                network_.block(*instance_.blocks[layer], rows, cache);
+                const auto tokens = static_cast<std::int64_t>(cache.keys.size()) / dim_;
+                append(made_[layer], part_of(cache, tokens - step.tokens, tokens, dim_));
+            }
+        }
+    }
+
+    // Behind the last block of the step, and what its blocks have added to the cache.
+    const std::vector<float>& residual() const { return residual_; }
+    const models::QuantizedGptCache& made(std::size_t layer) const { return made_[layer]; }
+
+  private:
+    const GptDesign& gpt_;
+    const models::QuantizedGpt& network_;
+    const GptInstance& instance_;
+    std::int64_t dim_;
+    std::vector<std::vector<models::QuantizedGptCache>> caches_;  // by sequence and block
+    std::vector<float> residual_;
+    std::vector<models::QuantizedGptCache> made_;
+};
+
+void compare_all(FunctionalOutcome& outcome, const std::string& what, std::span<const float> kernel,
+                 std::span<const float> simulated) {
+    compare(outcome, kernel, simulated,
+            [&](std::size_t i) { return what + ": element " + std::to_string(i); });
+}
+
+}  // namespace
+
+FunctionalOutcome run_gpt_functional(const Design& design, const TileProgram& program, Observer* observer) {
+    const auto& gpt = *design.gpt;
+    const models::QuantizedGpt network(gpt.network, gpt.recipe);
+    constexpr std::uint64_t seed = 1;
+    const auto instance = synthetic_gpt_instance(gpt, network, seed);
+    GptExecutor executor(design, program, network, instance);
+    FunctionalOutcome outcome;
+    outcome.activity = simulate(design, program, observer, &executor);
+    KernelRun kernel(gpt, network, instance);
+    for (std::size_t step = 0; step < instance.inputs.size(); ++step) {
+        kernel.advance(step);
+        const auto at = "step " + std::to_string(step);
+        compare_all(outcome, at + ", residual stream", kernel.residual(), executor.outputs()[step]);
+        for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
+            const auto stored = executor.stored_cache_of(static_cast<std::int64_t>(layer), step);
+            const auto where = at + ", block " + std::to_string(layer);
+            compare_all(outcome, where + ", keys in memory", kernel.made(layer).keys, floats(stored.keys));
+            compare_all(outcome, where + ", values in memory", kernel.made(layer).values,
+                        floats(stored.values));
+        }
+    }
+    return outcome;
+}
+
+}  // namespace tilewright::accel
