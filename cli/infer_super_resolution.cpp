@@ -8,8 +8,8 @@
 #include <iostream>
 #include <memory>
 
-#include "accel/design/config_files.hpp"
 #include "accel/design/parse_super_resolution.hpp"
+#include "cli/infer_input.hpp"
 #include "cli/portable_pixmap.hpp"
 #include "models/networks/quantized_super_resolution.hpp"
 #include "models/weights/checkpoint_folder.hpp"
@@ -63,11 +63,7 @@ Network make_network(const models::SuperResolutionCheckpoint& checkpoint, const 
             return models::super_resolve(checkpoint.config, checkpoint.weights, image);
         };
     }
-    const auto name = values["recipe"].as<std::string>();
-    std::error_code error;
-    const auto path = std::filesystem::exists(name, error)
-                          ? std::filesystem::path(name)
-                          : accel::config_root() / "recipes" / (name + ".json");
+    const auto path = recipe_path(values);
     const auto recipe = accel::load_super_resolution_recipe(path);
     accel::check_super_resolution_recipe(recipe, checkpoint.config, path.string(), "");
     const auto network =
@@ -82,9 +78,6 @@ Network make_network(const models::SuperResolutionCheckpoint& checkpoint, const 
 }  // namespace
 
 int infer_super_resolution(const po::variables_map& values) {
-    if (values.count("all") > 0) {
-        throw UsageError("--all is for networks of tokens; allowed here: the image alone");
-    }
     const auto checkpoint = models::read_super_resolution_checkpoint(values["model"].as<std::string>());
     const auto colors = checkpoint.config.colors;
     if (values.count("image") > 0 && colors != 3) {
@@ -129,8 +122,7 @@ int infer_super_resolution(const po::variables_map& values) {
     }
     std::cout << images.size() << " images of " << images.front().size.height << " x "
               << images.front().size.width << " to " << first.size.height << " x " << first.size.width << " "
-              << (values.count("recipe") > 0 ? "with " + values["recipe"].as<std::string>() : "in float64")
-              << "\n";
+              << arithmetic(values) << "\n";
     return success;
 }
 

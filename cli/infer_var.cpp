@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "accel/design/config_files.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
+#include "cli/infer_input.hpp"
 #include "cli/portable_pixmap.hpp"
 #include "models/networks/image_decoder.hpp"
 #include "models/networks/var_image.hpp"
@@ -147,16 +147,10 @@ std::unique_ptr<models::VarTransformer> make_transformer(const models::VarCheckp
                                                          const Settings& settings,
                                                          const po::variables_map& values) {
     if (values.count("recipe") == 0) return models::make_var_reference(checkpoint);
-    const auto name = values["recipe"].as<std::string>();
-    std::error_code error;
-    const auto path = std::filesystem::exists(name, error)
-                          ? std::filesystem::path(name)
-                          : accel::config_root() / "recipes" / (name + ".json");
+    const auto path = recipe_path(values);
     const auto recipe = accel::load_transformer_recipe(path);
     accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
-    const bool learns = recipe.qkv.learned_scales || recipe.proj.learned_scales ||
-                        recipe.fc1.learned_scales || recipe.fc2.learned_scales;
-    if (!learns) return models::make_quantized_var(checkpoint, recipe);
+    if (!models::needs_calibration(recipe)) return models::make_quantized_var(checkpoint, recipe);
     if (values.count("calibration") == 0) {
         throw UsageError(
             "the recipe " + recipe.name +
@@ -239,8 +233,7 @@ int infer_var(const po::variables_map& values) {
     if (values.count("image") > 0)
         sweeps::write_file_atomically(values["image"].as<std::string>(), first_image);
     std::cout << count << " images of " << config.tokens() << " tokens through " << config.depth << " blocks "
-              << (values.count("recipe") > 0 ? "with " + values["recipe"].as<std::string>() : "in float64")
-              << "\n";
+              << arithmetic(values) << "\n";
     return success;
 }
 

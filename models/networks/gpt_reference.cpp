@@ -16,16 +16,6 @@ std::size_t index(std::int64_t i) {
     return static_cast<std::size_t>(i);
 }
 
-std::vector<double> norm_rows(std::span<const double> x, const std::vector<float>& weight,
-                              const std::vector<float>& bias) {
-    auto y = standardised_rows(x, weight.size(), gpt_norm_epsilon);
-    for (std::size_t i = 0; i < y.size(); ++i) {
-        const auto c = i % weight.size();
-        y[i] = y[i] * static_cast<double>(weight[c]) + static_cast<double>(bias[c]);
-    }
-    return y;
-}
-
 // `qkv` is [tokens, C + 2 D].
 std::vector<double> attend(const GptConfig& config, const std::vector<double>& qkv) {
     const auto width = index(config.width);
@@ -62,6 +52,16 @@ void append(std::vector<double>* to, const std::vector<double>& from) {
 }
 
 }  // namespace
+
+std::vector<double> gpt_norm_rows(std::span<const double> x, const std::vector<float>& weight,
+                                  const std::vector<float>& bias) {
+    auto y = standardised_rows(x, weight.size(), gpt_norm_epsilon);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        const auto c = i % weight.size();
+        y[i] = y[i] * static_cast<double>(weight[c]) + static_cast<double>(bias[c]);
+    }
+    return y;
+}
 
 void check_gpt_block(const GptConfig& config, const GptBlockWeights& weights) {
     const auto c = index(config.width);
@@ -102,12 +102,12 @@ std::vector<double> gpt_block(const GptConfig& config, const GptBlockWeights& we
     const auto add = [&](const std::vector<double>& update) {
         for (std::size_t i = 0; i < x.size(); ++i) x[i] += update[i];
     };
-    auto y = norm_rows(x, weights.norm1, weights.norm1_bias);
+    auto y = gpt_norm_rows(x, weights.norm1, weights.norm1_bias);
     append(inputs == nullptr ? nullptr : &inputs->qkv, y);
     y = attend(config, linear_rows(weights.qkv, weights.qkv_bias, y, width));
     append(inputs == nullptr ? nullptr : &inputs->proj, y);
     add(linear_rows(weights.proj, weights.proj_bias, y, width));
-    y = norm_rows(x, weights.norm2, weights.norm2_bias);
+    y = gpt_norm_rows(x, weights.norm2, weights.norm2_bias);
     append(inputs == nullptr ? nullptr : &inputs->fc1, y);
     y = linear_rows(weights.fc1, weights.fc1_bias, y, width);
     for (auto& value : y) value = gelu_tanh(value);

@@ -42,6 +42,10 @@ struct GptLinearInputs {
     std::vector<double> fc2;             // [tokens, H], behind GELU
 };
 
+// Every token of x, [tokens, C].
+std::vector<double> gpt_norm_rows(std::span<const double> x, const std::vector<float>& weight,
+                                  const std::vector<float>& bias);
+
 // A text through one block: `residual` is [tokens, C]. Throws std::invalid_argument for sizes that do not
 // fit.
 std::vector<double> gpt_block(const GptConfig& config, const GptBlockWeights& weights,

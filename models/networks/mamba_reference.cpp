@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/networks/tokens.hpp"
+
 namespace tilewright::models {
 
 namespace {
@@ -113,12 +115,6 @@ MambaState MambaReference::initial_state() const {
         block.hidden.assign(index(config_.d_inner() * config_.d_state), 0);
     }
     return state;
-}
-
-void require_token(std::int64_t token, std::int64_t vocabulary, std::size_t position) {
-    if (token >= 0 && token < vocabulary) return;
-    throw std::out_of_range("token " + std::to_string(token) + " at position " + std::to_string(position) +
-                            " is beyond the vocabulary; allowed: 0 to " + std::to_string(vocabulary - 1));
 }
 
 std::vector<double> MambaReference::embed(std::span<const std::int64_t> tokens) const {

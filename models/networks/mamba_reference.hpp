@@ -99,7 +99,4 @@ class MambaReference {
     std::vector<Block> blocks_;
 };
 
-// Throws std::out_of_range, naming the token and its position, for one beyond the vocabulary.
-void require_token(std::int64_t token, std::int64_t vocabulary, std::size_t position);
-
 }  // namespace tilewright::models

@@ -5,6 +5,7 @@
 
 #include "models/networks/mamba_preparation.hpp"
 #include "models/networks/quantized_mamba.hpp"
+#include "models/networks/tokens.hpp"
 
 namespace tilewright::models {
 

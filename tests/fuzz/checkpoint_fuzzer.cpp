@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as the config.json of a checkpoint with the tiny weights of a Mamba2, a VAR and a
-// super-resolution network: refused with CheckpointError, or a network that runs.
+// Any bytes as the config.json of a checkpoint with the tiny weights of a Mamba2, a VAR, a
+// GPT-BigCode and a super-resolution network: refused with CheckpointError, or a network that runs.
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "memory_file.hpp"
+#include "models/networks/gpt_text.hpp"
 #include "models/networks/mamba_reference.hpp"
 #include "models/networks/var_image.hpp"
+#include "models/weights/gpt_checkpoint.hpp"
 #include "models/weights/mamba_checkpoint.hpp"
 #include "models/weights/super_resolution_checkpoint.hpp"
 #include "models/weights/var_checkpoint.hpp"
@@ -46,6 +48,18 @@ class Folder {
         var.codebook_width = 2;
         var.classes = 2;
         for (const auto& tensor : build_var_graph(var).tensors) {
+            if (tensor.role != TensorRole::weight) continue;
+            tensors[tensor.name] = {tensor.shape,
+                                    std::vector<float>(static_cast<std::size_t>(tensor.elements()), 0.5F)};
+        }
+        GptConfig gpt;
+        gpt.layers = 1;
+        gpt.width = 4;
+        gpt.heads = 2;
+        gpt.hidden = 4;
+        gpt.positions = 2;
+        gpt.vocabulary = 3;
+        for (const auto& tensor : build_gpt_graph(gpt, {}).tensors) {
             if (tensor.role != TensorRole::weight) continue;
             tensors[tensor.name] = {tensor.shape,
                                     std::vector<float>(static_cast<std::size_t>(tensor.elements()), 0.5F)};
@@ -91,6 +105,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto transformer = make_var_reference(checkpoint);
         transformer->begin(0);
         (void)transformer->next_scale({}, false);
+    } catch (const CheckpointError&) {
+    }
+    try {
+        const GptCheckpoint checkpoint(folder.path());
+        (void)run_gpt_reference(checkpoint, std::vector<std::int64_t>{0}, false);
     } catch (const CheckpointError&) {
     }
     try {

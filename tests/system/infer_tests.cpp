@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "../models/weights/tiny_gpt.hpp"
 #include "../models/weights/tiny_var.hpp"
 #include "models/kernels/error_measures.hpp"
 #include "models/networks/mamba_reference.hpp"
@@ -243,4 +244,44 @@ TEST_CASE("infer on VAR explains what is wrong") {
     tiny.write(folder, TinyVar::standard_config("[1, 2]"));
     expect(infer(""), "patch_nums");
     CHECK_FALSE(std::filesystem::exists(workspace.path("out.safetensors")));
+}
+
+TEST_CASE("infer writes the logits of a GPT-BigCode checkpoint, in float64 and under a recipe") {
+    const TemporaryFolder folder;
+    TinyGpt().write(folder);
+    const Workspace workspace;
+    workspace.write("in.safetensors", tokens_file({1, 2, 3, 39}));
+    const auto infer = [&](const std::string& more) {
+        return workspace.run("infer --model " + folder.path().string() + " --input in.safetensors " + more);
+    };
+    const auto first = infer("--output a.safetensors --all");
+    INFO(first.err);
+    REQUIRE(first.code == 0);
+    CHECK_THAT(first.out, Contains("4 tokens through 2 blocks in float64"));
+    const models::SafetensorsFile a(workspace.path("a.safetensors"));
+    CHECK(a.tensors().size() == 3);
+    CHECK(a.tensor("logits").shape == std::vector<std::int64_t>{4, 40});
+    CHECK(a.tensor("blocks.1").shape == std::vector<std::int64_t>{4, 32});
+    REQUIRE(infer("--output b.safetensors --recipe gpt-int8-kv8").code == 0);
+    const models::SafetensorsFile b(workspace.path("b.safetensors"));
+    std::vector<double> exact, rounded;
+    for (std::int64_t i = 0; i < 160; ++i) {
+        exact.push_back(a.tensor("logits").at(i));
+        rounded.push_back(b.tensor("logits").at(i));
+    }
+    const auto error = models::measure_error(exact, rounded);
+    CHECK(error.sqnr_db > 20);
+    CHECK(error.max_abs_error > 0);
+
+    const auto refused = [&](const std::string& more, const std::string& words) {
+        const auto result = infer("--output none.safetensors " + more);
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err, Contains(words));
+        CHECK_FALSE(std::filesystem::exists(workspace.path("none.safetensors")));
+    };
+    refused("--recipe gpt-w4a8-kv8", "group_size");
+    refused("--scan chunked", "--scan is not for networks of the family GPT-BigCode; allowed here: --cal");
+    refused("--greedy", "--greedy is not for");
+    workspace.write("in.safetensors", tokens_file({1, 40}));
+    refused("", "token 40 at position 1");
 }

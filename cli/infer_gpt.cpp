@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/infer_gpt.hpp"
+
+#include <iostream>
+
+#include "accel/design/parse_transformer_recipe.hpp"
+#include "accel/design/transformer_design.hpp"
+#include "cli/infer_input.hpp"
+#include "models/networks/gpt_text.hpp"
+#include "models/weights/gpt_checkpoint.hpp"
+
+namespace tilewright::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+models::GptTextOutput run_with_recipe(const models::GptCheckpoint& checkpoint,
+                                      const po::variables_map& values,
+                                      const std::vector<std::int64_t>& tokens, bool keep_blocks) {
+    const auto path = recipe_path(values);
+    const auto recipe = accel::load_transformer_recipe(path);
+    accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
+    std::vector<std::int64_t> calibration;
+    if (models::needs_calibration(recipe)) {
+        if (values.count("calibration") == 0) {
+            throw UsageError("the recipe " + recipe.name +
+                             " has channel scales from calibration data; allowed: with --calibration F, "
+                             "other tokens");
+        }
+        calibration = read_tokens(values["calibration"].as<std::string>());
+    }
+    return models::run_gpt_quantized(checkpoint, recipe, tokens, keep_blocks, calibration);
+}
+
+}  // namespace
+
+int infer_gpt(const po::variables_map& values) {
+    const models::GptCheckpoint checkpoint(values["model"].as<std::string>());
+    const auto tokens = read_tokens(values["input"].as<std::string>());
+    const bool keep_blocks = values.count("all") > 0;
+    const auto result = values.count("recipe") > 0
+                            ? run_with_recipe(checkpoint, values, tokens, keep_blocks)
+                            : models::run_gpt_reference(checkpoint, tokens, keep_blocks);
+    write_text_output(values, static_cast<std::int64_t>(tokens.size()), result.logits, result.blocks);
+    std::cout << tokens.size() << " tokens through " << checkpoint.config().layers << " blocks "
+              << arithmetic(values) << "\n";
+    return success;
+}
+
+}  // namespace tilewright::cli

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What infer reads and writes for networks of several kinds.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "models/weights/safetensors.hpp"
+
+namespace tilewright::cli {
+
+// The tensor "tokens". Throws SafetensorsError.
+std::vector<std::int64_t> read_tokens(const std::string& path);
+
+// The file that --recipe names, or the recipe of that name in configs/recipes.
+std::filesystem::path recipe_path(const boost::program_options::variables_map& values);
+// What was run, for people: "with NAME", or "in float64".
+std::string arithmetic(const boost::program_options::variables_map& values);
+
+// [rows, ...].
+models::OutputTensor output_rows(const std::vector<double>& values, std::int64_t rows);
+
+// Logits and blocks, as many rows as there were tokens, into the file of --output.
+void write_text_output(const boost::program_options::variables_map& values, std::int64_t rows,
+                       const std::vector<double>& logits, const std::vector<std::vector<double>>& blocks);
+
+}  // namespace tilewright::cli

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/weights/gpt_checkpoint.hpp"
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace tilewright::models {
+
+using nlohmann::json;
+
+namespace {
+
+const char* const head_name = "lm_head.weight";
+
+// A checkpoint without the head on top leaves the first part of names away.
+std::string canonical_name(std::string name) {
+    for (const auto* begin : {"wte.", "wpe.", "ln_f.", "h."}) {
+        if (name.starts_with(begin)) return "transformer." + name;
+    }
+    return name;
+}
+
+// What config.json may say differently, and what the network is if it says nothing.
+void require(const json& document, const std::string& file, const char* key, const json& expected) {
+    const auto found = document.find(key);
+    if (found == document.end() || *found == expected) return;
+    throw CheckpointError(file + "#/" + key + ": " +
+                          found->dump(-1, ' ', false, json::error_handler_t::replace) +
+                          " is not computed; allowed: " + expected.dump());
+}
+
+}  // namespace
+
+bool is_gpt_checkpoint(const std::filesystem::path& folder) {
+    return read_checkpoint_config(folder / "config.json").value("model_type", json()) == "gpt_bigcode";
+}
+
+GptCheckpoint::GptCheckpoint(const std::filesystem::path& folder)
+    : folder_(folder, canonical_name), config_(read_config(folder / "config.json")) {
+    for (const auto& tensor : build_gpt_graph(config_, {}).tensors) {
+        if (tensor.role == TensorRole::weight) folder_.check(tensor.name, tensor.shape);
+    }
+    if (folder_.contains(head_name)) folder_.check(head_name, {config_.vocabulary, config_.width});
+}
+
+GptConfig GptCheckpoint::read_config(const std::filesystem::path& file) const {
+    const auto document = read_checkpoint_config(file);
+    const ConfigReader reader(document, file.string());
+    require(document, file.string(), "multi_query", true);
+    require(document, file.string(), "scale_attn_weights", true);
+    require(document, file.string(), "activation_function", "gelu_pytorch_tanh");
+    require(document, file.string(), "layer_norm_epsilon", gpt_norm_epsilon);
+    require(document, file.string(), "add_cross_attention", false);
+    GptConfig config;
+    config.name = "gpt_bigcode";
+    config.layers = static_cast<int>(reader.required("n_layer"));
+    config.width = reader.required("n_embd");
+    config.heads = reader.required("n_head");
+    config.positions = reader.required("n_positions");
+    config.vocabulary = reader.required("vocab_size");
+    const bool has_hidden = document.contains("n_inner") && !document.at("n_inner").is_null();
+    config.hidden = has_hidden ? reader.required("n_inner") : 4 * config.width;
+    if (config.width % config.heads != 0) {
+        throw CheckpointError(file.string() + "#/n_head: " + std::to_string(config.heads) +
+                              " heads do not divide " + std::to_string(config.width) +
+                              " channels; allowed: a divisor");
+    }
+    if (static_cast<std::size_t>(config.layers) > folder_.size()) {
+        throw CheckpointError(file.string() + "#/n_layer: " + std::to_string(config.layers) +
+                              " blocks; the files have " + std::to_string(folder_.size()) + " tensors");
+    }
+    return config;
+}
+
+GptEndWeights GptCheckpoint::ends() const {
+    return {folder_.read("transformer.wte.weight"), folder_.read("transformer.wpe.weight"),
+            folder_.read("transformer.ln_f.weight"), folder_.read("transformer.ln_f.bias"),
+            folder_.contains(head_name) ? folder_.read(head_name) : std::vector<float>()};
+}
+
+GptBlockWeights GptCheckpoint::block(int layer) const {
+    const auto read = [&](const char* name) {
+        return folder_.read("transformer.h." + std::to_string(layer) + "." + name);
+    };
+    GptBlockWeights weights;
+    weights.norm1 = read("ln_1.weight");
+    weights.norm1_bias = read("ln_1.bias");
+    weights.qkv = read("attn.c_attn.weight");
+    weights.qkv_bias = read("attn.c_attn.bias");
+    weights.proj = read("attn.c_proj.weight");
+    weights.proj_bias = read("attn.c_proj.bias");
+    weights.norm2 = read("ln_2.weight");
+    weights.norm2_bias = read("ln_2.bias");
+    weights.fc1 = read("mlp.c_fc.weight");
+    weights.fc1_bias = read("mlp.c_fc.bias");
+    weights.fc2 = read("mlp.c_proj.weight");
+    weights.fc2_bias = read("mlp.c_proj.bias");
+    return weights;
+}
+
+}  // namespace tilewright::models
