@@ -27,7 +27,7 @@ sweeps::ResultTable operator_table(const ordered_json& numerics) {
     return table;
 }
 
-// A transformer recipe has no design yet: what each of its parts earns on a synthetic VAR block.
+// Of a transformer recipe without a design: what each of its parts earns on a synthetic VAR block.
 int check_transformer_recipe(const std::string& file, std::int64_t width, bool as_json) {
     constexpr std::int64_t head_dim = 64;
     if (width < head_dim || width % head_dim != 0) {

@@ -54,17 +54,33 @@ models::VarConfig measured_block(const VarDesign& var) {
     return config;
 }
 
+// Exact sums have accumulators as wide as the widest needs; floating-point adders, of recipes that round
+// nothing to codes, count as 64.
+int or_floating_point(int required) {
+    constexpr int floating_point = 64;
+    return required > 0 ? required : floating_point;
+}
+
+int accumulator_bits(const TransformerDesign& design) {
+    const auto& recipe = design.recipe;
+    const auto bits = [&](const models::LinearRecipe& linear, std::int64_t inputs) {
+        return or_floating_point(
+            models::required_accumulator_bits(models::transformer_kernel(linear, inputs, recipe.ties)));
+    };
+    const auto width = design.block.width;
+    return std::max({bits(recipe.qkv, width), bits(recipe.proj, design.block.heads * design.block.head_dim),
+                     bits(recipe.fc1, width), bits(recipe.fc2, design.block.hidden)});
+}
+
 Numerics measure_var_numerics(const VarDesign& var, std::uint64_t seed) {
     const auto config = measured_block(var);
-    const auto error = models::var_update_error(models::make_var_sample(config, seed), var.recipe);
     Numerics result;
     result.data = "a block of " + std::to_string(config.width) +
                   " channels over five scales, seeded synthetic weights and activations";
-    result.operators = {{"block", error}};
+    result.operators = models::var_block_errors(models::make_var_sample(config, seed), var.recipe);
     result.tokens = config.tokens();
     result.seed = seed;
-    // Sums of VAR's linear layers are exact whatever their formats.
-    result.accumulator_bits = result.required_accumulator_bits = 64;
+    result.accumulator_bits = result.required_accumulator_bits = accumulator_bits(var);
     return result;
 }
 
@@ -90,7 +106,9 @@ nlohmann::json describe(const models::TransformerRecipe& recipe) {
 
 std::string var_numerics_key(const VarDesign& var) {
     const auto config = measured_block(var);
-    return nlohmann::json{"var", config.width, config.heads, config.mlp_ratio, describe(var.recipe)}.dump();
+    return nlohmann::json{
+        "var", config.width, config.heads, config.mlp_ratio, describe(var.recipe), accumulator_bits(var)}
+        .dump();
 }
 
 // Two heads of a design's block, or as many as the recipe's groups and rotations divide.
@@ -119,21 +137,20 @@ models::GptConfig measured_block(const GptDesign& gpt) {
 Numerics measure_gpt_numerics(const GptDesign& gpt, std::uint64_t seed) {
     constexpr std::int64_t tokens = 32;
     const auto config = measured_block(gpt);
-    const auto error = models::gpt_update_error(config, gpt.recipe, tokens, seed);
     Numerics result;
     result.data = "a block of " + std::to_string(config.width) + " channels over a text of " +
                   std::to_string(tokens) + " tokens, seeded synthetic weights and activations";
-    result.operators = {{"block", error}};
+    result.operators = models::gpt_block_errors(config, gpt.recipe, tokens, seed);
     result.tokens = tokens;
     result.seed = seed;
-    // Sums of the linear layers are exact whatever their formats.
-    result.accumulator_bits = result.required_accumulator_bits = 64;
+    result.accumulator_bits = result.required_accumulator_bits = accumulator_bits(gpt);
     return result;
 }
 
 std::string gpt_numerics_key(const GptDesign& gpt) {
     const auto config = measured_block(gpt);
-    return nlohmann::json{"gpt_bigcode", config.width, config.heads, config.hidden, describe(gpt.recipe)}
+    return nlohmann::json{"gpt_bigcode", config.width,         config.heads,
+                          config.hidden, describe(gpt.recipe), accumulator_bits(gpt)}
         .dump();
 }
 
@@ -169,6 +186,21 @@ MeasuredNetwork measured_network(const SuperResolutionDesign& design) {
     return measured;
 }
 
+// Of the convolutions in codes; counts of the binary ones need fewer.
+int accumulator_bits(const SuperResolutionDesign& design) {
+    const auto& recipe = design.recipe;
+    const auto bits = [&](std::int64_t channels) {
+        constexpr std::int64_t taps = 9;
+        constexpr int exact = 64;
+        return or_floating_point(
+            models::QuantizedLinear(models::row_quantization(recipe.weights, taps * channels),
+                                    models::row_quantization(recipe.activations, channels), taps * channels,
+                                    exact, recipe.ties)
+                .required_accumulator_bits());
+    };
+    return std::max(bits(design.network.colors), bits(design.network.channels));
+}
+
 Numerics measure_super_resolution_numerics(const SuperResolutionDesign& design, std::uint64_t seed) {
     const auto [config, image] = measured_network(design);
     const auto error = models::super_resolution_error(config, design.recipe, image, seed);
@@ -176,13 +208,12 @@ Numerics measure_super_resolution_numerics(const SuperResolutionDesign& design, 
     result.data = std::to_string(config.blocks) + " blocks of " + std::to_string(config.channels) +
                   " channels on an image of " + std::to_string(image.height) + " x " +
                   std::to_string(image.width) + ", seeded synthetic weights";
-    result.operators = {{"image", error.output}};
+    result.operators = error.operators;
     result.peak_signal_to_noise_db = error.peak_signal_to_noise_db;
     result.differing_signs = error.differing_signs;
     result.tokens = image.pixels();
     result.seed = seed;
-    // Counts and sums of segments are exact.
-    result.accumulator_bits = result.required_accumulator_bits = 64;
+    result.accumulator_bits = result.required_accumulator_bits = accumulator_bits(design);
     return result;
 }
 
@@ -199,7 +230,8 @@ std::string super_resolution_numerics_key(const SuperResolutionDesign& design) {
                           describe(recipe.weights),
                           describe(recipe.activations),
                           recipe.feature_map.name,
-                          static_cast<int>(recipe.ties)}
+                          static_cast<int>(recipe.ties),
+                          accumulator_bits(design)}
         .dump();
 }
 
@@ -289,13 +321,10 @@ Numerics NumericsSubject::measure(const Design& design) const {
     result.accumulator_bits = design.matrix.accumulator_bits;
     result.required_accumulator_bits = std::max(network.in_proj().required_accumulator_bits(),
                                                 network.out_proj().required_accumulator_bits());
-    for (const auto* name :
-         {"norm", "in_proj", "conv1d", "dt", "scan", "gate", "gated_norm", "out_proj", "block"}) {
-        const auto found = taps.outputs.find(name);
-        if (found == taps.outputs.end() || !comparable(name, design.recipe)) continue;
-        result.operators.push_back(
-            {name, models::measure_error(expected_[0].outputs.at(name), found->second)});
-    }
+    std::vector<std::string> names = {"norm", "in_proj",    "conv1d",   "dt",   "scan",
+                                      "gate", "gated_norm", "out_proj", "block"};
+    std::erase_if(names, [&](const std::string& name) { return !comparable(name, design.recipe); });
+    result.operators = models::operator_errors(expected_[0], taps, names);
     return result;
 }
 

@@ -8,26 +8,21 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
-#include "models/kernels/error_measures.hpp"
 #include "models/networks/block_taps.hpp"
 #include "models/weights/synthetic_mamba.hpp"
 
 namespace tilewright::accel {
 
-struct OperatorNumerics {
-    std::string name;  // see models/networks/block_taps.hpp
-    models::ErrorMeasures error;
-};
-
 struct Numerics {
-    std::string data;                         // what was computed on, in words
-    std::vector<OperatorNumerics> operators;  // in the order of computation; the last is the block's output
-    std::int64_t tokens = 0;                  // that went through the block; pixels of an image
+    std::string data;  // what was computed on, in words
+    // In the order of computation (models/networks/block_taps.hpp); the last is the block's output.
+    std::vector<models::OperatorError> operators;
+    std::int64_t tokens = 0;  // that went through the block; pixels of an image
     std::uint64_t seed = 0;
     std::optional<double> peak_signal_to_noise_db;  // of an image whose largest value is 1
     std::optional<double> differing_signs;          // part of all signs that were convolved
-    int accumulator_bits = 0;                       // of the matrix unit
-    int required_accumulator_bits = 0;              // at which no sum can overflow
+    int accumulator_bits = 0;           // of Mamba the matrix unit's; otherwise as many as required
+    int required_accumulator_bits = 0;  // at which no sum can overflow
 };
 
 // All that the numbers depend on: network, recipe and the matrix unit's accumulator. Designs for which this
@@ -60,8 +55,9 @@ inline constexpr std::uint64_t numerics_seed = 1;
 
 // Of Mamba: seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them
 // one after the other through one block. Errors add up along the block: each operator gets what the quantized
-// ones before it made. Of VAR: what a block of at most 128 channels adds to the residual stream, over five
-// scales of a synthetic image that calibration has not seen (models/networks/var_ablation.hpp). Of
+// ones before it made. Of VAR: a block of at most 128 channels over five scales of a synthetic image that
+// calibration has not seen (models/networks/var_ablation.hpp); of GPT-BigCode: one of two heads over a text;
+// of both the last is what the block adds to the residual stream. Of
 // super-resolution: the image that comes out of a synthetic network. `tokens` is for Mamba alone.
 Numerics measure_numerics(const Design& design, std::int64_t tokens = numerics_tokens,
                           std::uint64_t seed = numerics_seed);

@@ -46,6 +46,8 @@ class DualLinear {
     std::vector<double> apply(const QuantizedMatrix& matrix, std::span<const double> values) const;
 
     std::int64_t segment() const { return linear_.segment(); }
+    // Of either of the two sums; see QuantizedLinear.
+    int required_accumulator_bits() const { return linear_.required_accumulator_bits(); }
 
   private:
     Quantization weights_;

@@ -8,16 +8,21 @@
 
 namespace tilewright::models {
 
-ErrorMeasures gpt_update_error(const GptConfig& config, const TransformerRecipe& recipe, std::int64_t tokens,
-                               std::uint64_t seed) {
+std::vector<OperatorError> gpt_block_errors(const GptConfig& config, const TransformerRecipe& recipe,
+                                            std::int64_t tokens, std::uint64_t seed) {
     const auto weights = synthetic_gpt_block(config, seed);
     GptLinearInputs calibration;
     gpt_block(config, weights, synthetic_gpt_residual(config, tokens, seed, 1), &calibration);
     const auto residual = synthetic_gpt_residual(config, tokens, seed, 2);
-    const auto reference = gpt_block(config, weights, residual);
+    BlockTaps reference_taps;
+    const auto reference = gpt_block(config, weights, residual, nullptr, &reference_taps);
     const auto block = prepare_gpt_block(config, weights, recipe, &calibration);
     const std::vector<float> input(residual.begin(), residual.end());
-    return measure_update_error(residual, reference, QuantizedGpt(config, recipe).block(block, input));
+    BlockTaps taps;
+    const auto made = QuantizedGpt(config, recipe).block(block, input, &taps);
+    auto errors = transformer_operator_errors(reference_taps, taps);
+    errors.push_back({"block", measure_update_error(residual, reference, made)});
+    return errors;
 }
 
 }  // namespace tilewright::models

@@ -3,16 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
-#include "models/kernels/error_measures.hpp"
+#include "models/networks/block_taps.hpp"
 #include "models/networks/gpt_bigcode.hpp"
 #include "models/recipes/transformer_recipe.hpp"
 
 namespace tilewright::models {
 
-// Of what a seeded synthetic block adds to the residual stream over a text; calibration sees another text.
-// Throws std::invalid_argument for groups and rotations that do not fit the block.
-ErrorMeasures gpt_update_error(const GptConfig& config, const TransformerRecipe& recipe, std::int64_t tokens,
-                               std::uint64_t seed);
+// Of the operators of a seeded synthetic block over a text, and at last ("block") of what it adds to the
+// residual stream; calibration sees another text. Throws std::invalid_argument for groups and rotations that
+// do not fit the block.
+std::vector<OperatorError> gpt_block_errors(const GptConfig& config, const TransformerRecipe& recipe,
+                                            std::int64_t tokens, std::uint64_t seed);
 
 }  // namespace tilewright::models

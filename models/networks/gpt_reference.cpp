@@ -47,10 +47,6 @@ std::vector<double> attend(const GptConfig& config, const std::vector<double>& q
     return result;
 }
 
-void append(std::vector<double>* to, const std::vector<double>& from) {
-    if (to != nullptr) to->insert(to->end(), from.begin(), from.end());
-}
-
 }  // namespace
 
 std::vector<double> gpt_norm_rows(std::span<const double> x, const std::vector<float>& weight,
@@ -92,7 +88,7 @@ void check_gpt_block(const GptConfig& config, const GptBlockWeights& weights) {
 }
 
 std::vector<double> gpt_block(const GptConfig& config, const GptBlockWeights& weights,
-                              std::span<const double> residual, GptLinearInputs* inputs) {
+                              std::span<const double> residual, GptLinearInputs* inputs, BlockTaps* taps) {
     check_gpt_block(config, weights);
     const auto width = index(config.width);
     if (residual.size() % width != 0) {
@@ -102,17 +98,32 @@ std::vector<double> gpt_block(const GptConfig& config, const GptBlockWeights& we
     const auto add = [&](const std::vector<double>& update) {
         for (std::size_t i = 0; i < x.size(); ++i) x[i] += update[i];
     };
+    const auto keep = [&](std::vector<double> GptLinearInputs::*to, const std::vector<double>& values) {
+        if (inputs != nullptr) (inputs->*to).insert((inputs->*to).end(), values.begin(), values.end());
+    };
+    const auto tap = [&](const char* name, const std::vector<double>& values) {
+        if (taps != nullptr) taps->add(name, values);
+    };
     auto y = gpt_norm_rows(x, weights.norm1, weights.norm1_bias);
-    append(inputs == nullptr ? nullptr : &inputs->qkv, y);
-    y = attend(config, linear_rows(weights.qkv, weights.qkv_bias, y, width));
-    append(inputs == nullptr ? nullptr : &inputs->proj, y);
-    add(linear_rows(weights.proj, weights.proj_bias, y, width));
+    keep(&GptLinearInputs::qkv, y);
+    y = linear_rows(weights.qkv, weights.qkv_bias, y, width);
+    tap("qkv", y);
+    y = attend(config, y);
+    tap("attention", y);
+    keep(&GptLinearInputs::proj, y);
+    y = linear_rows(weights.proj, weights.proj_bias, y, width);
+    tap("proj", y);
+    add(y);
     y = gpt_norm_rows(x, weights.norm2, weights.norm2_bias);
-    append(inputs == nullptr ? nullptr : &inputs->fc1, y);
+    keep(&GptLinearInputs::fc1, y);
     y = linear_rows(weights.fc1, weights.fc1_bias, y, width);
+    tap("fc1", y);
     for (auto& value : y) value = gelu_tanh(value);
-    append(inputs == nullptr ? nullptr : &inputs->fc2, y);
-    add(linear_rows(weights.fc2, weights.fc2_bias, y, index(config.hidden)));
+    tap("gelu", y);
+    keep(&GptLinearInputs::fc2, y);
+    y = linear_rows(weights.fc2, weights.fc2_bias, y, index(config.hidden));
+    tap("fc2", y);
+    add(y);
     return x;
 }
 

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "models/networks/block_taps.hpp"
 #include "models/networks/gpt_bigcode.hpp"
 
 namespace tilewright::models {
@@ -46,10 +47,11 @@ struct GptLinearInputs {
 std::vector<double> gpt_norm_rows(std::span<const double> x, const std::vector<float>& weight,
                                   const std::vector<float>& bias);
 
-// A text through one block: `residual` is [tokens, C]. Throws std::invalid_argument for sizes that do not
-// fit.
+// A text through one block: `residual` is [tokens, C]. `inputs` and `taps`, if given, are appended to. Throws
+// std::invalid_argument for sizes that do not fit.
 std::vector<double> gpt_block(const GptConfig& config, const GptBlockWeights& weights,
-                              std::span<const double> residual, GptLinearInputs* inputs = nullptr);
+                              std::span<const double> residual, GptLinearInputs* inputs = nullptr,
+                              BlockTaps* taps = nullptr);
 
 // Throws std::invalid_argument when a tensor does not have its size.
 void check_gpt_block(const GptConfig& config, const GptBlockWeights& weights);

@@ -54,16 +54,16 @@ float gpt_query_factor(std::int64_t head_dim) {
     return 1.0F / std::sqrt(static_cast<float>(head_dim));
 }
 
-std::vector<float> QuantizedGpt::block(const QuantizedGptBlock& weights,
-                                       std::span<const float> residual) const {
+std::vector<float> QuantizedGpt::block(const QuantizedGptBlock& weights, std::span<const float> residual,
+                                       BlockTaps* taps) const {
     std::vector<float> result(residual.begin(), residual.end());
     QuantizedGptCache cache;
-    block(weights, result, cache);
+    block(weights, result, cache, taps);
     return result;
 }
 
-void QuantizedGpt::block(const QuantizedGptBlock& block, std::span<float> residual,
-                         QuantizedGptCache& cache) const {
+void QuantizedGpt::block(const QuantizedGptBlock& block, std::span<float> residual, QuantizedGptCache& cache,
+                         BlockTaps* taps) const {
     const auto width = index(config_.width);
     const auto dim = index(config_.head_dim());
     if (residual.size() % width != 0) {
@@ -77,10 +77,14 @@ void QuantizedGpt::block(const QuantizedGptBlock& block, std::span<float> residu
     const auto add = [](std::span<float> token, const std::vector<float>& update) {
         for (std::size_t c = 0; c < token.size(); ++c) token[c] += update[c];
     };
+    const auto tap = [&](const char* name, const std::vector<float>& values) {
+        if (taps != nullptr) taps->add(name, values);
+    };
     const auto factor = gpt_query_factor(config_.head_dim());
     for (std::size_t start = 0; start < residual.size(); start += width) {
         const auto token = residual.subspan(start, width);
         auto qkv = apply_transformer_linear(qkv_, block.qkv, gpt_norm(token, block.norm1, block.norm1_bias));
+        tap("qkv", qkv);
         const std::span<float> row(qkv);
         for (auto& value : row.first(width)) value *= factor;
         remember(row.subspan(width, dim), cache.keys);
@@ -91,10 +95,17 @@ void QuantizedGpt::block(const QuantizedGptBlock& block, std::span<float> residu
             attend_float(row.subspan(h * dim, dim), cache.keys, cache.values, dim,
                          std::span(attended).subspan(h * dim, dim));
         }
-        add(token, apply_transformer_linear(proj_, block.proj, std::move(attended)));
-        auto x = apply_transformer_linear(fc1_, block.fc1, gpt_norm(token, block.norm2, block.norm2_bias));
+        tap("attention", attended);
+        auto x = apply_transformer_linear(proj_, block.proj, std::move(attended));
+        tap("proj", x);
+        add(token, x);
+        x = apply_transformer_linear(fc1_, block.fc1, gpt_norm(token, block.norm2, block.norm2_bias));
+        tap("fc1", x);
         for (auto& value : x) value = gelu_float(value);
-        add(token, apply_transformer_linear(fc2_, block.fc2, std::move(x)));
+        tap("gelu", x);
+        x = apply_transformer_linear(fc2_, block.fc2, std::move(x));
+        tap("fc2", x);
+        add(token, x);
     }
 }
 

@@ -55,9 +55,12 @@ class QuantizedGpt {
     // The next tokens of a text through one block: `residual`, [tokens, width], becomes the block's output,
     // and `cache`, which has the tokens before, grows. Throws std::invalid_argument when it is not whole
     // tokens, and for NaN.
-    void block(const QuantizedGptBlock& block, std::span<float> residual, QuantizedGptCache& cache) const;
+    // `taps`, if given, is appended to.
+    void block(const QuantizedGptBlock& block, std::span<float> residual, QuantizedGptCache& cache,
+               BlockTaps* taps = nullptr) const;
     // A whole text.
-    std::vector<float> block(const QuantizedGptBlock& block, std::span<const float> residual) const;
+    std::vector<float> block(const QuantizedGptBlock& block, std::span<const float> residual,
+                             BlockTaps* taps = nullptr) const;
 
     const TransformerKernel& qkv() const { return qkv_; }
     const TransformerKernel& proj() const { return proj_; }

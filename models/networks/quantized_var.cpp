@@ -21,6 +21,10 @@ void add_scaled(std::span<float> token, std::span<const float> update, std::span
     }
 }
 
+void tap(BlockTaps* taps, const char* name, const std::vector<float>& values) {
+    if (taps != nullptr) taps->add(name, values);
+}
+
 }  // namespace
 
 QuantizedVar::QuantizedVar(const VarConfig& config, const TransformerRecipe& recipe)
@@ -51,7 +55,7 @@ void QuantizedVar::append_to_cache(std::span<const float> row, std::vector<float
 }
 
 void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const float> modulation,
-                             std::span<float> residual, QuantizedVarCache& cache) const {
+                             std::span<float> residual, QuantizedVarCache& cache, BlockTaps* taps) const {
     const auto width = index(config_.width);
     const auto dim = index(config_.head_dim());
     const auto heads = index(config_.heads);
@@ -62,6 +66,7 @@ void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const flo
             modulated_layer_norm(residual.subspan(start, width), modulation.subspan(2 * width, width),
                                  modulation.subspan(4 * width, width));
         auto qkv = apply_transformer_linear(qkv_, block.qkv, x);
+        tap(taps, "qkv", qkv);
         const std::span<float> row(qkv);
         for (std::size_t h = 0; h < heads; ++h) {
             l2_normalise(row.subspan(h * dim, dim), block.query_factors[h]);
@@ -79,36 +84,41 @@ void QuantizedVar::attention(const QuantizedVarBlock& block, std::span<const flo
             attend_float(head(queries[t]).first(dim), head(cache.keys), head(cache.values), width,
                          head(attended).first(dim));
         }
+        tap(taps, "attention", attended);
         const auto update = apply_transformer_linear(proj_, block.proj, std::move(attended));
+        tap(taps, "proj", update);
         add_scaled(residual.subspan(t * width, width), update, modulation.first(width));
     }
 }
 
 void QuantizedVar::feed_forward(const QuantizedVarBlock& block, std::span<const float> modulation,
-                                std::span<float> token) const {
+                                std::span<float> token, BlockTaps* taps) const {
     const auto width = token.size();
     auto x = modulated_layer_norm(token, modulation.subspan(3 * width, width),
                                   modulation.subspan(5 * width, width));
     x = apply_transformer_linear(fc1_, block.fc1, std::move(x));
+    tap(taps, "fc1", x);
     for (auto& value : x) value = gelu_float(value);
+    tap(taps, "gelu", x);
     const auto update = apply_transformer_linear(fc2_, block.fc2, std::move(x));
+    tap(taps, "fc2", update);
     add_scaled(token, update, modulation.subspan(width, width));
 }
 
 void QuantizedVar::block(const QuantizedVarBlock& block, std::span<const float> modulation,
-                         std::span<float> residual, QuantizedVarCache& cache) const {
+                         std::span<float> residual, QuantizedVarCache& cache, BlockTaps* taps) const {
     const auto width = index(config_.width);
     if (modulation.size() != 6 * width || residual.size() % width != 0) {
         throw std::invalid_argument(
             "the modulation or the residual stream of a VAR block has the wrong size");
     }
-    attention(block, modulation, residual, cache);
+    attention(block, modulation, residual, cache, taps);
     for (std::size_t start = 0; start < residual.size(); start += width)
-        feed_forward(block, modulation, residual.subspan(start, width));
+        feed_forward(block, modulation, residual.subspan(start, width), taps);
 }
 
 std::vector<float> QuantizedVar::block_image(const QuantizedVarBlock& block, std::span<const float> condition,
-                                             std::span<const float> residual) const {
+                                             std::span<const float> residual, BlockTaps* taps) const {
     const auto width = index(config_.width);
     if (residual.size() != index(config_.tokens()) * width) {
         throw std::invalid_argument(
@@ -121,7 +131,7 @@ std::vector<float> QuantizedVar::block_image(const QuantizedVarBlock& block, std
     for (std::size_t scale = 0; scale < config_.scales.size(); ++scale) {
         const auto part = std::span(result).subspan(index(config_.tokens_until(scale)) * width,
                                                     index(config_.scale_tokens(scale)) * width);
-        this->block(block, vectors, part, cache);
+        this->block(block, vectors, part, cache, taps);
     }
     return result;
 }

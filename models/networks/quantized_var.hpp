@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "models/kernels/group_quantizer.hpp"
+#include "models/networks/block_taps.hpp"
 #include "models/networks/var_preparation.hpp"
 
 namespace tilewright::models {
@@ -38,13 +39,14 @@ class QuantizedVar {
     std::vector<float> modulation(const QuantizedVarBlock& block, std::span<const float> condition) const;
 
     // One scale through one block: `residual` [tokens of the scale, width] becomes the block's output and
-    // `cache` grows. Throws std::invalid_argument for a residual that is not whole tokens, and for NaN.
+    // `cache` grows; `taps`, if given, is appended to. Throws std::invalid_argument for a residual that is
+    // not whole tokens, and for NaN.
     void block(const QuantizedVarBlock& block, std::span<const float> modulation, std::span<float> residual,
-               QuantizedVarCache& cache) const;
+               QuantizedVarCache& cache, BlockTaps* taps = nullptr) const;
 
     // All scales of an image: `residual` is [config.tokens(), width].
     std::vector<float> block_image(const QuantizedVarBlock& block, std::span<const float> condition,
-                                   std::span<const float> residual) const;
+                                   std::span<const float> residual, BlockTaps* taps = nullptr) const;
 
     using Linear = TransformerKernel;
     const Linear& qkv() const { return qkv_; }
@@ -56,9 +58,9 @@ class QuantizedVar {
 
   private:
     void attention(const QuantizedVarBlock& block, std::span<const float> modulation,
-                   std::span<float> residual, QuantizedVarCache& cache) const;
+                   std::span<float> residual, QuantizedVarCache& cache, BlockTaps* taps) const;
     void feed_forward(const QuantizedVarBlock& block, std::span<const float> modulation,
-                      std::span<float> token) const;
+                      std::span<float> token, BlockTaps* taps) const;
     void append_to_cache(std::span<const float> row, std::vector<float>& cache) const;
 
     VarConfig config_;

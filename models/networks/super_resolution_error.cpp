@@ -31,12 +31,21 @@ SuperResolutionError super_resolution_error(const SuperResolutionConfig& config,
     SuperResolutionProbe probe;
     const auto reference = super_resolve(
         config, weights, {image, config.colors, {input.values.begin(), input.values.end()}}, &probe);
+    const QuantizedSuperResolution network(config, weights, recipe);
     std::vector<SignMap> signs;
-    const auto output = QuantizedSuperResolution(config, weights, recipe).run(input, &signs);
+    const auto head = network.head_map(input);
+    auto x = head;
+    for (const auto& unit : network.units()) x = network.unit(unit, x, &signs);
+    const auto output = network.enlarged(x, head);
 
     SuperResolutionError error;
-    const std::vector<double> made(output.values.begin(), output.values.end());
-    error.output = measure_error(reference.values, made);
+    const auto doubles = [](const std::vector<float>& values) {
+        return std::vector<double>(values.begin(), values.end());
+    };
+    const auto made = doubles(output.values);
+    error.operators = {{"head", measure_error(probe.head, doubles(head.values))},
+                       {"units", measure_error(probe.units, doubles(x.values))},
+                       {"image", measure_error(reference.values, made)}};
     error.peak_signal_to_noise_db = peak_signal_to_noise(reference.values, made);
     const auto signs_of_unit = static_cast<double>(image.pixels() * config.channels);
     for (std::size_t unit = 0; unit < signs.size(); ++unit) {

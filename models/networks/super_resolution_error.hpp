@@ -3,15 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
-#include "models/kernels/error_measures.hpp"
+#include "models/networks/block_taps.hpp"
 #include "models/networks/super_resolution.hpp"
 #include "models/recipes/super_resolution_recipe.hpp"
 
 namespace tilewright::models {
 
 struct SuperResolutionError {
-    ErrorMeasures output;                // of the image that comes out
+    // Of the head's map ("head"), of what is behind the last unit ("units"), of the image that comes out
+    // ("image"); each with all before it.
+    std::vector<OperatorError> operators;
     double peak_signal_to_noise_db = 0;  // 10 log10(1 / mean (x - y)^2); infinite for equal images
     // Fractions of the signs that a unit convolves: of all units and of the last one.
     double differing_signs = 0;

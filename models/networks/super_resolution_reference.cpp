@@ -160,6 +160,10 @@ FeatureMap<double> super_resolve(const SuperResolutionConfig& config, const Supe
     for (std::size_t number = 0; number < weights.units.size(); ++number) {
         x = super_resolution_unit(weights.units[number], x, number % 2 == 0, probe);
     }
+    if (probe != nullptr) {
+        probe->head = head.values;
+        probe->units = x.values;
+    }
     for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] += head.values[i];
     for (const auto& stage : weights.upsample) x = upsample(stage, x);
     return convolve(weights.tail, x);

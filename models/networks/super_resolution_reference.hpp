@@ -72,8 +72,10 @@ void check_super_resolution_image(const SuperResolutionConfig& config, const Fea
 // The mean magnitude of each output's weights.
 std::vector<double> binary_weight_scales(const std::vector<float>& weights, std::int64_t outputs);
 
-// What the units saw, in their order.
+// What the network's parts made, and what the units saw, in their order.
 struct SuperResolutionProbe {
+    std::vector<double> head;
+    std::vector<double> units;              // behind the last one
     std::vector<SignMap> signs;             // that each convolved
     std::vector<double> root_mean_squares;  // of what each put out
 };

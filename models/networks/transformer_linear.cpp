@@ -68,6 +68,10 @@ TransformerKernel transformer_kernel(const LinearRecipe& recipe, std::int64_t in
     return QuantizedLinear(weights, activations, inputs, exact_accumulator, ties);
 }
 
+int required_accumulator_bits(const TransformerKernel& kernel) {
+    return std::visit([](const auto& kind) { return kind.required_accumulator_bits(); }, kernel);
+}
+
 std::vector<float> apply_transformer_linear(const TransformerKernel& linear,
                                             const QuantizedTransformerLinear& layer, std::vector<float> x) {
     for (std::size_t c = 0; c < layer.reciprocal_scales.size(); ++c) x[c] *= layer.reciprocal_scales[c];

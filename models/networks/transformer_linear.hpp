@@ -41,6 +41,9 @@ using TransformerKernel = std::variant<QuantizedLinear, DualLinear>;
 // Throws std::invalid_argument for groups that do not divide the inputs.
 TransformerKernel transformer_kernel(const LinearRecipe& recipe, std::int64_t inputs, TieRule ties);
 
+// Width at which no exact sum of codes can overflow; 0 where sums are those of floating-point adders.
+int required_accumulator_bits(const TransformerKernel& kernel);
+
 // Of a head's vectors in the cache; nothing when it keeps binary32 numbers. Throws std::invalid_argument for
 // groups that do not divide a vector.
 std::optional<GroupQuantizer> make_cache_quantizer(const TransformerRecipe& recipe, std::int64_t head_dim);

@@ -14,7 +14,8 @@ VarSample make_var_sample(const VarConfig& config, std::uint64_t seed) {
     const auto seen = synthetic_var_residual(config, seed, 1);
     var_block_image(config, sample.weights, sample.condition, seen, &sample.calibration);
     sample.residual = synthetic_var_residual(config, seed, 2);
-    sample.output = var_block_image(config, sample.weights, sample.condition, sample.residual);
+    sample.output =
+        var_block_image(config, sample.weights, sample.condition, sample.residual, nullptr, &sample.taps);
     return sample;
 }
 
@@ -22,10 +23,10 @@ namespace {
 
 // The sample's second image through a prepared block.
 ErrorMeasures update_error(const VarSample& sample, const QuantizedVarBlock& block,
-                           const TransformerRecipe& recipe) {
+                           const TransformerRecipe& recipe, BlockTaps* taps = nullptr) {
     const std::vector<float> condition(sample.condition.begin(), sample.condition.end());
     const std::vector<float> residual(sample.residual.begin(), sample.residual.end());
-    const auto made = QuantizedVar(sample.config, recipe).block_image(block, condition, residual);
+    const auto made = QuantizedVar(sample.config, recipe).block_image(block, condition, residual, taps);
     return measure_update_error(sample.residual, sample.output, made);
 }
 
@@ -38,12 +39,16 @@ QuantizedVarBlock prepare(const VarSample& sample, const TransformerRecipe& reci
 
 double var_update_sqnr_db(const VarSample& sample, const TransformerRecipe& recipe,
                           const LearnedScalesOptions& options) {
-    return var_update_error(sample, recipe, options).sqnr_db;
+    return update_error(sample, prepare(sample, recipe, options), recipe).sqnr_db;
 }
 
-ErrorMeasures var_update_error(const VarSample& sample, const TransformerRecipe& recipe,
-                               const LearnedScalesOptions& options) {
-    return update_error(sample, prepare(sample, recipe, options), recipe);
+std::vector<OperatorError> var_block_errors(const VarSample& sample, const TransformerRecipe& recipe,
+                                            const LearnedScalesOptions& options) {
+    BlockTaps taps;
+    const auto update = update_error(sample, prepare(sample, recipe, options), recipe, &taps);
+    auto errors = transformer_operator_errors(sample.taps, taps);
+    errors.push_back({"block", update});
+    return errors;
 }
 
 std::vector<VarAblationStep> var_ablation(const VarSample& sample, const TransformerRecipe& recipe,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/kernels/error_measures.hpp"
+#include "models/networks/block_taps.hpp"
 #include "models/networks/var_preparation.hpp"
 
 namespace tilewright::models {
@@ -20,6 +20,7 @@ struct VarSample {
     VarLinearInputs calibration;   // of the first image
     std::vector<double> residual;  // of the second, [tokens, width]
     std::vector<double> output;    // of the reference for it
+    BlockTaps taps;                // of its operators
 };
 
 // Throws std::invalid_argument for a config without channels.
@@ -30,9 +31,9 @@ VarSample make_var_sample(const VarConfig& config, std::uint64_t seed = 1);
 double var_update_sqnr_db(const VarSample& sample, const TransformerRecipe& recipe,
                           const LearnedScalesOptions& options = {});
 
-// The same, with the other measures.
-ErrorMeasures var_update_error(const VarSample& sample, const TransformerRecipe& recipe,
-                               const LearnedScalesOptions& options = {});
+// Of all operators, and at last ("block") the same of what the block adds.
+std::vector<OperatorError> var_block_errors(const VarSample& sample, const TransformerRecipe& recipe,
+                                            const LearnedScalesOptions& options = {});
 
 struct VarAblationStep {
     std::string name;

@@ -24,6 +24,18 @@ void normalise(std::span<double> vector, double factor) {
     for (auto& value : vector) value *= factor / norm;
 }
 
+// Keys have no bias.
+std::vector<double> qkv_of(const VarBlockWeights& weights, const std::vector<double>& x, std::size_t width) {
+    auto qkv = linear_rows(weights.qkv, {}, x, width);
+    for (std::size_t at = 0; at < qkv.size(); at += 3 * width) {
+        for (std::size_t c = 0; c < width; ++c) {
+            qkv[at + c] += static_cast<double>(weights.q_bias[c]);
+            qkv[at + 2 * width + c] += static_cast<double>(weights.v_bias[c]);
+        }
+    }
+    return qkv;
+}
+
 // Attention of the tokens in `qkv` [tokens, 3 C] over all that is cached, their own included.
 std::vector<double> attend(const VarConfig& config, const VarBlockWeights& weights, std::vector<double> qkv,
                            VarCache& cache) {
@@ -33,10 +45,6 @@ std::vector<double> attend(const VarConfig& config, const VarBlockWeights& weigh
     const auto tokens = qkv.size() / (3 * width);
     for (std::size_t t = 0; t < tokens; ++t) {
         const std::span<double> row(qkv.data() + t * 3 * width, 3 * width);
-        for (std::size_t c = 0; c < width; ++c) {
-            row[c] += static_cast<double>(weights.q_bias[c]);
-            row[2 * width + c] += static_cast<double>(weights.v_bias[c]);
-        }
         for (std::size_t h = 0; h < heads; ++h) {
             const auto scale_mul = static_cast<double>(weights.scale_mul[h]);
             normalise(row.subspan(h * dim, dim), std::exp(std::min(scale_mul, largest_scale_mul)));
@@ -119,7 +127,7 @@ std::vector<double> var_modulation(const VarConfig& config, const VarBlockWeight
 }
 
 void var_block(const VarConfig& config, const VarBlockWeights& weights, std::span<const double> modulation,
-               std::span<double> residual, VarCache& cache, VarLinearInputs* inputs) {
+               std::span<double> residual, VarCache& cache, VarLinearInputs* inputs, BlockTaps* taps) {
     check_var_block(config, weights);
     const auto width = index(config.width);
     if (modulation.size() != 6 * width || residual.size() % width != 0) {
@@ -131,22 +139,34 @@ void var_block(const VarConfig& config, const VarBlockWeights& weights, std::spa
         if (inputs == nullptr) return;
         (inputs->*to).insert((inputs->*to).end(), values.begin(), values.end());
     };
+    const auto tap = [&](const char* name, const std::vector<double>& values) {
+        if (taps != nullptr) taps->add(name, values);
+    };
     auto x = modulated_norm_rows(residual, part(2), part(4));
     keep(&VarLinearInputs::qkv, x);
-    x = attend(config, weights, linear_rows(weights.qkv, {}, x, width), cache);
+    x = qkv_of(weights, x, width);
+    tap("qkv", x);
+    x = attend(config, weights, std::move(x), cache);
+    tap("attention", x);
     keep(&VarLinearInputs::proj, x);
-    add_scaled(residual, linear_rows(weights.proj, weights.proj_bias, x, width), part(0));
+    x = linear_rows(weights.proj, weights.proj_bias, x, width);
+    tap("proj", x);
+    add_scaled(residual, x, part(0));
     x = modulated_norm_rows(residual, part(3), part(5));
     keep(&VarLinearInputs::fc1, x);
     x = linear_rows(weights.fc1, weights.fc1_bias, x, width);
+    tap("fc1", x);
     for (auto& value : x) value = gelu_tanh(value);
+    tap("gelu", x);
     keep(&VarLinearInputs::fc2, x);
-    add_scaled(residual, linear_rows(weights.fc2, weights.fc2_bias, x, index(config.hidden())), part(1));
+    x = linear_rows(weights.fc2, weights.fc2_bias, x, index(config.hidden()));
+    tap("fc2", x);
+    add_scaled(residual, x, part(1));
 }
 
 std::vector<double> var_block_image(const VarConfig& config, const VarBlockWeights& weights,
                                     std::span<const double> condition, std::span<const double> residual,
-                                    VarLinearInputs* inputs) {
+                                    VarLinearInputs* inputs, BlockTaps* taps) {
     const auto width = index(config.width);
     if (residual.size() != index(config.tokens()) * width) {
         throw std::invalid_argument("a residual stream of " + std::to_string(residual.size()) +
@@ -158,7 +178,7 @@ std::vector<double> var_block_image(const VarConfig& config, const VarBlockWeigh
     for (std::size_t scale = 0; scale < config.scales.size(); ++scale) {
         const auto part = std::span(result).subspan(index(config.tokens_until(scale)) * width,
                                                     index(config.scale_tokens(scale)) * width);
-        var_block(config, weights, modulation, part, cache, inputs);
+        var_block(config, weights, modulation, part, cache, inputs, taps);
     }
     return result;
 }

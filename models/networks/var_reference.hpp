@@ -20,6 +20,7 @@
 #include <span>
 #include <vector>
 
+#include "models/networks/block_taps.hpp"
 #include "models/networks/var.hpp"
 #include "models/weights/var_weights.hpp"
 
@@ -54,14 +55,16 @@ std::vector<double> var_modulation(const VarConfig& config, const VarBlockWeight
                                    std::span<const double> condition);
 
 // One scale through one block: `residual` [tokens of the scale, width] becomes the block's output and `cache`
-// grows. `inputs`, if given, is appended to. Throws std::invalid_argument for sizes that do not fit.
+// grows. `inputs` and `taps`, if given, are appended to. Throws std::invalid_argument for sizes that do not
+// fit.
 void var_block(const VarConfig& config, const VarBlockWeights& weights, std::span<const double> modulation,
-               std::span<double> residual, VarCache& cache, VarLinearInputs* inputs = nullptr);
+               std::span<double> residual, VarCache& cache, VarLinearInputs* inputs = nullptr,
+               BlockTaps* taps = nullptr);
 
 // All scales of an image, one after the other: `residual` is [config.tokens(), width].
 std::vector<double> var_block_image(const VarConfig& config, const VarBlockWeights& weights,
                                     std::span<const double> condition, std::span<const double> residual,
-                                    VarLinearInputs* inputs = nullptr);
+                                    VarLinearInputs* inputs = nullptr, BlockTaps* taps = nullptr);
 
 // Throws std::invalid_argument when a tensor does not have its size.
 void check_var_block(const VarConfig& config, const VarBlockWeights& weights);

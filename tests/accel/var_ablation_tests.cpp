@@ -70,3 +70,33 @@ TEST_CASE("every part of FPQVAR lowers the error of a synthetic VAR block") {
         CHECK(fc2_alone("fpqvar-fp6") > 0.5);
     }
 }
+
+TEST_CASE("operators of a VAR block are told apart, and agree when nothing is rounded much") {
+    VarConfig config;
+    config.depth = 1;
+    config.width = 128;
+    config.heads = 2;
+    config.scales = {1, 2, 3};
+    const auto sample = make_var_sample(config, 1);
+    const auto of = [&](const TransformerRecipe& recipe) {
+        std::map<std::string, double> sqnr;
+        for (const auto& [name, error] : var_block_errors(sample, recipe)) sqnr[name] = error.sqnr_db;
+        return sqnr;
+    };
+    const auto wide = of(shipped("var-fp16"));
+    REQUIRE(wide.size() == 7);
+    for (const auto& [name, sqnr] : wide) {
+        CAPTURE(name);
+        CHECK(sqnr > 50);
+    }
+    const auto eight = of(shipped("var-int8-kv8"));
+    auto recipe = shipped("var-int8-kv8");
+    recipe.fc2.weights.format = number_format("int4");
+    const auto coarse = of(recipe);
+    for (const auto* before : {"qkv", "attention", "proj", "fc1", "gelu"}) {
+        CHECK(coarse.at(before) == eight.at(before));
+    }
+    CHECK(coarse.at("fc2") < eight.at("fc2") - 5);
+    CHECK(coarse.at("block") < eight.at("block"));
+    CHECK(var_update_sqnr_db(sample, recipe) == coarse.at("block"));
+}

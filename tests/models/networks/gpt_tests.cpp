@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The float64 block of GPT-BigCode and the quantized one.
 #include <cmath>
+#include <map>
+#include <string>
 
 #include <catch2/catch.hpp>
 
@@ -44,7 +46,7 @@ TransformerRecipe recipe_of(const char* format) {
 }
 
 double update_sqnr(const TransformerRecipe& recipe) {
-    return gpt_update_error(small(), recipe, 12, 1).sqnr_db;
+    return gpt_block_errors(small(), recipe, 12, 1).back().error.sqnr_db;
 }
 
 }  // namespace
@@ -143,5 +145,33 @@ TEST_CASE("a text that goes through a block of GPT-BigCode in pieces makes the b
         CHECK(pieces == whole);
         CHECK(cache.keys.size() == static_cast<std::size_t>(11 * config.head_dim()));
         CHECK(pieces != text);
+    }
+}
+
+TEST_CASE(
+    "operators of a GPT-BigCode block are told apart: the one that is rounded more is the one that loses") {
+    const auto of = [](const TransformerRecipe& recipe) {
+        std::map<std::string, double> sqnr;
+        for (const auto& [name, error] : gpt_block_errors(small(), recipe, 12, 1)) sqnr[name] = error.sqnr_db;
+        return sqnr;
+    };
+    const auto fine = of(recipe_of("int8"));
+    REQUIRE(fine.size() == 7);
+    auto recipe = recipe_of("int8");
+    recipe.fc1.weights.format = number_format("int4");
+    const auto coarse = of(recipe);
+    for (const auto* before : {"qkv", "attention", "proj"}) CHECK(coarse.at(before) == fine.at(before));
+    CHECK(coarse.at("fc1") < fine.at("fc1") - 10);
+    CHECK(coarse.at("gelu") < fine.at("gelu") - 10);
+    // The cache touches attention and what follows, not the products before it.
+    recipe = recipe_of("int8");
+    recipe.kv_cache = operand("int4", ScaleSharing::row, 16);
+    const auto cached = of(recipe);
+    CHECK(cached.at("qkv") == fine.at("qkv"));
+    CHECK(cached.at("attention") < fine.at("attention") - 5);
+    // With nearly nothing rounded all operators agree: both sides tap the same numbers.
+    for (const auto& [name, sqnr] : of(recipe_of("fp16"))) {
+        CAPTURE(name);
+        CHECK(sqnr > 50);
     }
 }
