@@ -8,6 +8,7 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/simulation/accelerator.hpp"
+#include "models/index.hpp"
 #include "models/networks/mamba_preparation.hpp"
 #include "models/weights/synthetic_mamba.hpp"
 
@@ -15,9 +16,7 @@ namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 void compare_all(FunctionalOutcome& outcome, const std::string& what, std::span<const double> kernel,
                  std::span<const double> simulated) {

@@ -5,14 +5,13 @@
 
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // Norms and biases in the order in which they lie in memory.
 std::vector<float> vectors_of(const models::QuantizedGptBlock& block) {

@@ -8,6 +8,7 @@
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/gpt_executor.hpp"
 #include "accel/simulation/accelerator.hpp"
+#include "models/index.hpp"
 #include "models/weights/counter_random.hpp"
 #include "models/weights/synthetic_gpt.hpp"
 
@@ -15,9 +16,7 @@ namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 std::shared_ptr<const models::QuantizedGptBlock> synthetic_block(const GptDesign& gpt, std::uint64_t seed) {
     const auto weights = models::synthetic_gpt_block(gpt.network, seed);

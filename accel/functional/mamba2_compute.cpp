@@ -5,14 +5,13 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/mamba2_executor.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

@@ -9,14 +9,13 @@
 #include "accel/functional/functional_error.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
 #include "memory/integer_math.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

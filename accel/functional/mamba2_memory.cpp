@@ -6,14 +6,13 @@
 #include "accel/functional/mamba2_executor.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/mamba2_order.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

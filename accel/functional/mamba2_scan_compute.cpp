@@ -4,6 +4,7 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/mamba2_executor.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
@@ -11,9 +12,7 @@ using models::MambaOperators;
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

@@ -5,15 +5,14 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/super_resolution_executor.hpp"
+#include "models/index.hpp"
 #include "models/kernels/image_bytes.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // The branch works on the whole image at once.
 constexpr models::RowRange one_row{0, 1};

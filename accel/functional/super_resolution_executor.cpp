@@ -8,14 +8,13 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/super_resolution_weights.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // The number that follows a prefix of a name; none if the name does not begin so.
 std::optional<std::int64_t> number_behind(const std::string& name, const std::string& prefix) {

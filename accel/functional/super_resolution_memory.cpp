@@ -6,15 +6,14 @@
 #include "accel/functional/super_resolution_executor.hpp"
 #include "accel/functional/super_resolution_weights.hpp"
 #include "memory/integer_math.hpp"
+#include "models/index.hpp"
 #include "models/kernels/image_bytes.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

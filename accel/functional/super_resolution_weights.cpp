@@ -5,15 +5,14 @@
 #include <cstring>
 
 #include "accel/functional/weight_stream_image.hpp"
+#include "models/index.hpp"
 #include "models/kernels/bit_stream.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // binary32 numbers one behind the other.
 void put_floats(std::span<std::byte>& bytes, std::span<const float> numbers) {

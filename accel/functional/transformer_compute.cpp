@@ -7,15 +7,14 @@
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/transformer_executor.hpp"
 #include "accel/schedule/transformer_schedule.hpp"
+#include "models/index.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // Of a block of attention, behind the operator's name ("attn.scores.3"); 0 for the only one.
 std::size_t attention_number(const models::Operator& op) {

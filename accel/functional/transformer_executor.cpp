@@ -8,14 +8,13 @@
 #include "accel/engines/transformer_timing.hpp"
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 std::int64_t most(const std::vector<std::int64_t>& rows) {
     return *std::max_element(rows.begin(), rows.end());

@@ -6,15 +6,14 @@
 
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
+#include "models/index.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 // Positions of AdaLN's vectors.
 enum ModulationVector : std::int64_t { gamma1, gamma2, scale1, scale2, shift1, shift2 };

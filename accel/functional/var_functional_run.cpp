@@ -7,6 +7,7 @@
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/var_executor.hpp"
 #include "accel/simulation/accelerator.hpp"
+#include "models/index.hpp"
 #include "models/networks/var_reference.hpp"
 #include "models/weights/synthetic_var.hpp"
 
@@ -14,9 +15,7 @@ namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 std::shared_ptr<const models::QuantizedVarBlock> synthetic_block(const VarDesign& var, std::uint64_t seed) {
     const auto weights = models::synthetic_var_block(var.network, seed);

@@ -7,15 +7,14 @@
 
 #include "accel/functional/functional_error.hpp"
 #include "memory/integer_math.hpp"
+#include "models/index.hpp"
 #include "models/kernels/bit_stream.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

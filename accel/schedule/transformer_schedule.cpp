@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "memory/integer_math.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
@@ -13,9 +14,7 @@ using memory::divide_up;
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

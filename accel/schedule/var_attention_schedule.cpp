@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "accel/schedule/var_schedule.hpp"
+#include "models/index.hpp"
 
 namespace tilewright::accel {
 
 namespace {
 
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
+using models::index;
 
 }  // namespace
 

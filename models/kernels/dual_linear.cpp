@@ -5,15 +5,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
+
 namespace tilewright::models {
 
 namespace {
 
 constexpr int exact_accumulator = 64;
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 template <typename T>
 std::span<const T> part_of(std::span<const T> all, std::size_t from) {

@@ -6,15 +6,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 // `qkv` is [tokens, C + 2 D].
 std::vector<double> attend(const GptConfig& config, const std::vector<double>& qkv) {

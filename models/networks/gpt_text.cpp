@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 #include "models/networks/quantized_gpt.hpp"
 #include "models/networks/tokens.hpp"
@@ -12,10 +13,6 @@
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 // [tokens, width].
 template <typename Number>

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "models/index.hpp"
 #include "models/kernels/hadamard.hpp"
 
 namespace tilewright::models {
@@ -15,10 +16,6 @@ constexpr double norm_epsilon = 1e-5;  // of the public reference implementation
 
 double to_float(double value) {
     return static_cast<double>(static_cast<float>(value));
-}
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
 }
 
 // Fixed point as a format without scales would be: integers of 2^-fraction_bits.

@@ -6,16 +6,13 @@
 #include <stdexcept>
 
 #include "models/calibration/linear_transform.hpp"
+#include "models/index.hpp"
 #include "models/kernels/group_quantizer.hpp"
 #include "models/kernels/hadamard.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 std::vector<double> all(const TensorView& view) {
     std::vector<double> values(index(view.elements()));

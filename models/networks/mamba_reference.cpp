@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/index.hpp"
 #include "models/networks/tokens.hpp"
 
 namespace tilewright::models {
@@ -20,10 +21,6 @@ double silu(double x) {
 // log(1 + exp(x)) without overflow.
 double softplus(double x) {
     return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
-}
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
 }
 
 std::vector<double> all(const TensorView& view) {

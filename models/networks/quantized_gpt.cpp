@@ -5,17 +5,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/index.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
-
-namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
-
-}  // namespace
 
 QuantizedGptBlock prepare_gpt_block(const GptConfig& config, const GptBlockWeights& weights,
                                     const TransformerRecipe& recipe, const GptLinearInputs* calibration,

@@ -4,17 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/index.hpp"
 #include "models/kernels/hadamard.hpp"
 
 namespace tilewright::models {
-
-namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
-
-}  // namespace
 
 QuantizedMamba::QuantizedMamba(const MambaConfig& config, const Recipe& recipe, int accumulator_bits)
     : config_(config),

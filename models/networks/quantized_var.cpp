@@ -4,15 +4,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 void add_scaled(std::span<float> token, std::span<const float> update, std::span<const float> gamma) {
     for (std::size_t c = 0; c < token.size(); ++c) {

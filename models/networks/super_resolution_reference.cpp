@@ -6,15 +6,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 double sigmoid(double x) {
     return 1 / (1 + std::exp(-x));

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 #include "models/networks/quantized_var.hpp"
 #include "models/networks/transformer_operators.hpp"
@@ -15,10 +16,6 @@ namespace tilewright::models {
 namespace {
 
 constexpr std::size_t halves = 2;  // with the class, without
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 // What both arithmetics share: conditions, and the walk over blocks and scales.
 template <typename Number>

@@ -7,15 +7,12 @@
 #include <string>
 #include <utility>
 
+#include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 void normalise(std::span<double> vector, double factor) {
     double squares = 0;

@@ -13,15 +13,12 @@
 
 #include <sys/mman.h>
 
+#include "models/index.hpp"
 #include "models/weights/counter_random.hpp"
 
 namespace tilewright::models {
 
 namespace {
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 // How a vector of channel scales is drawn: exp(spread * normal), and `factor` times that for a `fraction`.
 struct ChannelScales {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/index.hpp"
 #include "models/weights/counter_random.hpp"
 
 namespace tilewright::models {
@@ -22,10 +23,6 @@ constexpr double residual_channel_spread = 0.4;
 constexpr std::size_t channels_per_outlier = 32;
 constexpr double least_outlier = 5;
 constexpr double outlier_range = 8;  // the largest over the least
-
-std::size_t index(std::int64_t i) {
-    return static_cast<std::size_t>(i);
-}
 
 std::vector<float> matrix(std::uint64_t seed, const std::string& name, std::size_t outputs,
                           std::size_t inputs, double deviation) {
