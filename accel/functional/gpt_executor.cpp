@@ -24,9 +24,7 @@ std::vector<float> vectors_of(const models::QuantizedGptBlock& block) {
 }
 
 TransformerKernels kernels_of(const GptDesign& gpt, const models::QuantizedGpt& network) {
-    TransformerKernels kernels;
-    kernels.linears = {&network.qkv(), &network.proj(), &network.fc1(), &network.fc2()};
-    kernels.cache_quantizer = network.cache_quantizer() ? &*network.cache_quantizer() : nullptr;
+    TransformerKernels kernels(network);
     for (const auto& step : gpt.work.steps()) kernels.rows.push_back(step.rows());
     const auto& work = gpt.work;
     kernels.cache_rows = work.prompt + (work.decode ? work.beams * (work.generated + 1) : 0);
@@ -71,10 +69,7 @@ const GptExecutor::Piece& GptExecutor::piece_of(const Step& step) const {
 
 const models::QuantizedTransformerLinear& GptExecutor::weights(std::int64_t number,
                                                                TransformerLinear linear) const {
-    const auto& of = block(number);
-    const std::array<const models::QuantizedTransformerLinear*, transformer_linear_count> all = {
-        &of.qkv, &of.proj, &of.fc1, &of.fc2};
-    return *all[linear];
+    return linear_of(block(number), linear);
 }
 
 std::vector<std::byte> GptExecutor::bytes_before(const Step& step) const {

@@ -87,13 +87,6 @@ Mamba2Executor::Linear Mamba2Executor::make_linear(const models::QuantizedLinear
             TaggedArray(name, tokens_, outputs)};
 }
 
-std::string Mamba2Executor::describe(const Step& step) const {
-    const auto& work = instruction(step);
-    return program_.engines[step.engine].name + ", " + program_.sections[step.section].name + " " +
-           std::to_string(step.repetition) + ", " + program_.labels[work.label] + " [" +
-           std::to_string(work.n0) + ", " + std::to_string(work.n0 + work.n) + ")";
-}
-
 const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) const {
     constexpr std::size_t kept = 4;
     auto& entry = blocks_[layer];
@@ -105,7 +98,7 @@ const models::QuantizedMambaBlock& Mamba2Executor::block(std::int64_t layer) con
 }
 
 void Mamba2Executor::start(const Step& step) {
-    try {
+    named(step, [&] {
         const auto& work = instruction(step);
         if (work.opcode != Opcode::load && work.opcode != Opcode::store) {
             commits_[key(step)] = compute(step);
@@ -121,21 +114,16 @@ void Mamba2Executor::start(const Step& step) {
         auto& parts = staging_[key(step)];
         parts.resize(layouts_[step.engine]->channels());
         for (auto& part : parts) part.resize(index(layouts_[step.engine]->padded_bytes(work)));
-    } catch (const FunctionalError& error) {
-        throw FunctionalError(describe(step) + ": " + error.what());
-    }
+    });
 }
 
 void Mamba2Executor::complete(const Step& step) {
-    try {
-        const auto& work = instruction(step);
-        if (work.opcode == Opcode::load) complete_load(step);
+    named(step, [&] {
+        if (instruction(step).opcode == Opcode::load) complete_load(step);
         if (const auto commit = commits_.extract(key(step)); commit) commit.mapped()();
         staging_.erase(key(step));
         release(step);
-    } catch (const FunctionalError& error) {
-        throw FunctionalError(describe(step) + ": " + error.what());
-    }
+    });
 }
 
 void Mamba2Executor::start_store(const Step& step) {

@@ -51,7 +51,6 @@ class Mamba2Executor : public ProgramExecutor {
 
   private:
     using Commit = std::function<void()>;
-    std::string describe(const Step& step) const;
 
     // Memories (mamba2_memory.cpp).
     void write_images();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/functional/program_executor.hpp"
 
+#include <stdexcept>
+
 #include "accel/functional/functional_error.hpp"
 
 namespace tilewright::accel {
@@ -12,6 +14,22 @@ ProgramExecutor::ProgramExecutor(const Design& design, const TileProgram& progra
         if (program.engines[i].kind != EngineKind::dma) continue;
         layouts_[i] =
             std::make_unique<TransferLayout>(design, design.memory_ports[program.engines[i].memory_port]);
+    }
+}
+
+void ProgramExecutor::named(const Step& step, const std::function<void()>& work) const {
+    const auto fail = [&](const std::string& what) {
+        throw FunctionalError("section \"" + program_.sections[step.section].name + "\", repetition " +
+                              std::to_string(step.repetition) + ", " + program_.engines[step.engine].name +
+                              " instruction " + std::to_string(step.position) + " (" +
+                              program_.labels[instruction(step).label] + "): " + what);
+    };
+    try {
+        work();
+    } catch (const FunctionalError& error) {
+        fail(error.what());
+    } catch (const std::invalid_argument& error) {
+        fail(error.what());
     }
 }
 

@@ -3,6 +3,7 @@
 // from a step to its instruction.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,10 @@ class ProgramExecutor : public Executor {
 
   protected:
     using Key = std::tuple<std::size_t, std::size_t, std::int64_t, std::size_t>;  // of a Step
+
+    // Does some work of a step. What it finds wrong (FunctionalError, std::invalid_argument) becomes a
+    // FunctionalError that says where.
+    void named(const Step& step, const std::function<void()>& work) const;
 
     static Key key(const Step& step) { return {step.engine, step.section, step.repetition, step.position}; }
     const Instruction& instruction(const Step& step) const {

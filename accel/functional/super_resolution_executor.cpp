@@ -98,25 +98,6 @@ void SuperResolutionExecutor::find_places() {
     }
 }
 
-template <typename Work>
-void SuperResolutionExecutor::named(const Step& step, Work work) const {
-    try {
-        work();
-    } catch (const FunctionalError& error) {
-        fail(step, error.what());
-    } catch (const std::invalid_argument& error) {
-        fail(step, error.what());
-    }
-}
-
-void SuperResolutionExecutor::fail(const Step& step, const std::string& what) const {
-    const auto& section = program_.sections[step.section];
-    throw FunctionalError("section \"" + section.name + "\", repetition " + std::to_string(step.repetition) +
-                          ", " + program_.engines[step.engine].name + " instruction " +
-                          std::to_string(step.position) + " (" + program_.labels[instruction(step).label] +
-                          "): " + what);
-}
-
 void SuperResolutionExecutor::start_load(const Step& step) {
     const auto piece = piece_of(step);
     Load load{piece, 0};

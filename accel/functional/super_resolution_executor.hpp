@@ -69,10 +69,6 @@ class SuperResolutionExecutor : public ProgramExecutor {
         std::int64_t unit = 0;
     };
 
-    [[noreturn]] void fail(const Step& step, const std::string& what) const;
-    // Carries out, with the instruction's name in errors.
-    template <typename Work>
-    void named(const Step& step, Work work) const;
     void add_convolution(const models::QuantizedConvolution& kernel, int doublings);
     void find_places();
 

@@ -3,7 +3,6 @@
 #include "accel/functional/transformer_executor.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "accel/engines/transformer_timing.hpp"
 #include "accel/functional/float_bytes.hpp"
@@ -126,14 +125,6 @@ std::vector<double> TransformerExecutor::stored_cache(std::int64_t address, std:
     return unpack_cache(read_memory(design_.port_of(Stream::state), work, block), elements);
 }
 
-void TransformerExecutor::fail(const Step& step, const std::string& what) const {
-    const auto& section = program_.sections[step.section];
-    throw FunctionalError("section \"" + section.name + "\", block " + std::to_string(step.repetition) +
-                          ", " + program_.engines[step.engine].name + " instruction " +
-                          std::to_string(step.position) + " (" + program_.labels[instruction(step).label] +
-                          "): " + what);
-}
-
 // A block's weights, before the first load of any.
 void TransformerExecutor::write_weights(const Step& step) {
     if (!is_block_section_[step.section] || weights_written_[index(step.repetition)]) return;
@@ -222,35 +213,25 @@ void TransformerExecutor::complete_load(const Step& step) {
 }
 
 void TransformerExecutor::start(const Step& step) {
-    const auto& work = instruction(step);
-    try {
-        if (work.opcode == Opcode::load) return start_load(step);
-        if (work.opcode == Opcode::store) return start_store(step);
+    named(step, [&] {
+        const auto opcode = instruction(step).opcode;
+        if (opcode == Opcode::load) return start_load(step);
+        if (opcode == Opcode::store) return start_store(step);
         commits_[key(step)] = compute(step);
-    } catch (const FunctionalError& error) {
-        fail(step, error.what());
-    } catch (const std::invalid_argument& error) {
-        fail(step, error.what());
-    }
+    });
 }
 
 void TransformerExecutor::complete(const Step& step) {
-    const auto& work = instruction(step);
-    try {
-        if (work.opcode == Opcode::load) complete_load(step);
-    } catch (const FunctionalError& error) {
-        fail(step, error.what());
-    }
-    staging_.erase(key(step));
-    if (const auto commit = commits_.find(key(step)); commit != commits_.end()) {
-        commit->second();
-        commits_.erase(commit);
-    }
-    const auto found = releases_.find({step.section, step.engine, step.position});
-    if (found == releases_.end()) return;
-    for (const auto& [engine, position] : found->second) {
-        weights_.erase({engine, step.section, step.repetition, position});
-    }
+    named(step, [&] {
+        if (instruction(step).opcode == Opcode::load) complete_load(step);
+        if (const auto commit = commits_.extract(key(step)); commit) commit.mapped()();
+        staging_.erase(key(step));
+        const auto found = releases_.find({step.section, step.engine, step.position});
+        if (found == releases_.end()) return;
+        for (const auto& [engine, position] : found->second) {
+            weights_.erase({engine, step.section, step.repetition, position});
+        }
+    });
 }
 
 }  // namespace tilewright::accel

@@ -27,8 +27,22 @@
 
 namespace tilewright::accel {
 
+// The linear layers of a block, of VAR or GPT-BigCode.
+template <typename Block>
+const models::QuantizedTransformerLinear& linear_of(const Block& block, TransformerLinear linear) {
+    const std::array<const models::QuantizedTransformerLinear*, transformer_linear_count> all = {
+        &block.qkv, &block.proj, &block.fc1, &block.fc2};
+    return *all[linear];
+}
+
 // What executors of all transformers have to know of a network.
 struct TransformerKernels {
+    // The arithmetic of models::QuantizedVar or models::QuantizedGpt.
+    template <typename Network>
+    explicit TransformerKernels(const Network& network)
+        : linears{&network.qkv(), &network.proj(), &network.fc1(), &network.fc2()},
+          cache_quantizer(network.cache_quantizer() ? &*network.cache_quantizer() : nullptr) {}
+
     // By TransformerLinear; they and the quantizer must outlive the executor.
     std::array<const models::TransformerKernel*, transformer_linear_count> linears{};
     const models::GroupQuantizer* cache_quantizer = nullptr;  // null: the cache keeps binary32 numbers
@@ -148,7 +162,6 @@ class TransformerExecutor : public ProgramExecutor {
     };
     using ScoresKey = std::pair<std::size_t, std::int64_t>;  // block of attention, row
 
-    [[noreturn]] void fail(const Step& step, const std::string& what) const;
     // Of the residual stream between the two additions of a block.
     std::int64_t middle(const Step& step) const { return generation(step) + (1 << 24); }
 

@@ -29,9 +29,7 @@ std::vector<float> vectors_of(const models::QuantizedVarBlock& block) {
 }
 
 TransformerKernels kernels_of(const VarDesign& var, const models::QuantizedVar& network) {
-    TransformerKernels kernels;
-    kernels.linears = {&network.qkv(), &network.proj(), &network.fc1(), &network.fc2()};
-    kernels.cache_quantizer = network.cache_quantizer() ? &*network.cache_quantizer() : nullptr;
+    TransformerKernels kernels(network);
     for (std::size_t scale = 0; scale < var.network.scales.size(); ++scale) {
         kernels.rows.push_back(var.step.batch() * var.network.scale_tokens(scale));
     }
@@ -60,10 +58,7 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
 
 const models::QuantizedTransformerLinear& VarExecutor::weights(std::int64_t number,
                                                                TransformerLinear linear) const {
-    const auto& of = block(number);
-    const std::array<const models::QuantizedTransformerLinear*, transformer_linear_count> all = {
-        &of.qkv, &of.proj, &of.fc1, &of.fc2};
-    return *all[linear];
+    return linear_of(block(number), linear);
 }
 
 std::vector<std::byte> VarExecutor::bytes_before(const Step& step) const {
