@@ -94,13 +94,11 @@ int check_command(const std::vector<std::string>& arguments) {
                                                : "/network/layers",
                      layers);
     }
-    // A block is like the others, and lm_head like its linear layers; through the ends of transformers no
-    // data are carried.
-    if (design.transformer() != nullptr) {
-        document.set("/workload/ends", false);
-    } else if (design.is_mamba() && layers > 0 && layers < all) {
-        document.set("/workload/lm_head", false);
-    }
+    // A block is like the others, and lm_head like its linear layers; through the ends of VAR no data are
+    // carried.
+    const bool part = layers > 0 && layers < all;
+    if (design.var || (design.gpt && part)) document.set("/workload/ends", false);
+    if (design.is_mamba() && part) document.set("/workload/lm_head", false);
     auto evaluation = accel::evaluate(document, accel::Fidelity::functional);
     accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);

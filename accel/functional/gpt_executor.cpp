@@ -23,6 +23,13 @@ std::vector<float> vectors_of(const models::QuantizedGptBlock& block) {
     return all;
 }
 
+// That ends have to hold.
+std::int64_t most_rows(const GptDesign& gpt) {
+    std::int64_t most = 0;
+    for (const auto& step : gpt.work.steps()) most = std::max(most, step.rows());
+    return gpt.ends ? most : 0;
+}
+
 TransformerKernels kernels_of(const GptDesign& gpt, const models::QuantizedGpt& network) {
     TransformerKernels kernels(network);
     for (const auto& step : gpt.work.steps()) kernels.rows.push_back(step.rows());
@@ -42,7 +49,13 @@ GptExecutor::GptExecutor(const Design& design, const TileProgram& program,
       gpt_(*design.gpt),
       instance_(instance),
       steps_(gpt_.work.steps()),
-      layout_(lay_out_gpt(design)) {
+      layout_(lay_out_gpt(design)),
+      embeddings_("the tokens' embeddings", most_rows(gpt_), block_.width),
+      positions_("the positions", most_rows(gpt_), block_.width),
+      embedded_("the embedded tokens", most_rows(gpt_), block_.width),
+      norm_vectors_("the final norm's vectors", 2, block_.width),
+      normed_("the final norm", steps_.back().sequences, block_.width),
+      logits_("the logits", gpt_.ends ? steps_.back().sequences : 0, gpt_.network.vocabulary) {
     collect_pieces();
 }
 
@@ -73,6 +86,7 @@ const models::QuantizedTransformerLinear& GptExecutor::weights(std::int64_t numb
 }
 
 std::vector<std::byte> GptExecutor::bytes_before(const Step& step) const {
+    if (!in_blocks(step)) return end_bytes(step);
     if (instruction(step).traffic == Traffic::activations)
         return bytes_of(vectors_of(block(step.repetition)));
     const auto& piece = piece_of(step);

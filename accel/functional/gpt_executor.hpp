@@ -10,6 +10,7 @@
 #include "accel/functional/transformer_executor.hpp"
 #include "accel/schedule/gpt_layout.hpp"
 #include "models/networks/quantized_gpt.hpp"
+#include "models/networks/quantized_gpt_ends.hpp"
 
 namespace tilewright::accel {
 
@@ -19,7 +20,15 @@ struct GptInstance {
     // Of a decode step, by block: of the prompt's tokens, then of those that the first beam has generated,
     // the second beam, and so on.
     std::vector<models::QuantizedGptCache> contexts;
-    std::vector<std::vector<float>> inputs;  // by step: [rows, width]
+    // Without ends, by step: [rows, width].
+    std::vector<std::vector<float>> inputs;
+    // With ends: the network's, and by step the token of every row.
+    std::shared_ptr<const models::QuantizedGptEnds> ends;
+    std::vector<std::vector<std::int64_t>> tokens;
+
+    // A token's embedding and its position's.
+    std::span<const float> embedding(std::size_t step, std::int64_t row) const;
+    std::span<const float> position(const models::GptStep& step, std::int64_t row) const;
 };
 
 class GptExecutor : public TransformerExecutor {
@@ -28,6 +37,8 @@ class GptExecutor : public TransformerExecutor {
     GptExecutor(const Design& design, const TileProgram& program, const models::QuantizedGpt& network,
                 const GptInstance& instance);
 
+    // What memory holds after the run of the last step's logits, [sequences, vocabulary].
+    std::vector<float> stored_logits() const;
     // What memory holds of the keys and values that a step has made for a block, [rows, D].
     CacheNumbers stored_cache_of(std::int64_t layer, std::size_t step) const;
 
@@ -49,6 +60,9 @@ class GptExecutor : public TransformerExecutor {
     const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                       TransformerLinear linear) const override;
     std::vector<std::byte> bytes_before(const Step& step) const override;
+    const models::QuantizedMatrix& end_matrix() const override { return instance_.ends->head; }
+    void take_numbers(const Step& step, std::span<const double> numbers) override;
+    std::vector<float> output(const Step& step) override;
     std::vector<CacheVector> cache_vectors(const Step& step) const override;
     std::int64_t cache_row(const Step& step, std::int64_t row) const override;
     std::vector<double> unrounded(const Step& step, bool keys, std::int64_t row, std::int64_t begin,
@@ -60,11 +74,29 @@ class GptExecutor : public TransformerExecutor {
                                std::int64_t keys) const override;
     std::vector<float> query(const Step& step, std::int64_t row, std::int64_t head) const override;
 
+    // Outside the blocks (gpt_executor_ends.cpp).
+    std::vector<std::byte> end_bytes(const Step& step) const;
+    Commit compute_own(const Step& step) override;
+    Commit embed(const Step& step);
+    Commit add_positions(const Step& step);
+    Commit final_norm(const Step& step);
+    Commit head(const Step& step);
+    Commit publish_rows(const Step& step, TaggedArray& target, std::int64_t column,
+                        std::vector<std::vector<double>> rows) const;
+
     const GptDesign& gpt_;
     const GptInstance& instance_;
     const std::vector<models::GptStep> steps_;
     const GptLayout layout_;
     std::vector<Piece> pieces_;
+
+    // In the buffers, outside the blocks, by step.
+    TaggedArray embeddings_;  // as loaded
+    TaggedArray positions_;   // likewise
+    TaggedArray embedded_;
+    TaggedArray norm_vectors_;  // weight, then bias
+    TaggedArray normed_;        // of every sequence's last token
+    TaggedArray logits_;
 };
 
 }  // namespace tilewright::accel

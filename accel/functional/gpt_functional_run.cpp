@@ -61,8 +61,29 @@ GptInstance synthetic_gpt_instance(const GptDesign& gpt, const models::Quantized
                                                       gpt.work.prompt + gpt.work.beams * gpt.work.generated,
                                                       gpt.network.head_dim(), block_seed));
     }
+    if (gpt.ends) {
+        instance.ends = std::make_shared<const models::QuantizedGptEnds>(
+            models::prepare_gpt_ends(gpt.network, models::synthetic_gpt_ends(gpt.network, seed)));
+    }
+    const models::CounterRandom random(seed, "tokens");
+    std::uint64_t drawn = 0;
     std::uint64_t text = 1;
     for (const auto& step : gpt.work.steps()) {
+        if (gpt.ends) {
+            auto& tokens = instance.tokens.emplace_back();
+            for (std::int64_t row = 0; row < step.rows(); ++row) {
+                tokens.push_back(static_cast<std::int64_t>(
+                    random.bits(drawn++) % static_cast<std::uint64_t>(gpt.network.vocabulary)));
+            }
+            auto& input = instance.inputs.emplace_back();
+            const auto number = instance.tokens.size() - 1;
+            for (std::int64_t row = 0; row < step.rows(); ++row) {
+                const auto x =
+                    models::gpt_embedding(instance.embedding(number, row), instance.position(step, row));
+                input.insert(input.end(), x.begin(), x.end());
+            }
+            continue;
+        }
         const auto residual = models::synthetic_gpt_residual(gpt.network, step.rows(), seed, text++);
         instance.inputs.push_back(floats(residual));
     }
@@ -118,6 +139,20 @@ class KernelRun {
         }
     }
 
+    // Of the last token of every sequence.
+    std::vector<float> logits() const {
+        const auto& ends = *instance_.ends;
+        const auto width = index(gpt_.network.width);
+        const auto weights = models::gpt_head_weights(ends.head.codes);
+        const auto size = residual_.size() / caches_.size();
+        std::vector<float> logits;
+        for (std::size_t s = 0; s < caches_.size(); ++s) {
+            const auto last = std::span(residual_).subspan((s + 1) * size - width, width);
+            const auto row = models::gpt_logits(weights, models::gpt_norm(last, ends.norm, ends.norm_bias));
+            logits.insert(logits.end(), row.begin(), row.end());
+        }
+        return logits;
+    }
     // Behind the last block of the step, and what its blocks have added to the cache.
     const std::vector<float>& residual() const { return residual_; }
     const models::QuantizedGptCache& made(std::size_t layer) const { return made_[layer]; }
@@ -152,7 +187,11 @@ FunctionalOutcome run_gpt_functional(const Design& design, const TileProgram& pr
     for (std::size_t step = 0; step < instance.inputs.size(); ++step) {
         kernel.advance(step);
         const auto at = "step " + std::to_string(step);
-        compare_all(outcome, at + ", residual stream", kernel.residual(), executor.outputs()[step]);
+        if (!gpt.ends) {
+            compare_all(outcome, at + ", residual stream", kernel.residual(), executor.outputs()[step]);
+        } else if (step + 1 == instance.inputs.size()) {
+            compare_all(outcome, "logits in memory", kernel.logits(), executor.stored_logits());
+        }
         for (std::size_t layer = 0; layer < instance.blocks.size(); ++layer) {
             const auto stored = executor.stored_cache_of(static_cast<std::int64_t>(layer), step);
             const auto where = at + ", block " + std::to_string(layer);

@@ -31,6 +31,7 @@ bool is_first_norm(const models::Operator& op) {
 }  // namespace
 
 TransformerExecutor::Commit TransformerExecutor::compute(const Step& step) {
+    if (!in_blocks(step)) return compute_own(step);
     const auto name = short_name(op(step).name);
     switch (instruction(step).opcode) {
         case Opcode::norm:
@@ -120,9 +121,11 @@ TransformerExecutor::Commit TransformerExecutor::quantize(const Step& step) {
     return publish(step, layer.rounded, std::move(rows));
 }
 
-TransformerExecutor::TileWeights TransformerExecutor::tile_weights(
-    const Step& step, const TransformerWeightOrder::Use& use) const {
-    const auto& pass = order_of(step).passes()[use.pass];
+TransformerExecutor::TileWeights TransformerExecutor::tile_weights(const Step& step,
+                                                                   LinearEngine kind) const {
+    const auto& order = order_of(step, kind);
+    const auto use = order.use(step.position);
+    const auto& pass = order.passes()[use.pass];
     const auto& tile = pass.tiles[use.tile];
     const auto begin = tile.begin;
     const auto end = begin + tile.n * tile.k;
@@ -130,8 +133,7 @@ TransformerExecutor::TileWeights TransformerExecutor::tile_weights(
     TileWeights result;
     for (const auto& load : pass.loads) {
         if (load.end <= begin || load.begin >= end) continue;
-        const auto found =
-            weights_.find({weight_dma(linear_engine(step)), step.section, step.repetition, load.position});
+        const auto found = weights_.find({weight_dma(kind), step.section, step.repetition, load.position});
         if (found == weights_.end()) {
             throw FunctionalError("weights of the tile are not in the buffer: load " +
                                   std::to_string(load.position));
@@ -155,14 +157,17 @@ TransformerExecutor::TileWeights TransformerExecutor::tile_weights(
     return result;
 }
 
+std::vector<std::uint16_t> TransformerExecutor::end_weights(const Step& step) const {
+    return tile_weights(step, LinearEngine::pl).codes;
+}
+
 TransformerExecutor::Commit TransformerExecutor::matmul(const Step& step) {
     const auto& work = instruction(step);
     auto& layer = layer_of(op(step).name);
     const auto& linear = weights(step.repetition, layer.linear);
-    const auto use = order_of(step).use(step.position);
-    const auto tile = tile_weights(step, use);
+    const auto tile = tile_weights(step, linear_engine(step));
     const auto inputs = std::int64_t{work.k};
-    const auto group = order_of(step).passes()[use.pass].format.group_size;
+    const auto group = layer.weight_group;
     const auto groups = group == 0 ? 0 : inputs / group;
     const auto bias = vectors(step, layer.first_bias + work.n0, work.n);
     Rows rows{work.m0, work.n0, {}};

@@ -3,6 +3,7 @@
 #include "accel/functional/transformer_executor.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "accel/engines/transformer_timing.hpp"
 #include "accel/functional/float_bytes.hpp"
@@ -17,6 +18,18 @@ using models::index;
 
 std::int64_t most(const std::vector<std::int64_t>& rows) {
     return *std::max_element(rows.begin(), rows.end());
+}
+
+// The engine that has products in a section; none, if no engine has.
+std::optional<std::size_t> multiplies(const Section& section) {
+    for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+        const auto& work = section.streams[engine];
+        if (std::any_of(work.begin(), work.end(),
+                        [](const Instruction& one) { return one.opcode == Opcode::matmul; })) {
+            return engine;
+        }
+    }
+    return {};
 }
 
 }  // namespace
@@ -35,13 +48,15 @@ TransformerExecutor::TransformerExecutor(const Design& design, const TileProgram
       keys_("the keys", kernels.cache_rows, kernels.cache_width),
       values_("the values", kernels.cache_rows, kernels.cache_width) {
     const auto operators = transformer_linear_operators(design);
+    const auto operands = linear_operands(design);
     auto next_bias = kernels.first_bias;
     for (const auto linear : {qkv_linear, proj_linear, fc1_linear, fc2_linear}) {
         const auto& op = operators[linear];
         const auto array = [&](const char* what, std::int64_t columns) {
             return TaggedArray(op.name + what, most(kernels.rows), columns);
         };
-        layers_.push_back({linear, kernels.linears[linear], op.name, next_bias, array("'s input", op.k),
+        layers_.push_back({linear, kernels.linears[linear], op.name, next_bias,
+                           operands[linear].weights.group_size, array("'s input", op.k),
                            array("'s rotated input", op.k), array("'s rounded input", op.k),
                            array("'s output", op.n)});
         next_bias += op.n;
@@ -50,26 +65,43 @@ TransformerExecutor::TransformerExecutor(const Design& design, const TileProgram
     collect_releases();
 }
 
-// Input, blocks and output of every step.
+// Every step has its input, its blocks and what follows them.
 void TransformerExecutor::collect_sections() {
     const auto operands = linear_operands(design_);
-    std::size_t number = 0;
+    std::size_t steps = 0;
     for (const auto& section : program_.sections) {
-        const bool last = section.name.ends_with(" output");
-        const bool blocks = !last && !section.name.ends_with(" input");
-        step_of_section_.push_back(number);
+        const bool input = section.name.ends_with(" input");
+        const bool blocks = !input && !section.name.ends_with(" output") && section.name != "head";
+        if (input) ++steps;
+        if (steps == 0 || steps > outputs_.size()) {
+            throw FunctionalError("the program does not have the steps of its design");
+        }
+        step_of_section_.push_back(steps - 1);
         is_block_section_.push_back(blocks);
         auto& orders = orders_.emplace_back();
+        const auto add_order = [&](LinearEngine kind, std::size_t engine, const auto& format_of) {
+            orders[static_cast<std::size_t>(kind)] =
+                std::make_unique<TransformerWeightOrder>(section, kind, engine, weight_dma(kind), format_of);
+        };
+        if (!blocks) {
+            // Products outside the blocks are the attention unit's.
+            const auto unquantized = [](const models::Operator&) { return unquantized_weights(); };
+            if (const auto engine = multiplies(section)) add_order(LinearEngine::pl, *engine, unquantized);
+            continue;
+        }
         for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
             const auto matrix = index_of(kind);
-            if (!blocks || !matrix) continue;
-            orders[static_cast<std::size_t>(kind)] = std::make_unique<TransformerWeightOrder>(
-                section, kind, *matrix, weight_dma(kind),
-                [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; });
+            if (!matrix) continue;
+            add_order(kind, *matrix,
+                      [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; });
         }
-        if (last) ++number;
     }
-    if (number != outputs_.size()) throw FunctionalError("the program does not have the steps of its design");
+}
+
+const TransformerWeightOrder& TransformerExecutor::order_of(const Step& step, LinearEngine kind) const {
+    const auto& order = orders_[step.section][static_cast<std::size_t>(kind)];
+    if (!order) throw FunctionalError("the section multiplies by no weights there");
+    return *order;
 }
 
 // A hold of what a DMA engine has loaded ends the weights' life with their last user.
@@ -94,8 +126,42 @@ std::vector<float> TransformerExecutor::vectors(const Step& step, std::int64_t b
     return floats(vectors_[index(generation(step) % 2)].read(0, begin, size, generation(step)));
 }
 
-void TransformerExecutor::take_vectors(const Step& step, std::span<const double> numbers) {
+void TransformerExecutor::take_numbers(const Step& step, std::span<const double> numbers) {
+    if (!in_blocks(step)) {
+        const auto width = index(block_.width);
+        for (std::size_t at = 0; at < numbers.size(); at += width) {
+            write_input(step, static_cast<std::int64_t>(at / width), numbers.subspan(at, width));
+        }
+        return;
+    }
     vectors_[index(generation(step) % 2)].write(0, 0, numbers, generation(step));
+}
+
+std::vector<std::byte> TransformerExecutor::bytes_before(const Step& step) const {
+    return in_blocks(step) ? std::vector<std::byte>() : bytes_of(inputs_[step_of(step)]);
+}
+
+const models::QuantizedMatrix& TransformerExecutor::end_matrix() const {
+    throw FunctionalError("the network has no weights outside its blocks");
+}
+
+void TransformerExecutor::write_input(const Step& step, std::int64_t row, std::span<const double> numbers) {
+    residual_.write(row, 0, numbers, static_cast<std::int64_t>(step_of(step)) * block_.blocks);
+}
+
+std::vector<float> TransformerExecutor::final_row(const Step& step, std::int64_t row) const {
+    const auto made = static_cast<std::int64_t>(step_of(step) + 1) * block_.blocks;
+    return floats(residual_.read(row, 0, block_.width, made));
+}
+
+std::vector<float> TransformerExecutor::output(const Step& step) {
+    auto& output = outputs_[step_of(step)];
+    const auto rows = static_cast<std::int64_t>(inputs_[step_of(step)].size()) / block_.width;
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const auto numbers = final_row(step, row);
+        output.insert(output.end(), numbers.begin(), numbers.end());
+    }
+    return output;
 }
 
 void TransformerExecutor::write_cache(const Step& step, bool key, std::int64_t row, std::int64_t column,
@@ -125,19 +191,26 @@ std::vector<double> TransformerExecutor::stored_cache(std::int64_t address, std:
     return unpack_cache(read_memory(design_.port_of(Stream::state), work, block), elements);
 }
 
-// A block's weights, before the first load of any.
+// A block's weights, or those of a section outside the blocks, before the first load of any.
 void TransformerExecutor::write_weights(const Step& step) {
-    if (!is_block_section_[step.section] || weights_written_[index(step.repetition)]) return;
-    weights_written_[index(step.repetition)] = true;
+    if (in_blocks(step)) {
+        if (weights_written_[index(step.repetition)]) return;
+        weights_written_[index(step.repetition)] = true;
+    } else if (!end_weights_written_.insert(step.section).second) {
+        return;
+    }
     const auto& section = program_.sections[step.section];
+    const auto matrix_of = [&](std::uint32_t number) -> const models::QuantizedMatrix& {
+        if (!in_blocks(step)) return end_matrix();
+        return weights(step.repetition, layer_of(section.operators[number].name).linear).matrix;
+    };
     for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
         const auto& order = orders_[step.section][static_cast<std::size_t>(kind)];
         if (!order) continue;
         for (const auto& pass : order->passes()) {
             if (pass.again) continue;
-            const auto linear = layer_of(section.operators[pass.operator_index].name).linear;
             WeightCodec codec(pass.format);
-            for (const auto& tile : pass.tiles) codec.append(weights(step.repetition, linear).matrix, tile);
+            for (const auto& tile : pass.tiles) codec.append(matrix_of(pass.operator_index), tile);
             for (const auto& load : pass.loads) {
                 const Step at{weight_dma(kind), step.section, step.repetition, load.position};
                 const auto& work = instruction(at);
@@ -152,8 +225,7 @@ void TransformerExecutor::start_load(const Step& step) {
     staging_[key(step)].assign(layouts_[step.engine]->channels(),
                                std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
     if (is_weights(work.traffic)) return write_weights(step);
-    const auto bytes =
-        is_block_section_[step.section] ? bytes_before(step) : bytes_of(inputs_[step_of(step)]);
+    const auto bytes = bytes_before(step);
     if (!bytes.empty()) write_memory(step, bytes);
 }
 
@@ -161,15 +233,7 @@ void TransformerExecutor::start_store(const Step& step) {
     const auto& work = instruction(step);
     std::vector<std::byte> bytes;
     if (work.traffic == Traffic::activations) {
-        auto& output = outputs_[step_of(step)];
-        // The blocks' last generation.
-        const auto made = static_cast<std::int64_t>(step_of(step) + 1) * block_.blocks;
-        const auto rows = static_cast<std::int64_t>(inputs_[step_of(step)].size()) / block_.width;
-        for (std::int64_t row = 0; row < rows; ++row) {
-            const auto numbers = floats(residual_.read(row, 0, block_.width, made));
-            output.insert(output.end(), numbers.begin(), numbers.end());
-        }
-        bytes = bytes_of(output);
+        bytes = bytes_of(output(step));
     } else {
         std::vector<double> elements;
         for (const auto& at : cache_vectors(step)) {
@@ -186,10 +250,11 @@ void TransformerExecutor::complete_load(const Step& step) {
     const auto& work = instruction(step);
     const auto bytes = layouts_[step.engine]->gather(work, staging_.at(key(step)));
     if (is_weights(work.traffic)) {
-        const auto [pass, number] = order_of(step).load(step.position);
-        const auto& order = order_of(step).passes()[pass];
-        const auto& load = order.loads[number];
-        weights_[key(step)] = WeightCodec(order.format).unpack(bytes, load.begin, load.end, work.value_bytes);
+        const auto& order = order_of(step, linear_engine(step));
+        const auto [number, load_number] = order.load(step.position);
+        const auto& pass = order.passes()[number];
+        const auto& load = pass.loads[load_number];
+        weights_[key(step)] = WeightCodec(pass.format).unpack(bytes, load.begin, load.end, work.value_bytes);
         return;
     }
     if (work.traffic == Traffic::kv_cache) {
@@ -202,14 +267,7 @@ void TransformerExecutor::complete_load(const Step& step) {
         }
         return;
     }
-    const auto numbers = doubles(floats_of(bytes));
-    if (is_block_section_[step.section]) return take_vectors(step, numbers);
-    const auto width = index(block_.width);
-    const auto first = static_cast<std::int64_t>(step_of(step)) * block_.blocks;
-    for (std::size_t row = 0; row * width < numbers.size(); ++row) {
-        residual_.write(static_cast<std::int64_t>(row), 0, std::span(numbers).subspan(row * width, width),
-                        first);
-    }
+    take_numbers(step, doubles(floats_of(bytes)));
 }
 
 void TransformerExecutor::start(const Step& step) {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -96,10 +97,15 @@ class TransformerExecutor : public ProgramExecutor {
     // What is a network's own.
     virtual const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                               TransformerLinear linear) const = 0;
-    // What others than the accelerator have put into memory by the time of a load; empty: what it has itself.
-    virtual std::vector<std::byte> bytes_before(const Step& step) const = 0;
-    // Vectors that have been loaded.
-    virtual void take_vectors(const Step& step, std::span<const double> numbers);
+    // What others than the accelerator have put into memory by the time of a load of no weights; empty: what
+    // it has itself. Outside the blocks the step's input.
+    virtual std::vector<std::byte> bytes_before(const Step& step) const;
+    // The weights outside the blocks.
+    virtual const models::QuantizedMatrix& end_matrix() const;
+    // Numbers that have been loaded: a block's vectors, or the step's input.
+    virtual void take_numbers(const Step& step, std::span<const double> numbers);
+    // What is stored outside the blocks: the residual stream behind the last one.
+    virtual std::vector<float> output(const Step& step);
     // The pieces of a transfer of the cache, in order.
     virtual std::vector<CacheVector> cache_vectors(const Step& step) const = 0;
     // Where the cache has what a row of the step has made.
@@ -119,15 +125,21 @@ class TransformerExecutor : public ProgramExecutor {
     virtual AttentionRow attention_row(const Step& step, std::size_t number, std::int64_t at,
                                        std::int64_t keys) const = 0;
     virtual std::vector<float> query(const Step& step, std::int64_t row, std::int64_t head) const = 0;
-    // What no other transformer has.
+    // What no other transformer has, and all outside the blocks.
     virtual Commit compute_own(const Step& step);
 
+    bool in_blocks(const Step& step) const { return is_block_section_[step.section]; }
     std::size_t step_of(const Step& step) const { return step_of_section_[step.section]; }
     // Of what a block makes in a step.
     std::int64_t generation(const Step& step) const;
     // Elements of the vectors that the block has loaded.
     std::vector<float> vectors(const Step& step, std::int64_t begin, std::int64_t size) const;
     const TaggedArray& qkv_output() const { return layers_[qkv_linear].output; }
+    // Rows of the residual stream that enter a step's first block, and that leave its last one.
+    void write_input(const Step& step, std::int64_t row, std::span<const double> numbers);
+    std::vector<float> final_row(const Step& step, std::int64_t row) const;
+    // Weights outside the blocks, of the tile that an instruction multiplies by: codes.
+    std::vector<std::uint16_t> end_weights(const Step& step) const;
     void write_cache(const Step& step, bool key, std::int64_t row, std::int64_t column,
                      std::span<const double> numbers);
     std::vector<std::byte> pack_cache(std::span<const double> numbers) const;
@@ -145,6 +157,7 @@ class TransformerExecutor : public ProgramExecutor {
         const models::TransformerKernel* kernel = nullptr;
         std::string name;
         std::int64_t first_bias = 0;
+        std::int64_t weight_group = 0;
         TaggedArray input;
         TaggedArray rotated;
         TaggedArray rounded;
@@ -187,7 +200,7 @@ class TransformerExecutor : public ProgramExecutor {
     Commit residual_add(const Step& step);
     Commit publish(const Step& step, TaggedArray& target, Rows rows) const;
     Layer& layer_of(const std::string& operator_name);
-    TileWeights tile_weights(const Step& step, const TransformerWeightOrder::Use& use) const;
+    TileWeights tile_weights(const Step& step, LinearEngine kind) const;
     // The rows' vectors one behind the other.
     std::vector<float> gather(const Step& step, const TaggedArray& cache, const AttentionRow& row) const;
     const std::vector<float>& scores_of(const Step& step, std::int64_t at, bool shares) const;
@@ -198,12 +211,12 @@ class TransformerExecutor : public ProgramExecutor {
     std::vector<bool> is_block_section_;
 
     // Off chip.
-    // By section and engine; null without weights.
+    // By section and engine; null without weights. Those outside the blocks count as the fabric's.
     std::vector<std::array<std::unique_ptr<TransformerWeightOrder>, linear_engine_count>> orders_;
-    const TransformerWeightOrder& order_of(const Step& step) const {
-        return *orders_[step.section][static_cast<std::size_t>(linear_engine(step))];
-    }
-    std::vector<bool> weights_written_;  // by block
+    // Throws FunctionalError where the section has no weights for the engine.
+    const TransformerWeightOrder& order_of(const Step& step, LinearEngine kind) const;
+    std::vector<bool> weights_written_;          // by block
+    std::set<std::size_t> end_weights_written_;  // sections
     std::vector<std::vector<float>> outputs_;
 
     // In flight.

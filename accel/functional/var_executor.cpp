@@ -63,14 +63,15 @@ const models::QuantizedTransformerLinear& VarExecutor::weights(std::int64_t numb
 
 std::vector<std::byte> VarExecutor::bytes_before(const Step& step) const {
     const auto& work = instruction(step);
+    if (!in_blocks(step)) return TransformerExecutor::bytes_before(step);
     if (work.traffic != Traffic::activations) return {};
     return work.address == layout_.modulation ? bytes_of(instance_.modulation[index(step.repetition)])
                                               : bytes_of(vectors_of(block(step.repetition)));
 }
 
-void VarExecutor::take_vectors(const Step& step, std::span<const double> numbers) {
-    if (instruction(step).address != layout_.modulation) {
-        return TransformerExecutor::take_vectors(step, numbers);
+void VarExecutor::take_numbers(const Step& step, std::span<const double> numbers) {
+    if (!in_blocks(step) || instruction(step).address != layout_.modulation) {
+        return TransformerExecutor::take_numbers(step, numbers);
     }
     for (std::int64_t row = 0; row < 6 * batch_; ++row) {
         modulation_[index(generation(step) % 2)].write(

@@ -36,7 +36,7 @@ class VarExecutor : public TransformerExecutor {
     const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                       TransformerLinear linear) const override;
     std::vector<std::byte> bytes_before(const Step& step) const override;
-    void take_vectors(const Step& step, std::span<const double> numbers) override;
+    void take_numbers(const Step& step, std::span<const double> numbers) override;
     std::vector<CacheVector> cache_vectors(const Step& step) const override;
     std::int64_t cache_row(const Step& step, std::int64_t row) const override;
     std::vector<double> unrounded(const Step& step, bool keys, std::int64_t row, std::int64_t begin,

@@ -174,11 +174,6 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
                           "data are carried through the blocks of VAR only",
                           "allowed at functional fidelity: ends false and adaln \"precomputed\"");
     }
-    if (design.gpt && fidelity == Fidelity::functional && design.gpt->ends) {
-        throw ConfigError(document.file(), "/workload/ends",
-                          "data are carried through the blocks of GPT-BigCode only",
-                          "allowed at functional fidelity: false");
-    }
     const auto& constants = default_cost_constants();
     const auto start = wall_s();
     try {

@@ -7,29 +7,36 @@
 #include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 #include "models/networks/quantized_gpt.hpp"
+#include "models/networks/quantized_gpt_ends.hpp"
 #include "models/networks/tokens.hpp"
-#include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
 
 namespace {
 
-// [tokens, width].
-template <typename Number>
-std::vector<Number> embed(const GptConfig& config, const GptEndWeights& ends,
-                          std::span<const std::int64_t> tokens) {
+void require_text(const GptConfig& config, std::span<const std::int64_t> tokens) {
     if (static_cast<std::int64_t>(tokens.size()) > config.positions) {
         throw std::out_of_range(std::to_string(tokens.size()) + " tokens are more than the network's " +
                                 std::to_string(config.positions) + " positions");
     }
+    for (std::size_t t = 0; t < tokens.size(); ++t) require_token(tokens[t], config.vocabulary, t);
+}
+
+std::span<const float> row_of(const std::vector<float>& rows, std::size_t row, std::size_t width) {
+    return std::span(rows).subspan(row * width, width);
+}
+
+// [tokens, width].
+std::vector<double> embed(const GptConfig& config, const GptEndWeights& ends,
+                          std::span<const std::int64_t> tokens) {
+    require_text(config, tokens);
     const auto width = index(config.width);
-    std::vector<Number> x;
-    x.reserve(tokens.size() * width);
+    std::vector<double> x;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
-        require_token(tokens[t], config.vocabulary, t);
+        const auto embedding = row_of(ends.embedding, index(tokens[t]), width);
+        const auto position = row_of(ends.positions, t, width);
         for (std::size_t c = 0; c < width; ++c) {
-            x.push_back(static_cast<Number>(ends.embedding[index(tokens[t]) * width + c]) +
-                        static_cast<Number>(ends.positions[t * width + c]));
+            x.push_back(static_cast<double>(embedding[c]) + static_cast<double>(position[c]));
         }
     }
     return x;
@@ -47,7 +54,7 @@ GptTextOutput run_gpt_reference(const GptModel& model, std::span<const std::int6
     const auto& config = model.config();
     const auto ends = model.ends();
     GptTextOutput output;
-    auto x = embed<double>(config, ends, tokens);
+    auto x = embed(config, ends, tokens);
     for (int layer = 0; layer < config.layers; ++layer) {
         x = gpt_block(config, model.block(layer), x);
         if (keep_blocks) keep(output, x);
@@ -62,12 +69,23 @@ GptTextOutput run_gpt_quantized(const GptModel& model, const TransformerRecipe& 
                                 std::span<const std::int64_t> calibration) {
     const auto& config = model.config();
     const auto width = index(config.width);
-    const auto ends = model.ends();
-    const QuantizedGpt network(config, recipe);
+    require_text(config, tokens);
     const bool calibrates = needs_calibration(recipe);
+    const QuantizedGpt network(config, recipe);
+    QuantizedGptEnds ends;
+    std::vector<double> seen;
+    {
+        const auto weights = model.ends();
+        if (calibrates) seen = embed(config, weights, calibration);
+        ends = prepare_gpt_ends(config, weights);
+    }
     GptTextOutput output;
-    auto x = embed<float>(config, ends, tokens);
-    auto seen = embed<double>(config, ends, calibrates ? calibration : std::span<const std::int64_t>());
+    std::vector<float> x;
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+        const auto row =
+            gpt_embedding(row_of(ends.embedding, index(tokens[t]), width), row_of(ends.positions, t, width));
+        x.insert(x.end(), row.begin(), row.end());
+    }
     for (int layer = 0; layer < config.layers; ++layer) {
         const auto weights = model.block(layer);
         GptLinearInputs inputs;
@@ -75,10 +93,10 @@ GptTextOutput run_gpt_quantized(const GptModel& model, const TransformerRecipe& 
         x = network.block(prepare_gpt_block(config, weights, recipe, calibrates ? &inputs : nullptr), x);
         if (keep_blocks) keep(output, x);
     }
-    const std::vector<float> no_bias(index(config.vocabulary));
+    const auto head = gpt_head_weights(ends.head.codes);
     for (std::size_t at = 0; at < x.size(); at += width) {
-        const auto normed = gpt_norm(std::span(x).subspan(at, width), ends.norm, ends.norm_bias);
-        const auto row = linear_float(ends.head(), no_bias, normed);
+        const auto row =
+            gpt_logits(head, gpt_norm(std::span(x).subspan(at, width), ends.norm, ends.norm_bias));
         output.logits.insert(output.logits.end(), row.begin(), row.end());
     }
     return output;

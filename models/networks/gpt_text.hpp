@@ -24,8 +24,8 @@ struct GptTextOutput {
 GptTextOutput run_gpt_reference(const GptModel& model, std::span<const std::int64_t> tokens,
                                 bool keep_blocks);
 
-// Bit for bit: blocks as in quantized_gpt.hpp; embedding, norm and head in binary32 in the order that
-// transformer_operators.hpp states. `calibration`, other tokens, which go through the network in float64, is
+// Bit for bit: blocks as in quantized_gpt.hpp; embedding, norm and head as in
+// quantized_gpt_ends.hpp. `calibration`, other tokens, which go through the network in float64, is
 // needed for learned scales only.
 GptTextOutput run_gpt_quantized(const GptModel& model, const TransformerRecipe& recipe,
                                 std::span<const std::int64_t> tokens, bool keep_blocks,

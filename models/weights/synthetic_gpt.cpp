@@ -61,6 +61,18 @@ GptBlockWeights synthetic_gpt_block(const GptConfig& config, std::uint64_t seed)
     return weights;
 }
 
+GptEndWeights synthetic_gpt_ends(const GptConfig& config, std::uint64_t seed) {
+    const auto width = static_cast<std::size_t>(config.width);
+    constexpr double embedding_deviation = 0.02;
+    return {normal_vector(seed, "wte", static_cast<std::size_t>(config.vocabulary) * width, 0,
+                          embedding_deviation),
+            normal_vector(seed, "wpe", static_cast<std::size_t>(config.positions) * width, 0,
+                          embedding_deviation),
+            normal_vector(seed, "ln_f", width, 1, norm_weight_deviation),
+            normal_vector(seed, "ln_f.bias", width, 0, norm_bias_deviation),
+            {}};
+}
+
 std::vector<double> synthetic_gpt_residual(const GptConfig& config, std::int64_t tokens, std::uint64_t seed,
                                            std::uint64_t text) {
     auto residual = synthetic_var_residual(alike(config, tokens), seed, text);

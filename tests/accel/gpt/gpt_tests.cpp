@@ -136,8 +136,6 @@ TEST_CASE("GPT-BigCode: reports say what was run, and numerics how far from exac
 
 TEST_CASE("GPT-BigCode: what cannot be is refused with a pointer") {
     using Catch::Matchers::Contains;
-    CHECK_THAT(evaluation_refusal(small_gpt_document(), Fidelity::functional),
-               Contains("/workload/ends") && Contains("functional fidelity: false"));
     CHECK_THAT(evaluation_refusal(small_gpt_document({{"/workload/prompt", 600}})),
                Contains("/workload/prompt") && Contains("at most 512"));
     CHECK_THAT(evaluation_refusal(small_gpt_document({{"/workload/prompt", 0}})),
