@@ -15,8 +15,9 @@ Quantization head_format() {
 }  // namespace
 
 QuantizedGptEnds prepare_gpt_ends(const GptConfig& config, const GptEndWeights& weights) {
-    return {weights.embedding, weights.positions, weights.norm, weights.norm_bias,
-            quantize_matrix(weights.head(), config.vocabulary, config.width, head_format(), TieRule::to_even)};
+    return {
+        weights.embedding, weights.positions, weights.norm, weights.norm_bias,
+        quantize_matrix(weights.head(), config.vocabulary, config.width, head_format(), TieRule::to_even)};
 }
 
 std::vector<float> gpt_head_weights(std::span<const std::uint16_t> codes) {
