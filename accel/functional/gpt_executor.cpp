@@ -57,6 +57,16 @@ GptExecutor::GptExecutor(const Design& design, const TileProgram& program,
       normed_("the final norm", steps_.back().sequences, block_.width),
       logits_("the logits", gpt_.ends ? steps_.back().sequences : 0, gpt_.network.vocabulary) {
     collect_pieces();
+    place_weights(layout_);
+    for (std::int64_t number = 0; number < block_.blocks; ++number) {
+        place_vectors(layout_.vectors, layout_.vectors_stride, number, vectors_of(block(number)));
+        place_context(number);
+    }
+    if (!gpt_.ends) return;
+    place_end_weights(layout_.lm_head, instance_.ends->head);
+    auto norm = instance_.ends->norm;
+    norm.insert(norm.end(), instance_.ends->norm_bias.begin(), instance_.ends->norm_bias.end());
+    place_vectors(layout_.final_norm, 0, 0, norm);
 }
 
 void GptExecutor::collect_pieces() {
@@ -85,17 +95,17 @@ const models::QuantizedTransformerLinear& GptExecutor::weights(std::int64_t numb
     return linear_of(block(number), linear);
 }
 
-std::vector<std::byte> GptExecutor::bytes_before(const Step& step) const {
-    if (!in_blocks(step)) return end_bytes(step);
-    if (instruction(step).traffic == Traffic::activations)
-        return bytes_of(vectors_of(block(step.repetition)));
-    const auto& piece = piece_of(step);
-    if (!piece.context) return {};
-    const auto& context = instance_.contexts[index(step.repetition)];
-    const auto& all = piece.keys ? context.keys : context.values;
-    const auto dim = block_.head_dim;
-    return pack_cache(
-        doubles(std::span(all).subspan(index(piece.first_row * dim), index(piece.tokens * dim))));
+// Keys and values that earlier runs have made.
+void GptExecutor::place_context(std::int64_t number) {
+    for (const auto& piece : pieces_) {
+        if (!piece.context) continue;
+        const auto& context = instance_.contexts[index(number)];
+        const auto& all = piece.keys ? context.keys : context.values;
+        const auto dim = block_.head_dim;
+        const auto part = std::span(all).subspan(index(piece.first_row * dim), index(piece.tokens * dim));
+        place(design_.port_of(Stream::state), piece.address, layout_.cache_stride, number,
+              gpt_cache_size(gpt_, piece.tokens), pack_cache(doubles(part)));
+    }
 }
 
 std::vector<GptExecutor::CacheVector> GptExecutor::cache_vectors(const Step& step) const {
@@ -173,6 +183,18 @@ CacheNumbers GptExecutor::stored_cache_of(std::int64_t layer, std::size_t step) 
     const auto elements = piece.tokens * block_.head_dim;
     return {stored_cache(piece.keys, layout_.cache_stride, layer, elements),
             stored_cache(piece.values, layout_.cache_stride, layer, elements)};
+}
+
+CacheNumbers GptExecutor::stored_context(std::int64_t layer) const {
+    CacheNumbers stored;
+    for (const auto& piece : pieces_) {
+        if (!piece.context) continue;
+        const auto numbers =
+            stored_cache(piece.address, layout_.cache_stride, layer, piece.tokens * block_.head_dim);
+        auto& all = piece.keys ? stored.keys : stored.values;
+        all.insert(all.end(), numbers.begin(), numbers.end());
+    }
+    return stored;
 }
 
 }  // namespace tilewright::accel

@@ -39,8 +39,10 @@ class GptExecutor : public TransformerExecutor {
 
     // What memory holds after the run of the last step's logits, [sequences, vocabulary].
     std::vector<float> stored_logits() const;
-    // What memory holds of the keys and values that a step has made for a block, [rows, D].
+    // What memory holds of a block's keys and values, [tokens, D]: those that a step has made, and those of
+    // the context.
     CacheNumbers stored_cache_of(std::int64_t layer, std::size_t step) const;
+    CacheNumbers stored_context(std::int64_t layer) const;
 
   private:
     // Keys or values of tokens one behind the other.
@@ -52,6 +54,7 @@ class GptExecutor : public TransformerExecutor {
         bool context = false;  // made by steps before the program's first one
     };
     void collect_pieces();
+    void place_context(std::int64_t number);
     const Piece& piece_of(const Step& step) const;
 
     const models::QuantizedGptBlock& block(std::int64_t number) const {
@@ -59,8 +62,7 @@ class GptExecutor : public TransformerExecutor {
     }
     const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                       TransformerLinear linear) const override;
-    std::vector<std::byte> bytes_before(const Step& step) const override;
-    const models::QuantizedMatrix& end_matrix() const override { return instance_.ends->head; }
+    Placed input_of(std::size_t step) const override;
     void take_numbers(const Step& step, std::span<const double> numbers) override;
     std::vector<float> output(const Step& step) override;
     std::vector<CacheVector> cache_vectors(const Step& step) const override;
@@ -75,7 +77,6 @@ class GptExecutor : public TransformerExecutor {
     std::vector<float> query(const Step& step, std::int64_t row, std::int64_t head) const override;
 
     // Outside the blocks (gpt_executor_ends.cpp).
-    std::vector<std::byte> end_bytes(const Step& step) const;
     Commit compute_own(const Step& step) override;
     Commit embed(const Step& step);
     Commit add_positions(const Step& step);

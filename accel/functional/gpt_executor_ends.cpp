@@ -31,24 +31,19 @@ std::span<const float> GptInstance::position(const models::GptStep& step, std::i
     return std::span(ends->positions).subspan(index(at) * width, width);
 }
 
-std::vector<std::byte> GptExecutor::end_bytes(const Step& step) const {
-    if (!gpt_.ends) return TransformerExecutor::bytes_before(step);
-    const auto address = instruction(step).address;
-    std::vector<float> numbers;
-    const auto append = [&](std::span<const float> part) {
-        numbers.insert(numbers.end(), part.begin(), part.end());
+GptExecutor::Placed GptExecutor::input_of(std::size_t step) const {
+    if (!gpt_.ends) return {{layout_.embedding, instance_.inputs[step]}};
+    std::vector<float> embeddings;
+    std::vector<float> positions;
+    const auto append = [](std::vector<float>& to, std::span<const float> row) {
+        to.insert(to.end(), row.begin(), row.end());
     };
-    if (address == layout_.final_norm) {
-        append(instance_.ends->norm);
-        append(instance_.ends->norm_bias);
-        return bytes_of(numbers);
+    for (std::int64_t row = 0; row < steps_[step].rows(); ++row) {
+        append(embeddings, instance_.embedding(step, row));
+        append(positions, instance_.position(steps_[step], row));
     }
-    const auto& at = steps_[step_of(step)];
-    for (std::int64_t row = 0; row < at.rows(); ++row) {
-        append(address == layout_.embedding ? instance_.embedding(step_of(step), row)
-                                            : instance_.position(at, row));
-    }
-    return bytes_of(numbers);
+    const auto behind = layout_.embedding + 4 * steps_[step].rows() * block_.width;
+    return {{layout_.embedding, std::move(embeddings)}, {behind, std::move(positions)}};
 }
 
 void GptExecutor::take_numbers(const Step& step, std::span<const double> numbers) {

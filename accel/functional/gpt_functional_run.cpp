@@ -200,6 +200,15 @@ FunctionalOutcome run_gpt_functional(const Design& design, const TileProgram& pr
                         floats(stored.values));
         }
     }
+    // Nothing has been written over the context.
+    for (std::size_t layer = 0; layer < instance.contexts.size(); ++layer) {
+        const auto stored = executor.stored_context(static_cast<std::int64_t>(layer));
+        const auto where = "block " + std::to_string(layer);
+        compare_all(outcome, where + ", keys of the context", instance.contexts[layer].keys,
+                    floats(stored.keys));
+        compare_all(outcome, where + ", values of the context", instance.contexts[layer].values,
+                    floats(stored.values));
+    }
     return outcome;
 }
 

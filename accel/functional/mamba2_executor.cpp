@@ -154,7 +154,7 @@ void Mamba2Executor::start_store(const Step& step) {
                               std::span(hidden_.exponents)
                                   .subspan(index(first / group * states), index(count / group * states)));
     }
-    staging_[key(step)] = layouts_[step.engine]->scatter(work, bytes);
+    staging_[key(step)] = scattered(step.engine, work, bytes);
 }
 
 void Mamba2Executor::complete_load(const Step& step) {

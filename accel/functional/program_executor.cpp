@@ -48,11 +48,30 @@ std::optional<std::size_t> ProgramExecutor::index_of(LinearEngine engine) const 
     throw FunctionalError(std::string("the program has no ") + to_string(kind) + " engine");
 }
 
+std::vector<std::vector<std::byte>> ProgramExecutor::scattered(std::size_t dma, const Instruction& work,
+                                                               std::span<const std::byte> bytes) const {
+    if (static_cast<std::int64_t>(bytes.size()) != work.value_bytes + work.scale_bytes) {
+        throw FunctionalError("a transfer of " + std::to_string(work.value_bytes + work.scale_bytes) +
+                              " bytes moves what has " + std::to_string(bytes.size()));
+    }
+    return layouts_[dma]->scatter(work, bytes);
+}
+
+void ProgramExecutor::place(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
+                            const TransferSize& size, std::span<const std::byte> bytes) {
+    Instruction work;
+    work.address = address;
+    work.address_stride = stride;
+    work.value_bytes = size.value_bytes;
+    work.scale_bytes = size.scale_bytes;
+    write_memory(dma, work, block, bytes);
+}
+
 void ProgramExecutor::write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,
                                    std::span<const std::byte> bytes) {
     const auto& layout = *layouts_[dma];
     auto& target = memories_[memory_of(dma)];
-    const auto parts = layout.scatter(work, bytes);
+    const auto parts = scattered(dma, work, bytes);
     for (std::size_t i = 0; i < parts.size(); ++i) {
         target.write(layout.address(work, repetition, i), parts[i]);
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
+#include "accel/schedule/memory_layout.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/executor.hpp"
 #include "accel/simulation/transfer_layout.hpp"
@@ -53,12 +54,18 @@ class ProgramExecutor : public Executor {
         return design_.memory_ports[program_.engines[dma].memory_port].memory;
     }
 
+    // The bytes of a transfer by channel. Throws FunctionalError when it moves more or fewer than these.
+    std::vector<std::vector<std::byte>> scattered(std::size_t dma, const Instruction& work,
+                                                  std::span<const std::byte> bytes) const;
     // The bytes of a transfer, values and scales, straight into memory and out of it.
     void write_memory(const Step& step, std::span<const std::byte> bytes) {
         write_memory(step.engine, instruction(step), step.repetition, bytes);
     }
     void write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,
                       std::span<const std::byte> bytes);
+    // The same without a transfer: what others have put where the design's layout says.
+    void place(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
+               const TransferSize& size, std::span<const std::byte> bytes);
     std::vector<std::byte> read_memory(std::size_t dma, const Instruction& work,
                                        std::int64_t repetition) const;
 

@@ -134,7 +134,7 @@ void SuperResolutionExecutor::start_store(const Step& step) {
     commits_[key(step)] = [&tags = stored(piece.region), rows = piece.rows, generation] {
         tags.make(rows, generation);
     };
-    staging_[key(step)] = layouts_[step.engine]->scatter(instruction(step), bytes);
+    staging_[key(step)] = scattered(step.engine, instruction(step), bytes);
 }
 
 void SuperResolutionExecutor::complete_load(const Step& step) {

@@ -15,6 +15,7 @@ class TaggedArray {
     // [tokens, width]; nothing has been made yet.
     TaggedArray(std::string name, std::int64_t tokens, std::int64_t width);
 
+    // Throws FunctionalError for elements that it does not have.
     void write(std::int64_t token, std::int64_t begin, std::span<const double> values,
                std::int64_t generation);
 
@@ -25,6 +26,8 @@ class TaggedArray {
     std::int64_t width() const { return width_; }
 
   private:
+    void require_inside(std::int64_t at, std::int64_t size) const;
+
     std::string name_;
     std::int64_t width_;
     std::vector<double> values_;

@@ -104,7 +104,7 @@ TransformerExecutor::Commit TransformerExecutor::hadamard(const Step& step) {
     return publish(step, layer.rotated, std::move(rows));
 }
 
-// The row is rounded as a whole when it is multiplied: groups do not depend on each other.
+// Codes are made of the row as a whole, when it is multiplied: groups do not depend on each other.
 TransformerExecutor::Commit TransformerExecutor::quantize(const Step& step) {
     const auto& work = instruction(step);
     auto& layer = layer_of(op(step).name);
@@ -131,8 +131,12 @@ TransformerExecutor::TileWeights TransformerExecutor::tile_weights(const Step& s
     const auto end = begin + tile.n * tile.k;
     const auto group = pass.format.group_size;
     TileWeights result;
-    for (const auto& load : pass.loads) {
-        if (load.end <= begin || load.begin >= end) continue;
+    const auto ends_before = [](const TransformerWeightOrder::Load& load, std::int64_t at) {
+        return load.end <= at;
+    };
+    auto at = std::lower_bound(pass.loads.begin(), pass.loads.end(), begin, ends_before);
+    for (; at != pass.loads.end() && at->begin < end; ++at) {
+        const auto& load = *at;
         const auto found = weights_.find({weight_dma(kind), step.section, step.repetition, load.position});
         if (found == weights_.end()) {
             throw FunctionalError("weights of the tile are not in the buffer: load " +
@@ -161,6 +165,19 @@ std::vector<std::uint16_t> TransformerExecutor::end_weights(const Step& step) co
     return tile_weights(step, LinearEngine::pl).codes;
 }
 
+// The whole row, rounded for the first tile that it meets.
+template <typename Kernel>
+const auto& TransformerExecutor::input_row(const Step& step, Layer& layer, std::int64_t row,
+                                           const Kernel& kernel) const {
+    using Row = decltype(kernel.quantize_input({}));
+    auto& [made, input] = layer.inputs.try_emplace(row, -1, Row{}).first->second;
+    if (made != generation(step)) {
+        input = kernel.quantize_input(layer.rounded.read(row, 0, layer.rounded.width(), generation(step)));
+        made = generation(step);
+    }
+    return std::get<Row>(input);
+}
+
 TransformerExecutor::Commit TransformerExecutor::matmul(const Step& step) {
     const auto& work = instruction(step);
     auto& layer = layer_of(op(step).name);
@@ -172,12 +189,11 @@ TransformerExecutor::Commit TransformerExecutor::matmul(const Step& step) {
     const auto bias = vectors(step, layer.first_bias + work.n0, work.n);
     Rows rows{work.m0, work.n0, {}};
     for (std::int64_t row = work.m0; row < std::int64_t{work.m0} + work.m; ++row) {
-        const auto x = layer.rounded.read(row, 0, inputs, generation(step));
         std::vector<double> y;
         y.reserve(work.n);
         std::visit(
             [&](const auto& kernel) {
-                const auto input = kernel.quantize_input(x);
+                const auto& input = input_row(step, layer, row, kernel);
                 for (std::int64_t n = 0; n < work.n; ++n) {
                     models::LinearSum sum;
                     const auto part = [&](const auto& all, std::int64_t size) {

@@ -8,6 +8,7 @@
 #include "accel/engines/transformer_timing.hpp"
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
+#include "accel/schedule/weight_stream.hpp"
 #include "models/index.hpp"
 
 namespace tilewright::accel {
@@ -41,7 +42,6 @@ TransformerExecutor::TransformerExecutor(const Design& design, const TileProgram
       block_(design.transformer()->block),
       cache_quantizer_(kernels.cache_quantizer),
       inputs_(inputs),
-      weights_written_(index(block_.blocks), false),
       outputs_(kernels.rows.size()),
       vectors_(2, TaggedArray("the biases", 1, kernels.vector_elements)),
       residual_("the residual stream", most(kernels.rows), block_.width),
@@ -55,10 +55,16 @@ TransformerExecutor::TransformerExecutor(const Design& design, const TileProgram
         const auto array = [&](const char* what, std::int64_t columns) {
             return TaggedArray(op.name + what, most(kernels.rows), columns);
         };
-        layers_.push_back({linear, kernels.linears[linear], op.name, next_bias,
-                           operands[linear].weights.group_size, array("'s input", op.k),
-                           array("'s rotated input", op.k), array("'s rounded input", op.k),
-                           array("'s output", op.n)});
+        layers_.push_back({linear,
+                           kernels.linears[linear],
+                           op.name,
+                           next_bias,
+                           operands[linear].weights.group_size,
+                           array("'s input", op.k),
+                           array("'s rotated input", op.k),
+                           array("'s rounded input", op.k),
+                           array("'s output", op.n),
+                           {}});
         next_bias += op.n;
     }
     collect_sections();
@@ -137,14 +143,6 @@ void TransformerExecutor::take_numbers(const Step& step, std::span<const double>
     vectors_[index(generation(step) % 2)].write(0, 0, numbers, generation(step));
 }
 
-std::vector<std::byte> TransformerExecutor::bytes_before(const Step& step) const {
-    return in_blocks(step) ? std::vector<std::byte>() : bytes_of(inputs_[step_of(step)]);
-}
-
-const models::QuantizedMatrix& TransformerExecutor::end_matrix() const {
-    throw FunctionalError("the network has no weights outside its blocks");
-}
-
 void TransformerExecutor::write_input(const Step& step, std::int64_t row, std::span<const double> numbers) {
     residual_.write(row, 0, numbers, static_cast<std::int64_t>(step_of(step)) * block_.blocks);
 }
@@ -191,42 +189,64 @@ std::vector<double> TransformerExecutor::stored_cache(std::int64_t address, std:
     return unpack_cache(read_memory(design_.port_of(Stream::state), work, block), elements);
 }
 
-// A block's weights, or those of a section outside the blocks, before the first load of any.
-void TransformerExecutor::write_weights(const Step& step) {
-    if (in_blocks(step)) {
-        if (weights_written_[index(step.repetition)]) return;
-        weights_written_[index(step.repetition)] = true;
-    } else if (!end_weights_written_.insert(step.section).second) {
-        return;
+void TransformerExecutor::place_pass(const TransformerWeightOrder::Pass& pass, LinearEngine kind,
+                                     std::int64_t address, std::int64_t stride, std::int64_t block,
+                                     const models::QuantizedMatrix& matrix) {
+    const auto dma = weight_dma(kind);
+    const auto& port = design_.memory_ports[program_.engines[dma].memory_port];
+    WeightCodec codec(pass.format);
+    for (const auto& tile : pass.tiles) codec.append(matrix, tile);
+    const auto full = WeightChunk::of(port, pass.format);
+    for (std::int64_t begin = 0; begin < pass.elements(); begin += full.weights) {
+        const auto left = pass.elements() - begin;
+        const auto chunk = left >= full.weights ? full : WeightChunk::of(port, pass.format, left);
+        place(dma, address, stride, block, {chunk.value_bytes, chunk.scale_bytes},
+              codec.pack(begin, begin + chunk.weights, chunk.value_bytes, chunk.scale_bytes));
+        address += chunk.stored_bytes;
     }
-    const auto& section = program_.sections[step.section];
-    const auto matrix_of = [&](std::uint32_t number) -> const models::QuantizedMatrix& {
-        if (!in_blocks(step)) return end_matrix();
-        return weights(step.repetition, layer_of(section.operators[number].name).linear).matrix;
-    };
+}
+
+void TransformerExecutor::place_weights(const LinearLayout& layout) {
+    const auto first = std::find(is_block_section_.begin(), is_block_section_.end(), true);
+    const auto number = static_cast<std::size_t>(first - is_block_section_.begin());
+    if (number == is_block_section_.size()) throw FunctionalError("the program has no blocks");
+    const auto& section = program_.sections[number];
     for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
-        const auto& order = orders_[step.section][static_cast<std::size_t>(kind)];
+        const auto engine = static_cast<std::size_t>(kind);
+        const auto& order = orders_[number][engine];
         if (!order) continue;
         for (const auto& pass : order->passes()) {
             if (pass.again) continue;
-            WeightCodec codec(pass.format);
-            for (const auto& tile : pass.tiles) codec.append(matrix_of(pass.operator_index), tile);
-            for (const auto& load : pass.loads) {
-                const Step at{weight_dma(kind), step.section, step.repetition, load.position};
-                const auto& work = instruction(at);
-                write_memory(at, codec.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
+            const auto linear = layer_of(section.operators[pass.operator_index].name).linear;
+            for (std::int64_t block = 0; block < block_.blocks; ++block) {
+                place_pass(pass, kind, layout.linear[engine][linear], layout.linear_stride[engine], block,
+                           weights(block, linear).matrix);
             }
         }
     }
+}
+
+void TransformerExecutor::place_end_weights(std::int64_t address, const models::QuantizedMatrix& matrix) {
+    for (std::size_t s = 0; s < orders_.size(); ++s) {
+        const auto& order = orders_[s][static_cast<std::size_t>(LinearEngine::pl)];
+        if (is_block_section_[s] || !order) continue;
+        place_pass(order->passes().front(), LinearEngine::pl, address, 0, 0, matrix);
+    }
+}
+
+void TransformerExecutor::place_vectors(std::int64_t address, std::int64_t stride, std::int64_t block,
+                                        std::span<const float> numbers) {
+    place(design_.port_of(Stream::state), address, stride, block,
+          {static_cast<std::int64_t>(numbers.size_bytes()), 0}, bytes_of(numbers));
 }
 
 void TransformerExecutor::start_load(const Step& step) {
     const auto& work = instruction(step);
     staging_[key(step)].assign(layouts_[step.engine]->channels(),
                                std::vector<std::byte>(index(layouts_[step.engine]->padded_bytes(work))));
-    if (is_weights(work.traffic)) return write_weights(step);
-    const auto bytes = bytes_before(step);
-    if (!bytes.empty()) write_memory(step, bytes);
+    const bool input = program_.sections[step.section].name.ends_with(" input");
+    if (!input || !inputs_placed_.insert(step.section).second) return;
+    for (const auto& [address, numbers] : input_of(step_of(step))) place_vectors(address, 0, 0, numbers);
 }
 
 void TransformerExecutor::start_store(const Step& step) {
@@ -243,7 +263,7 @@ void TransformerExecutor::start_store(const Step& step) {
         }
         bytes = pack_cache(elements);
     }
-    staging_[key(step)] = layouts_[step.engine]->scatter(work, bytes);
+    staging_[key(step)] = scattered(step.engine, work, bytes);
 }
 
 void TransformerExecutor::complete_load(const Step& step) {
@@ -254,12 +274,19 @@ void TransformerExecutor::complete_load(const Step& step) {
         const auto [number, load_number] = order.load(step.position);
         const auto& pass = order.passes()[number];
         const auto& load = pass.loads[load_number];
-        weights_[key(step)] = WeightCodec(pass.format).unpack(bytes, load.begin, load.end, work.value_bytes);
+        weights_[key(step)] = pass.codec->unpack(bytes, load.begin, load.end, work.value_bytes);
         return;
     }
     if (work.traffic == Traffic::kv_cache) {
         const auto vectors = cache_vectors(step);
-        const auto numbers = unpack_cache(bytes, static_cast<std::int64_t>(vectors.size()) * block_.head_dim);
+        const auto elements = static_cast<std::int64_t>(vectors.size()) * block_.head_dim;
+        const auto size = transfer_size(kv_format(*design_.transformer()), elements);
+        if (work.value_bytes != size.value_bytes || work.scale_bytes != size.scale_bytes) {
+            throw FunctionalError("a piece of the cache of " + std::to_string(size.bytes()) +
+                                  " bytes is loaded as " +
+                                  std::to_string(work.value_bytes + work.scale_bytes));
+        }
+        const auto numbers = unpack_cache(bytes, elements);
         auto rest = std::span(numbers);
         for (const auto& at : vectors) {
             write_cache(step, at.key, at.row, at.column, rest.first(index(block_.head_dim)));

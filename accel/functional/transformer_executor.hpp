@@ -17,6 +17,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "accel/design/design.hpp"
@@ -97,11 +98,9 @@ class TransformerExecutor : public ProgramExecutor {
     // What is a network's own.
     virtual const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                               TransformerLinear linear) const = 0;
-    // What others than the accelerator have put into memory by the time of a load of no weights; empty: what
-    // it has itself. Outside the blocks the step's input.
-    virtual std::vector<std::byte> bytes_before(const Step& step) const;
-    // The weights outside the blocks.
-    virtual const models::QuantizedMatrix& end_matrix() const;
+    // What others put into memory for a step: addresses, and numbers of binary32.
+    using Placed = std::vector<std::pair<std::int64_t, std::vector<float>>>;
+    virtual Placed input_of(std::size_t step) const = 0;
     // Numbers that have been loaded: a block's vectors, or the step's input.
     virtual void take_numbers(const Step& step, std::span<const double> numbers);
     // What is stored outside the blocks: the residual stream behind the last one.
@@ -127,6 +126,13 @@ class TransformerExecutor : public ProgramExecutor {
     virtual std::vector<float> query(const Step& step, std::int64_t row, std::int64_t head) const = 0;
     // What no other transformer has, and all outside the blocks.
     virtual Commit compute_own(const Step& step);
+
+    // To be called before the run: puts the weights of all blocks where the layout has them, and those of a
+    // matrix outside the blocks.
+    void place_weights(const LinearLayout& layout);
+    void place_end_weights(std::int64_t address, const models::QuantizedMatrix& matrix);
+    void place_vectors(std::int64_t address, std::int64_t stride, std::int64_t block,
+                       std::span<const float> numbers);
 
     bool in_blocks(const Step& step) const { return is_block_section_[step.section]; }
     std::size_t step_of(const Step& step) const { return step_of_section_[step.section]; }
@@ -162,6 +168,9 @@ class TransformerExecutor : public ProgramExecutor {
         TaggedArray rotated;
         TaggedArray rounded;
         TaggedArray output;
+        // Rows as the kernel takes them, and the generation that they are of: a row meets many tiles.
+        using Input = std::variant<models::QuantizedRow, models::DualRow>;
+        std::map<std::int64_t, std::pair<std::int64_t, Input>> inputs;
     };
     struct TileWeights {
         std::vector<std::int8_t> units;
@@ -181,7 +190,8 @@ class TransformerExecutor : public ProgramExecutor {
     // Transfers (transformer_executor.cpp).
     void collect_sections();
     void collect_releases();
-    void write_weights(const Step& step);
+    void place_pass(const TransformerWeightOrder::Pass& pass, LinearEngine kind, std::int64_t address,
+                    std::int64_t stride, std::int64_t block, const models::QuantizedMatrix& matrix);
     void start_load(const Step& step);
     void start_store(const Step& step);
     void complete_load(const Step& step);
@@ -201,6 +211,8 @@ class TransformerExecutor : public ProgramExecutor {
     Commit publish(const Step& step, TaggedArray& target, Rows rows) const;
     Layer& layer_of(const std::string& operator_name);
     TileWeights tile_weights(const Step& step, LinearEngine kind) const;
+    template <typename Kernel>
+    const auto& input_row(const Step& step, Layer& layer, std::int64_t row, const Kernel& kernel) const;
     // The rows' vectors one behind the other.
     std::vector<float> gather(const Step& step, const TaggedArray& cache, const AttentionRow& row) const;
     const std::vector<float>& scores_of(const Step& step, std::int64_t at, bool shares) const;
@@ -215,8 +227,7 @@ class TransformerExecutor : public ProgramExecutor {
     std::vector<std::array<std::unique_ptr<TransformerWeightOrder>, linear_engine_count>> orders_;
     // Throws FunctionalError where the section has no weights for the engine.
     const TransformerWeightOrder& order_of(const Step& step, LinearEngine kind) const;
-    std::vector<bool> weights_written_;          // by block
-    std::set<std::size_t> end_weights_written_;  // sections
+    std::set<std::size_t> inputs_placed_;  // sections
     std::vector<std::vector<float>> outputs_;
 
     // In flight.

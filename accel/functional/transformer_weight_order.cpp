@@ -26,7 +26,7 @@ void TransformerWeightOrder::collect_tiles(const Section& section, std::size_t m
         if (!same_tile) {
             if (!same_layer || is(passes_.back().tiles.front())) {
                 passes_.push_back(
-                    {work.operator_first, {}, !seen.insert(work.operator_first).second, {}, {}});
+                    {work.operator_first, {}, {}, !seen.insert(work.operator_first).second, {}, {}});
                 covered = 0;
             }
             passes_.back().tiles.push_back({work.operator_first, work.n0, work.n, work.k0, work.k, covered});
@@ -43,8 +43,7 @@ void TransformerWeightOrder::collect_loads(const Section& section, LinearEngine 
         const auto& work = section.streams[dma][position];
         if (work.opcode != Opcode::load || !is_weights_of(work.traffic, kind)) continue;
         if (pass == passes_.size()) throw FunctionalError("the program loads weights that nobody uses");
-        const auto& last = passes_[pass].tiles.back();
-        const auto total = last.begin + last.n * last.k;
+        const auto total = passes_[pass].elements();
         const auto count = std::min(work.value_bytes * 8 / passes_[pass].format.format.bits, total - loaded);
         load_of_[position] = {pass, passes_[pass].loads.size()};
         passes_[pass].loads.push_back({position, loaded, loaded + count});

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "accel/functional/weight_stream_image.hpp"
@@ -22,8 +23,10 @@ class TransformerWeightOrder {
     struct Pass {
         std::uint32_t operator_index = 0;
         models::Quantization format;
+        std::shared_ptr<const WeightCodec> codec;  // of that format
         bool again = false;
         std::vector<StreamTile> tiles;  // `begin` counts from the start of the pass
+        std::int64_t elements() const { return tiles.back().begin + tiles.back().n * tiles.back().k; }
         std::vector<Load> loads;
     };
 
@@ -33,7 +36,10 @@ class TransformerWeightOrder {
     TransformerWeightOrder(const Section& section, LinearEngine kind, std::size_t matrix, std::size_t dma,
                            FormatOf format_of) {
         collect_tiles(section, matrix, dma);
-        for (auto& pass : passes_) pass.format = format_of(section.operators[pass.operator_index]);
+        for (auto& pass : passes_) {
+            pass.format = format_of(section.operators[pass.operator_index]);
+            pass.codec = std::make_shared<const WeightCodec>(pass.format);
+        }
         collect_loads(section, kind, dma);
     }
 

@@ -54,19 +54,22 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
       queries_("the queries", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
                block_.width),
       normed_keys_("the normalised keys", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
-                   block_.width) {}
+                   block_.width) {
+    place_weights(layout_);
+    for (std::int64_t number = 0; number < block_.blocks; ++number) {
+        place_vectors(layout_.modulation, layout_.modulation_stride, number,
+                      instance_.modulation[index(number)]);
+        place_vectors(layout_.vectors, layout_.vectors_stride, number, vectors_of(block(number)));
+    }
+}
 
 const models::QuantizedTransformerLinear& VarExecutor::weights(std::int64_t number,
                                                                TransformerLinear linear) const {
     return linear_of(block(number), linear);
 }
 
-std::vector<std::byte> VarExecutor::bytes_before(const Step& step) const {
-    const auto& work = instruction(step);
-    if (!in_blocks(step)) return TransformerExecutor::bytes_before(step);
-    if (work.traffic != Traffic::activations) return {};
-    return work.address == layout_.modulation ? bytes_of(instance_.modulation[index(step.repetition)])
-                                              : bytes_of(vectors_of(block(step.repetition)));
+VarExecutor::Placed VarExecutor::input_of(std::size_t step) const {
+    return {{layout_.inputs, instance_.inputs[step]}};
 }
 
 void VarExecutor::take_numbers(const Step& step, std::span<const double> numbers) {

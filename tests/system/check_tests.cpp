@@ -82,9 +82,10 @@ TEST_CASE("check carries a block of a language model out, or all of it") {
     const auto codes = design("codes-vck190-w8a8");
     const auto result = workspace.run("check " + codes + " --set /workload/prompt=64");
     CHECK(result.code == 0);
-    // The residual stream of four beams, their keys and their values.
-    CHECK_THAT(result.out, Contains("1 blocks, " + std::to_string(4 * (2048 + 2 * 128)) + " values") &&
-                               Contains(" 0 mismatches"));
+    // The residual stream of four beams, keys and values of 64 tokens and of 129 of each beam.
+    const auto values = 4 * 2048 + 2 * 128 * (64 + 4 * 129);
+    CHECK_THAT(result.out,
+               Contains("1 blocks, " + std::to_string(values) + " values") && Contains(" 0 mismatches"));
     // The whole of a smaller network: logits, keys and values.
     const auto whole =
         json::parse(workspace
@@ -94,7 +95,7 @@ TEST_CASE("check carries a block of a language model out, or all of it") {
                              "/mapping/linear_engine=pl")
                         .out);
     CHECK(whole.at("mismatches") == 0);
-    CHECK(whole.at("values_compared") == 4 * (500 + 2 * 2 * 128));
+    CHECK(whole.at("values_compared") == 4 * 500 + 2 * 2 * 128 * (64 + 4 * 129));
 }
 
 TEST_CASE("a transformer recipe is checked part by part") {

@@ -2,6 +2,7 @@
 // Programs for GPT-BigCode that carry data make the bits of the untiled kernels, in the time of a run without
 // data.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -58,14 +59,16 @@ void check(const DesignDocument& document) {
     const auto outcome = prepared.run();
     INFO(outcome.first_mismatch);
     CHECK(outcome.mismatches == 0);
-    // Every block's keys and values of every row; and the residual stream behind all blocks, or the logits of
-    // every sequence's last token.
+    // Every block's keys and values of every row and of the context; and the residual stream behind all
+    // blocks, or the logits of every sequence's last token.
     const auto& gpt = *prepared.design.gpt;
     std::int64_t rows = 0;
     for (const auto& step : gpt.work.steps()) rows += step.rows();
     const auto last =
         gpt.ends ? gpt.work.steps().back().sequences * gpt.network.vocabulary : rows * gpt.network.width;
-    CHECK(outcome.values == last + 2 * rows * gpt.network.layers * gpt.network.head_dim());
+    const auto context =
+        gpt.work.decode ? gpt.work.prompt + gpt.work.beams * gpt.work.generated : std::int64_t{0};
+    CHECK(outcome.values == last + 2 * (rows + context) * gpt.network.layers * gpt.network.head_dim());
     CHECK(outcome.activity.duration == simulate(prepared.design, prepared.program).duration);
 }
 
@@ -189,6 +192,43 @@ TEST_CASE("GPT-BigCode: an instruction that does not wait for its data is found"
         CHECK(tried.size() == 6);
         CHECK(prepared.run().mismatches == 0);
     }
+}
+
+TEST_CASE("GPT-BigCode: a load of other bytes than the layout has there is found") {
+    // The second block's data are not where the first one's are.
+    Prepared prepared(small(decode));
+    const auto section = std::find_if(prepared.program.sections.begin(), prepared.program.sections.end(),
+                                      [](const auto& s) { return s.name == "decode"; });
+    REQUIRE(section != prepared.program.sections.end());
+    const auto is_wrong = [&] {
+        try {
+            return prepared.run().mismatches > 0;
+        } catch (const SimulationError&) {
+            return true;
+        }
+    };
+    const std::vector<std::function<void(Instruction&)>> faults = {
+        [](Instruction& load) { load.address_stride = 0; },
+        [](Instruction& load) { load.address += 4096; },
+        [](Instruction& load) { load.value_bytes *= 2; },
+    };
+    int loads = 0;
+    for (auto& stream : section->streams) {
+        for (auto& work : stream) {
+            // The first weights, and everything else.
+            if (work.opcode != Opcode::load || (work.traffic == Traffic::weights && loads > 0)) continue;
+            ++loads;
+            for (std::size_t fault = 0; fault < faults.size(); ++fault) {
+                const auto kept = work;
+                faults[fault](work);
+                INFO(to_string(work.traffic) << ", fault " << fault);
+                CHECK(is_wrong());
+                work = kept;
+            }
+        }
+    }
+    CHECK(loads == 2 + 2 * 4 + 1 - 1);
+    CHECK_FALSE(is_wrong());
 }
 
 TEST_CASE("GPT-BigCode: a program that loads other keys than it needs is found") {
