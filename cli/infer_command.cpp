@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
 #include <stdexcept>
+
+#include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/infer_gpt.hpp"
@@ -38,6 +41,14 @@ Family family_of(const std::string& folder) {
         return {"super-resolution", infer_super_resolution, {"image"}};
     }
     if (models::is_gpt_checkpoint(folder)) return {"GPT-BigCode", infer_gpt, {"calibration", "all"}};
+    const auto file = std::filesystem::path(folder) / "config.json";
+    const auto document = models::read_checkpoint_config(file);
+    if (!document.contains("d_model") && !document.contains("hidden_size")) {
+        throw models::CheckpointError(
+            file.string() +
+            ": no network that is known; allowed: Mamba1 and Mamba2 (d_model or hidden_size), VAR "
+            "(patch_nums), GPT-BigCode (model_type), super-resolution (family)");
+    }
     return {"Mamba", infer_mamba, {"scan", "calibration", "all"}};
 }
 

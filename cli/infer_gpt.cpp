@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/infer_gpt.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
+#include <stdexcept>
 
 #include "accel/design/parse_transformer_recipe.hpp"
 #include "accel/design/transformer_design.hpp"
@@ -23,28 +26,40 @@ models::GptTextOutput run_with_recipe(const models::GptCheckpoint& checkpoint,
     accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
     std::vector<std::int64_t> calibration;
     if (models::needs_calibration(recipe)) {
-        if (values.count("calibration") == 0) {
-            throw UsageError("the recipe " + recipe.name +
-                             " has channel scales from calibration data; allowed: with --calibration F, "
-                             "other tokens");
-        }
-        calibration = read_tokens(values["calibration"].as<std::string>());
+        const auto& config = checkpoint.config();
+        calibration = read_tokens(calibration_path(values, recipe.name, "other tokens"), config.vocabulary,
+                                  config.positions);
     }
     return models::run_gpt_quantized(checkpoint, recipe, tokens, keep_blocks, calibration);
+}
+
+// Throws CheckpointError where what comes of the weights is no number.
+models::GptTextOutput run(const models::GptCheckpoint& checkpoint, const po::variables_map& values,
+                          const std::vector<std::int64_t>& tokens) {
+    const bool keep_blocks = values.count("all") > 0;
+    try {
+        auto result = values.count("recipe") > 0 ? run_with_recipe(checkpoint, values, tokens, keep_blocks)
+                                                 : models::run_gpt_reference(checkpoint, tokens, keep_blocks);
+        if (std::all_of(result.logits.begin(), result.logits.end(),
+                        [](double value) { return std::isfinite(value); })) {
+            return result;
+        }
+    } catch (const std::invalid_argument&) {  // what came of two infinities
+    }
+    throw models::CheckpointError(values["model"].as<std::string>() +
+                                  ": its weights are so large that the logits are no numbers any more");
 }
 
 }  // namespace
 
 int infer_gpt(const po::variables_map& values) {
     const models::GptCheckpoint checkpoint(values["model"].as<std::string>());
-    const auto tokens = read_tokens(values["input"].as<std::string>());
-    const bool keep_blocks = values.count("all") > 0;
-    const auto result = values.count("recipe") > 0
-                            ? run_with_recipe(checkpoint, values, tokens, keep_blocks)
-                            : models::run_gpt_reference(checkpoint, tokens, keep_blocks);
+    const auto& config = checkpoint.config();
+    const auto tokens = read_tokens(values["input"].as<std::string>(), config.vocabulary, config.positions);
+    const auto result = run(checkpoint, values, tokens);
     write_text_output(values, static_cast<std::int64_t>(tokens.size()), result.logits, result.blocks);
-    std::cout << tokens.size() << " tokens through " << checkpoint.config().layers << " blocks "
-              << arithmetic(values) << "\n";
+    std::cout << tokens.size() << " tokens through " << config.layers << " blocks " << arithmetic(values)
+              << "\n";
     return success;
 }
 

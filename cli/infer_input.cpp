@@ -1,26 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/infer_input.hpp"
 
-#include <iostream>
+#include <stdexcept>
 
 #include "accel/design/config_files.hpp"
+#include "models/networks/tokens.hpp"
 #include "sweeps/atomic_file.hpp"
 
 namespace tilewright::cli {
 
 namespace po = boost::program_options;
 
-std::vector<std::int64_t> read_tokens(const std::string& path) {
+std::vector<std::int64_t> read_tokens(const std::string& path, std::int64_t vocabulary, std::int64_t most) {
     const models::SafetensorsFile file(path);
     const auto& view = file.tensor("tokens");
     if (view.type != models::ElementType::i64 || view.shape.size() != 1 || view.shape.front() == 0) {
         throw models::SafetensorsError(
             path + ": tensor \"tokens\" has another type or shape; allowed: I64, [L] with L > 0");
     }
+    if (view.shape.front() > most) {
+        throw models::SafetensorsError(
+            path + ": " + std::to_string(view.shape.front()) +
+            " tokens are more than the network has positions for; allowed: at most " + std::to_string(most));
+    }
     std::vector<std::int64_t> tokens;
-    for (std::int64_t i = 0; i < view.shape.front(); ++i)
+    for (std::int64_t i = 0; i < view.shape.front(); ++i) {
         tokens.push_back(static_cast<std::int64_t>(view.at(i)));
+        try {
+            models::require_token(tokens.back(), vocabulary, static_cast<std::size_t>(i));
+        } catch (const std::out_of_range& error) {
+            throw models::SafetensorsError(path + ": " + error.what());
+        }
+    }
     return tokens;
+}
+
+std::string calibration_path(const po::variables_map& values, const std::string& recipe,
+                             const std::string& what) {
+    if (values.count("calibration") == 0) {
+        throw UsageError("the recipe " + recipe +
+                         " has channel scales from calibration data; allowed: with --calibration F, " + what);
+    }
+    return values["calibration"].as<std::string>();
 }
 
 std::filesystem::path recipe_path(const po::variables_map& values) {

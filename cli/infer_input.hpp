@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,8 +14,15 @@
 
 namespace tilewright::cli {
 
-// The tensor "tokens". Throws SafetensorsError.
-std::vector<std::int64_t> read_tokens(const std::string& path);
+// The tensor "tokens". Throws SafetensorsError, also for tokens that the vocabulary does not have and for
+// more of them than `most`.
+std::vector<std::int64_t> read_tokens(const std::string& path, std::int64_t vocabulary,
+                                      std::int64_t most = std::numeric_limits<std::int64_t>::max());
+
+// The file of --calibration. Throws UsageError if there is none: `recipe` has channel scales from what it
+// holds, `what`.
+std::string calibration_path(const boost::program_options::variables_map& values, const std::string& recipe,
+                             const std::string& what);
 
 // The file that --recipe names, or the recipe of that name in configs/recipes.
 std::filesystem::path recipe_path(const boost::program_options::variables_map& values);

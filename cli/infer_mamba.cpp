@@ -36,12 +36,9 @@ models::MambaOutput run_with_recipe(const models::MambaWeights& weights, const p
     const auto recipe = accel::load_recipe(path);
     accel::check_recipe(recipe, weights.config(), path.string(), "");
     std::vector<std::int64_t> calibration;
-    if (values.count("calibration") > 0) {
-        calibration = read_tokens(values["calibration"].as<std::string>());
-    }
-    if (recipe.smoothing_alpha && calibration.empty()) {
-        throw UsageError("the recipe " + recipe.name +
-                         " has channel scales from calibration data; allowed: with --calibration F");
+    if (recipe.smoothing_alpha) {
+        calibration =
+            read_tokens(calibration_path(values, recipe.name, "other tokens"), weights.config().vocabulary);
     }
     return models::run_quantized(weights, recipe, tokens, calibration, keep_blocks);
 }
@@ -58,7 +55,7 @@ int infer_mamba(const po::variables_map& values) {
     if (scan == models::ScanForm::chunked && checkpoint.config().version == models::MambaVersion::mamba1) {
         throw UsageError("--scan chunked needs a Mamba2 model; allowed here: recurrent");
     }
-    const auto tokens = read_tokens(values["input"].as<std::string>());
+    const auto tokens = read_tokens(values["input"].as<std::string>(), checkpoint.config().vocabulary);
     const bool keep_blocks = values.count("all") > 0;
     const auto result = values.count("recipe") > 0
                             ? run_with_recipe(checkpoint, values, tokens, scan, keep_blocks)

@@ -151,13 +151,7 @@ std::unique_ptr<models::VarTransformer> make_transformer(const models::VarCheckp
     const auto recipe = accel::load_transformer_recipe(path);
     accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
     if (!models::needs_calibration(recipe)) return models::make_quantized_var(checkpoint, recipe);
-    if (values.count("calibration") == 0) {
-        throw UsageError(
-            "the recipe " + recipe.name +
-            " has channel scales from calibration data; allowed: with --calibration F, classes of "
-            "other images");
-    }
-    const auto file = values["calibration"].as<std::string>();
+    const auto file = calibration_path(values, recipe.name, "classes of other images");
     std::vector<models::VarLinearInputs> inputs;
     const auto reference = models::make_var_reference(checkpoint, &inputs);
     Outputs ignored;

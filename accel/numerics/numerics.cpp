@@ -40,18 +40,34 @@ models::MambaConfig one_block(models::MambaConfig config) {
     return config;
 }
 
-// The block that stands for a design's: as wide as one can afford at every start.
+// Whether a recipe's groups and rotations divide the inputs of all linear layers of a block.
+bool fits(const models::TransformerRecipe& recipe, std::int64_t width, std::int64_t hidden) {
+    const auto divides = [](const models::LinearRecipe& layer, std::int64_t inputs) {
+        const std::int64_t runs[] = {layer.weights.group_size, layer.activations.group_size,
+                                     layer.rotation_block};
+        return std::all_of(std::begin(runs), std::end(runs),
+                           [&](std::int64_t run) { return run == 0 || inputs % run == 0; });
+    };
+    return divides(recipe.qkv, width) && divides(recipe.proj, width) && divides(recipe.fc1, width) &&
+           divides(recipe.fc2, hidden);
+}
+
+// The block that stands for a design's: from a width that one can afford at every start to the first that the
+// recipe fits.
 models::VarConfig measured_block(const VarDesign& var) {
-    constexpr std::int64_t most = 128;
+    constexpr std::int64_t affordable = 128;
     models::VarConfig config;
     config.name = "var block";
     config.depth = 1;
-    const auto dim = var.network.head_dim();
-    config.heads = std::max<std::int64_t>(1, std::min(most, var.network.width) / dim);
-    config.width = config.heads * dim;
     config.mlp_ratio = var.network.mlp_ratio;
     config.scales = {1, 2, 3, 4, 5};
-    return config;
+    const auto dim = var.network.head_dim();
+    for (config.heads = std::min(std::max<std::int64_t>(1, affordable / dim), var.network.heads);;
+         ++config.heads) {
+        config.width = config.heads * dim;
+        if (config.heads == var.network.heads || fits(var.recipe, config.width, config.hidden()))
+            return config;
+    }
 }
 
 // Exact sums have accumulators as wide as the widest needs; floating-point adders, of recipes that round
@@ -113,24 +129,13 @@ std::string var_numerics_key(const VarDesign& var) {
 
 // Two heads of a design's block, or as many as the recipe's groups and rotations divide.
 models::GptConfig measured_block(const GptDesign& gpt) {
-    const auto& recipe = gpt.recipe;
-    const auto fits = [&](std::int64_t width, std::int64_t hidden) {
-        const auto divides = [](const models::LinearRecipe& layer, std::int64_t inputs) {
-            const std::int64_t runs[] = {layer.weights.group_size, layer.activations.group_size,
-                                         layer.rotation_block};
-            return std::all_of(std::begin(runs), std::end(runs),
-                               [&](std::int64_t run) { return run == 0 || inputs % run == 0; });
-        };
-        return divides(recipe.qkv, width) && divides(recipe.proj, width) && divides(recipe.fc1, width) &&
-               divides(recipe.fc2, hidden);
-    };
     models::GptConfig config;
     config.name = "gpt_bigcode block";
     config.layers = 1;
     for (config.heads = std::min<std::int64_t>(2, gpt.block.heads);; ++config.heads) {
         config.width = config.heads * gpt.block.head_dim;
         config.hidden = std::max<std::int64_t>(1, gpt.block.hidden * config.width / gpt.block.width);
-        if (config.heads == gpt.block.heads || fits(config.width, config.hidden)) return config;
+        if (config.heads == gpt.block.heads || fits(gpt.recipe, config.width, config.hidden)) return config;
     }
 }
 

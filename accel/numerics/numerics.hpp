@@ -55,10 +55,10 @@ inline constexpr std::uint64_t numerics_seed = 1;
 
 // Of Mamba: seeded synthetic weights and activations (models/weights/synthetic_mamba.hpp), `tokens` of them
 // one after the other through one block. Errors add up along the block: each operator gets what the quantized
-// ones before it made. Of VAR: a block of at most 128 channels over five scales of a synthetic image that
-// calibration has not seen (models/networks/var_ablation.hpp); of GPT-BigCode: one of two heads over a text;
-// of both the last is what the block adds to the residual stream. Of
-// super-resolution: the image that comes out of a synthetic network. `tokens` is for Mamba alone.
+// ones before it made. Of VAR: a block of 128 channels, or as many as the recipe needs, over five scales of a
+// synthetic image that calibration has not seen (models/networks/var_ablation.hpp); of GPT-BigCode: one of
+// two heads over a text; of both the last is what the block adds to the residual stream. Of super-resolution:
+// the image that comes out of a synthetic network. `tokens` is for Mamba alone.
 Numerics measure_numerics(const Design& design, std::int64_t tokens = numerics_tokens,
                           std::uint64_t seed = numerics_seed);
 

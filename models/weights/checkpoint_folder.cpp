@@ -83,8 +83,7 @@ CheckpointFolder::CheckpointFolder(const std::filesystem::path& folder,
         files_.emplace_back(shard);
         for (const auto& [name, view] : files_.back().tensors()) {
             if (!tensors_.emplace(canonical ? canonical(name) : name, &view).second) {
-                throw CheckpointError(shard.string() + ": tensor \"" + name +
-                                      "\" stands in another shard already");
+                throw CheckpointError(shard.string() + ": tensor \"" + name + "\" stands there twice");
             }
         }
     }

@@ -41,7 +41,37 @@ GptCheckpoint::GptCheckpoint(const std::filesystem::path& folder)
     for (const auto& tensor : build_gpt_graph(config_, {}).tensors) {
         if (tensor.role == TensorRole::weight) folder_.check(tensor.name, tensor.shape);
     }
-    if (folder_.contains(head_name)) folder_.check(head_name, {config_.vocabulary, config_.width});
+    const auto file = folder / "config.json";
+    const auto document = read_checkpoint_config(file);
+    const auto tied = document.value("tie_word_embeddings", json(true));
+    if (!tied.is_boolean()) {
+        throw CheckpointError(file.string() + "#/tie_word_embeddings: " +
+                              tied.dump(-1, ' ', false, json::error_handler_t::replace) +
+                              " is neither; allowed: true, false");
+    }
+    check_head(file.string(), tied.get<bool>());
+    const auto beyond = "transformer.h." + std::to_string(config_.layers) + ".";
+    for (const auto& name : folder_.names()) {
+        if (!name.starts_with(beyond)) continue;
+        throw CheckpointError(file.string() + "#/n_layer: " + std::to_string(config_.layers) +
+                              " blocks, but the files have \"" + name + "\"; allowed: all blocks");
+    }
+}
+
+// The head is the embedding, or has a tensor of its own: both in one file have to agree.
+void GptCheckpoint::check_head(const std::string& file, bool tied) {
+    own_head_ = !tied;
+    if (!tied || folder_.contains(head_name)) {
+        folder_.check(head_name, {config_.vocabulary, config_.width});
+    }
+    if (!tied || !folder_.contains(head_name)) return;
+    const auto& head = folder_.tensor(head_name);
+    const auto& embedding = folder_.tensor("transformer.wte.weight");
+    for (std::int64_t i = 0; i < head.elements(); ++i) {
+        if (head.at(i) == embedding.at(i)) continue;
+        throw CheckpointError(file + "#/tie_word_embeddings: true, but " + head_name +
+                              " is not the embedding; allowed: false, or the same tensor");
+    }
 }
 
 GptConfig GptCheckpoint::read_config(const std::filesystem::path& file) const {
@@ -76,7 +106,7 @@ GptConfig GptCheckpoint::read_config(const std::filesystem::path& file) const {
 GptEndWeights GptCheckpoint::ends() const {
     return {folder_.read("transformer.wte.weight"), folder_.read("transformer.wpe.weight"),
             folder_.read("transformer.ln_f.weight"), folder_.read("transformer.ln_f.bias"),
-            folder_.contains(head_name) ? folder_.read(head_name) : std::vector<float>()};
+            own_head_ ? folder_.read(head_name) : std::vector<float>()};
 }
 
 GptBlockWeights GptCheckpoint::block(int layer) const {

@@ -17,7 +17,8 @@ class GptCheckpoint final : public GptModel {
   public:
     // Maps all files and checks that every tensor of the network is there with its shape and finite values.
     // Throws CheckpointError, also for variants that the kernels do not compute (heads with keys of their
-    // own, another activation, another epsilon), or SafetensorsError.
+    // own, another activation, another epsilon), for a head that is not what "tie_word_embeddings" says, and
+    // for files with more blocks than config.json; or SafetensorsError.
     explicit GptCheckpoint(const std::filesystem::path& folder);
 
     const GptConfig& config() const override { return config_; }
@@ -26,9 +27,11 @@ class GptCheckpoint final : public GptModel {
 
   private:
     GptConfig read_config(const std::filesystem::path& file) const;
+    void check_head(const std::string& file, bool tied);
 
     CheckpointFolder folder_;
     GptConfig config_;
+    bool own_head_ = false;
 };
 
 }  // namespace tilewright::models

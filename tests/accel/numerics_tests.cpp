@@ -106,3 +106,13 @@ TEST_CASE("measuring in advance stops where it is told to, and goes on with the 
     measure_in_advance(designs, 2, all);
     CHECK(asked == Asked{{0, 0}});
 }
+
+TEST_CASE("numerics of VAR take as many heads as the recipe's groups and rotations need") {
+    // Heads of 96 channels: rotations of 128 divide four of them.
+    auto document =
+        test::design_document("fpqvar-vck190-fp4", {{"/network/heads", 20}, {"/mapping/tile/outputs", 96}});
+    auto evaluation = evaluate(document, Fidelity::bound);
+    add_numerics(evaluation);
+    CHECK(evaluation.numerics->data.find("384 channels") != std::string::npos);
+    CHECK(evaluation.numerics->operators.back().error.sqnr_db > 5);
+}

@@ -282,6 +282,26 @@ TEST_CASE("infer writes the logits of a GPT-BigCode checkpoint, in float64 and u
     refused("--recipe gpt-w4a8-kv8", "group_size");
     refused("--scan chunked", "--scan is not for networks of the family GPT-BigCode; allowed here: --cal");
     refused("--greedy", "--greedy is not for");
+    auto recipe = nlohmann::json::parse(read_file(source_path("configs/recipes/gpt-int8-kv8.json")));
+    recipe["linears"]["fc1"]["learned_scales"] = true;
+    workspace.write("recipe.json", recipe.dump());
+    refused("--recipe recipe.json", "--calibration");
+    workspace.write("other.safetensors", tokens_file({1, 2, 77}));
+    refused("--recipe recipe.json --calibration other.safetensors",
+            "other.safetensors: token 77 at position 2");
+    workspace.write("other.safetensors", tokens_file({9, 8, 7, 6}));
+    CHECK(infer("--output c.safetensors --recipe recipe.json --calibration other.safetensors").code == 0);
     workspace.write("in.safetensors", tokens_file({1, 40}));
-    refused("", "token 40 at position 1");
+    refused("", "in.safetensors: token 40 at position 1");
+    workspace.write("in.safetensors", tokens_file(std::vector<std::int64_t>(21, 3)));
+    refused("", "in.safetensors: 21 tokens are more than");
+    // Finite weights of which no finite logits come.
+    workspace.write("in.safetensors", tokens_file({1, 2}));
+    TinyGpt large;
+    for (auto& value : large.tensors.at("transformer.wte.weight").values) value = 3e38F;
+    for (auto& value : large.tensors.at("transformer.wpe.weight").values) value = 3e38F;
+    large.write(folder);
+    refused("--recipe gpt-int8-kv8", "no numbers any more");
+    folder.write("config.json", R"({"model_type": "gpt"})");
+    refused("", "no network that is known; allowed: Mamba1");
 }

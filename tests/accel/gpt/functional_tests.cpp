@@ -141,6 +141,40 @@ TEST_CASE("GPT-BigCode: from tokens to logits every bit is the kernels'") {
     }
 }
 
+TEST_CASE("GPT-BigCode: other memories, ports and attention units make the same bits") {
+    const json both = {{"name", "axi"},     {"memory", "ddr4"}, {"width_bits", 128},
+                       {"burst_beats", 16}, {"outstanding", 2}, {"carries", {"weights", "state"}}};
+    const json hbm = {{"name", "hbm"},
+                      {"memory", "hbm"},
+                      {"width_bits", 256},
+                      {"burst_beats", 16},
+                      {"outstanding", 4},
+                      {"channels", 4},
+                      {"carries", {"weights", "state"}}};
+    const json fabric = {{"matrix",
+                          {{"inputs", 16},
+                           {"outputs", 8},
+                           {"multiplier", "dsp"},
+                           {"pipeline_cycles", 24},
+                           {"products_per_dsp", 1}}},
+                         {"quantizer", {{"lanes", 8}, {"pipeline_cycles", 12}}},
+                         {"attention", {{"inputs", 16}, {"outputs", 4}, {"pipeline_cycles", 80}}},
+                         {"softmax", {{"lanes", 4}, {"pipeline_cycles", 40}}},
+                         {"vector", {{"lanes", 8}, {"pipeline_cycles", 40}}}};
+    const Settings choices[] = {
+        {{"/memory_ports", json::array({both})}},
+        {{"/device", "u280"}, {"/memory_ports", json::array({hbm})}, {"/engines", fabric}},
+        {{"/memories", {{"ddr4", {{"model", "commands"}}}}}},
+    };
+    for (auto work : {decode, prefill}) {
+        work["ends"] = true;
+        for (const auto& choice : choices) {
+            INFO(work.dump() << ", " << test::text(choice));
+            check(small(work, choice));
+        }
+    }
+}
+
 TEST_CASE("GPT-BigCode: an end that does not wait for its data is found") {
     auto work = decode;
     work["ends"] = true;

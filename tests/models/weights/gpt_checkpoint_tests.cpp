@@ -155,7 +155,7 @@ TEST_CASE("a checkpoint of GPT-BigCode is the network that its names say") {
     SECTION("with a head of its own") {
         tiny.tensors["lm_head.weight"] = tiny.tensors.at("transformer.wte.weight");
         for (auto& value : tiny.tensors["lm_head.weight"].values) value = -0.5F * value + 0.25F;
-        tiny.write(folder);
+        tiny.write(folder, TinyGpt::standard_config(R"(, "tie_word_embeddings": false)"));
         check_logits(tiny, run_gpt_reference(GptCheckpoint(folder.path()), text, false), "lm_head.weight");
     }
     SECTION("without the head's prefix of names") {
@@ -225,6 +225,18 @@ TEST_CASE("a checkpoint of GPT-BigCode that is not computed is refused with what
     CHECK_THAT(refusal(with("\"n_layer\": 2", "\"n_layer\": 90000000")), Contains("#/n_layer"));
     CHECK_THAT(refusal(with("\"n_inner\": 64", "\"n_inner\": null")), Contains("mlp.c_fc"));
     CHECK_THAT(refusal(with("\"n_embd\": 32, ", "")), Contains("n_embd"));
+    CHECK_THAT(refusal(with("\"n_layer\": 2", "\"n_layer\": 1")),
+               Contains("#/n_layer: 1 blocks") && Contains("transformer.h.1."));
+    const auto tied = [](const std::string& value) {
+        return TinyGpt::standard_config(", \"tie_word_embeddings\": " + value);
+    };
+    CHECK_THAT(refusal(tied("\"no\"")), Contains("#/tie_word_embeddings") && Contains("true, false"));
+    CHECK_THAT(refusal(tied("false")), Contains("\"lm_head.weight\" is missing"));
+    tiny.tensors["lm_head.weight"] = tiny.tensors.at("transformer.wte.weight");
+    CHECK(refusal(tied("true")).empty());
+    tiny.tensors["lm_head.weight"].values[5] += 1;
+    CHECK_THAT(refusal(TinyGpt::standard_config()),
+               Contains("#/tie_word_embeddings: true") && Contains("not the embedding"));
     tiny.tensors["lm_head.weight"] = {{2, 2}, {1, 2, 3, 4}};
     CHECK_THAT(refusal(TinyGpt::standard_config()), Contains("lm_head.weight"));
 }
