@@ -50,6 +50,21 @@ models::QuantizedGptCache synthetic_context(const models::QuantizedGpt& network,
     return {draw("context.keys"), draw("context.values")};
 }
 
+// Tokens of a step, drawn from `first` on, and what the embedding makes of them.
+void add_tokens(const GptDesign& gpt, const models::GptStep& step, const models::CounterRandom& random,
+                std::uint64_t first, GptInstance& instance) {
+    const auto number = instance.tokens.size();
+    auto& tokens = instance.tokens.emplace_back();
+    auto& input = instance.inputs.emplace_back();
+    const auto vocabulary = static_cast<std::uint64_t>(gpt.network.vocabulary);
+    for (std::int64_t row = 0; row < step.rows(); ++row) {
+        const auto bits = random.bits(first + static_cast<std::uint64_t>(row));
+        tokens.push_back(static_cast<std::int64_t>(bits % vocabulary));
+        const auto x = models::gpt_embedding(instance.embedding(number, row), instance.position(step, row));
+        input.insert(input.end(), x.begin(), x.end());
+    }
+}
+
 GptInstance synthetic_gpt_instance(const GptDesign& gpt, const models::QuantizedGpt& network,
                                    std::uint64_t seed) {
     GptInstance instance;
@@ -70,22 +85,12 @@ GptInstance synthetic_gpt_instance(const GptDesign& gpt, const models::Quantized
     std::uint64_t text = 1;
     for (const auto& step : gpt.work.steps()) {
         if (gpt.ends) {
-            auto& tokens = instance.tokens.emplace_back();
-            for (std::int64_t row = 0; row < step.rows(); ++row) {
-                tokens.push_back(static_cast<std::int64_t>(
-                    random.bits(drawn++) % static_cast<std::uint64_t>(gpt.network.vocabulary)));
-            }
-            auto& input = instance.inputs.emplace_back();
-            const auto number = instance.tokens.size() - 1;
-            for (std::int64_t row = 0; row < step.rows(); ++row) {
-                const auto x =
-                    models::gpt_embedding(instance.embedding(number, row), instance.position(step, row));
-                input.insert(input.end(), x.begin(), x.end());
-            }
-            continue;
+            add_tokens(gpt, step, random, drawn, instance);
+            drawn += static_cast<std::uint64_t>(step.rows());
+        } else {
+            instance.inputs.push_back(
+                floats(models::synthetic_gpt_residual(gpt.network, step.rows(), seed, text++)));
         }
-        const auto residual = models::synthetic_gpt_residual(gpt.network, step.rows(), seed, text++);
-        instance.inputs.push_back(floats(residual));
     }
     return instance;
 }
