@@ -3,6 +3,7 @@
 // read when it has ended.
 #include <algorithm>
 
+#include "accel/functional/functional_error.hpp"
 #include "accel/functional/mamba2_executor.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/mamba2_order.hpp"
@@ -112,7 +113,13 @@ void Mamba2Executor::write_block_image(std::int64_t layer) {
 std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instruction& work) const {
     const auto first = (work.address - state_base_) / state_group_stride(design_) * group_channels(design_);
     const auto elements = work.value_bytes * 8 / design_.recipe.state.format.bits;
-    return {first, elements / design_.network.d_state};
+    const auto count = elements / design_.network.d_state;
+    const bool whole = (work.address - state_base_) % state_group_stride(design_) == 0;
+    if (!whole || first < 0 || first + count > design_.network.d_inner()) {
+        throw FunctionalError("a transfer of the SSM's state at the address " + std::to_string(work.address) +
+                              " is none of its groups of channels");
+    }
+    return {first, count};
 }
 
 models::QuantizedBlockState Mamba2Executor::stored_state(int layer) const {
