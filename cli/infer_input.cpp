@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/infer_input.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "accel/design/config_files.hpp"
 #include "models/networks/tokens.hpp"
+#include "models/weights/checkpoint_folder.hpp"
 #include "sweeps/atomic_file.hpp"
 
 namespace tilewright::cli {
@@ -62,8 +65,20 @@ models::OutputTensor output_rows(const std::vector<double>& values, std::int64_t
     return tensor;
 }
 
+namespace {
+
+void require_numbers(const po::variables_map& values, const std::vector<double>& numbers) {
+    const auto held = [](double number) { return std::isfinite(static_cast<float>(number)); };
+    if (std::all_of(numbers.begin(), numbers.end(), held)) return;
+    throw models::CheckpointError(values["model"].as<std::string>() + ": " + weights_too_large);
+}
+
+}  // namespace
+
 void write_text_output(const po::variables_map& values, std::int64_t rows, const std::vector<double>& logits,
                        const std::vector<std::vector<double>>& blocks) {
+    require_numbers(values, logits);
+    for (const auto& block : blocks) require_numbers(values, block);
     std::map<std::string, models::OutputTensor> outputs;
     outputs.emplace("logits", output_rows(logits, rows));
     for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -26,13 +26,18 @@ std::string calibration_path(const boost::program_options::variables_map& values
 
 // The file that --recipe names, or the recipe of that name in configs/recipes.
 std::filesystem::path recipe_path(const boost::program_options::variables_map& values);
+// What a checkpoint is refused with whose results F32 does not hold.
+inline constexpr const char* weights_too_large =
+    "its weights are so large that what comes out is no number any more";
+
 // What was run, for people: "with NAME", or "in float64".
 std::string arithmetic(const boost::program_options::variables_map& values);
 
 // [rows, ...].
 models::OutputTensor output_rows(const std::vector<double>& values, std::int64_t rows);
 
-// Logits and blocks, as many rows as there were tokens, into the file of --output.
+// Logits and blocks, as many rows as there were tokens, into the file of --output. Throws CheckpointError for
+// numbers that F32 does not hold.
 void write_text_output(const boost::program_options::variables_map& values, std::int64_t rows,
                        const std::vector<double>& logits, const std::vector<std::vector<double>>& blocks);
 

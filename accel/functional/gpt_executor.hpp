@@ -63,8 +63,10 @@ class GptExecutor : public TransformerExecutor {
     const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                       TransformerLinear linear) const override;
     Placed input_of(std::size_t step) const override;
+    std::int64_t output_address() const override { return layout_.outputs; }
     void take_numbers(const Step& step, std::span<const double> numbers) override;
-    std::vector<float> output(const Step& step) override;
+    std::vector<float> output(const Step& step) const override;
+    void stored(const Step& step) override;
     std::vector<CacheVector> cache_vectors(const Step& step) const override;
     std::int64_t cache_row(const Step& step, std::int64_t row) const override;
     std::vector<double> unrounded(const Step& step, bool keys, std::int64_t row, std::int64_t begin,

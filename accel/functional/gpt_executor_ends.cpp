@@ -52,10 +52,8 @@ void GptExecutor::take_numbers(const Step& step, std::span<const double> numbers
     auto& target = address == layout_.final_norm  ? norm_vectors_
                    : address == layout_.embedding ? embeddings_
                                                   : positions_;
-    const auto width = index(block_.width);
-    for (std::size_t at = 0; at < numbers.size(); at += width) {
-        target.write(static_cast<std::int64_t>(at / width), 0, numbers.subspan(at, width),
-                     tag_of(step_of(step)));
+    for (std::int64_t row = 0; row < rows_in(numbers); ++row) {
+        target.write(row, 0, row_of(numbers, row), tag_of(step_of(step)));
     }
 }
 
@@ -125,7 +123,7 @@ GptExecutor::Commit GptExecutor::head(const Step& step) {
 }
 
 // Logits are stored tile by tile, all sequences of a tile one behind the other.
-std::vector<float> GptExecutor::output(const Step& step) {
+std::vector<float> GptExecutor::output(const Step& step) const {
     if (!gpt_.ends) return TransformerExecutor::output(step);
     const auto& work = instruction(step);
     const auto sequences = steps_[step_of(step)].sequences;
@@ -137,6 +135,11 @@ std::vector<float> GptExecutor::output(const Step& step) {
         numbers.insert(numbers.end(), row.begin(), row.end());
     }
     return numbers;
+}
+
+// Logits are read when all of them are there.
+void GptExecutor::stored(const Step& step) {
+    if (!gpt_.ends) TransformerExecutor::stored(step);
 }
 
 std::vector<float> GptExecutor::stored_logits() const {

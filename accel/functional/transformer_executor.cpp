@@ -132,11 +132,23 @@ std::vector<float> TransformerExecutor::vectors(const Step& step, std::int64_t b
     return floats(vectors_[index(generation(step) % 2)].read(0, begin, size, generation(step)));
 }
 
+std::int64_t TransformerExecutor::rows_in(std::span<const double> numbers) const {
+    const auto size = static_cast<std::int64_t>(numbers.size());
+    if (size % block_.width != 0) {
+        throw FunctionalError("a transfer of " + std::to_string(size) +
+                              " numbers, which are no whole rows of " + std::to_string(block_.width));
+    }
+    return size / block_.width;
+}
+
+std::span<const double> TransformerExecutor::row_of(std::span<const double> numbers, std::int64_t row) const {
+    return numbers.subspan(index(row * block_.width), index(block_.width));
+}
+
 void TransformerExecutor::take_numbers(const Step& step, std::span<const double> numbers) {
     if (!in_blocks(step)) {
-        const auto width = index(block_.width);
-        for (std::size_t at = 0; at < numbers.size(); at += width) {
-            write_input(step, static_cast<std::int64_t>(at / width), numbers.subspan(at, width));
+        for (std::int64_t row = 0; row < rows_in(numbers); ++row) {
+            write_input(step, row, row_of(numbers, row));
         }
         return;
     }
@@ -152,8 +164,15 @@ std::vector<float> TransformerExecutor::final_row(const Step& step, std::int64_t
     return floats(residual_.read(row, 0, block_.width, made));
 }
 
-std::vector<float> TransformerExecutor::output(const Step& step) {
-    auto& output = outputs_[step_of(step)];
+void TransformerExecutor::stored(const Step& step) {
+    Instruction work;
+    work.address = output_address();
+    work.value_bytes = static_cast<std::int64_t>(sizeof(float) * inputs_[step_of(step)].size());
+    outputs_[step_of(step)] = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
+}
+
+std::vector<float> TransformerExecutor::output(const Step& step) const {
+    std::vector<float> output;
     const auto rows = static_cast<std::int64_t>(inputs_[step_of(step)].size()) / block_.width;
     for (std::int64_t row = 0; row < rows; ++row) {
         const auto numbers = final_row(step, row);
@@ -308,7 +327,9 @@ void TransformerExecutor::start(const Step& step) {
 
 void TransformerExecutor::complete(const Step& step) {
     named(step, [&] {
-        if (instruction(step).opcode == Opcode::load) complete_load(step);
+        const auto opcode = instruction(step).opcode;
+        if (opcode == Opcode::load) complete_load(step);
+        if (opcode == Opcode::store && !in_blocks(step)) stored(step);
         if (const auto commit = commits_.extract(key(step)); commit) commit.mapped()();
         staging_.erase(key(step));
         const auto found = releases_.find({step.section, step.engine, step.position});

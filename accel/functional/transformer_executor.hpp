@@ -66,7 +66,7 @@ class TransformerExecutor : public ProgramExecutor {
     void start(const Step& step) override;
     void complete(const Step& step) override;
 
-    // After the run. Behind the last block of every step, [rows, width], as stored.
+    // After the run. Behind the last block of every step, [rows, width], as memory had it.
     const std::vector<std::vector<float>>& outputs() const { return outputs_; }
 
   protected:
@@ -103,8 +103,12 @@ class TransformerExecutor : public ProgramExecutor {
     virtual Placed input_of(std::size_t step) const = 0;
     // Numbers that have been loaded: a block's vectors, or the step's input.
     virtual void take_numbers(const Step& step, std::span<const double> numbers);
-    // What is stored outside the blocks: the residual stream behind the last one.
-    virtual std::vector<float> output(const Step& step);
+    // What is stored outside the blocks: the residual stream behind the last one. And where the layout has
+    // it.
+    virtual std::vector<float> output(const Step& step) const;
+    virtual std::int64_t output_address() const = 0;
+    // It lies in memory: keeps what is there for outputs().
+    virtual void stored(const Step& step);
     // The pieces of a transfer of the cache, in order.
     virtual std::vector<CacheVector> cache_vectors(const Step& step) const = 0;
     // Where the cache has what a row of the step has made.
@@ -141,6 +145,9 @@ class TransformerExecutor : public ProgramExecutor {
     // Elements of the vectors that the block has loaded.
     std::vector<float> vectors(const Step& step, std::int64_t begin, std::int64_t size) const;
     const TaggedArray& qkv_output() const { return layers_[qkv_linear].output; }
+    // Numbers as rows of the residual stream's width. Throws FunctionalError when they are not.
+    std::int64_t rows_in(std::span<const double> numbers) const;
+    std::span<const double> row_of(std::span<const double> numbers, std::int64_t row) const;
     // Rows of the residual stream that enter a step's first block, and that leave its last one.
     void write_input(const Step& step, std::int64_t row, std::span<const double> numbers);
     std::vector<float> final_row(const Step& step, std::int64_t row) const;

@@ -18,7 +18,9 @@ void TransformerWeightOrder::collect_tiles(const Section& section, std::size_t m
         const auto& op = section.operators[work.operator_first];
         if (op.kind != models::OperatorKind::linear) continue;
         const bool same_layer = !passes_.empty() && passes_.back().operator_index == work.operator_first;
-        const auto is = [&](const StreamTile& tile) { return tile.n0 == work.n0 && tile.k0 == work.k0; };
+        const auto is = [&](const StreamTile& tile) {
+            return tile.n0 == work.n0 && tile.k0 == work.k0 && tile.n == work.n && tile.k == work.k;
+        };
         // Instructions for other rows use the tile that an earlier one has waited for.
         const auto awaited = awaited_load(section, work, dma).value_or(load);
         const bool same_tile = same_layer && is(passes_.back().tiles.back()) && awaited == load;

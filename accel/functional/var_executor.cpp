@@ -76,9 +76,8 @@ void VarExecutor::take_numbers(const Step& step, std::span<const double> numbers
     if (!in_blocks(step) || instruction(step).address != layout_.modulation) {
         return TransformerExecutor::take_numbers(step, numbers);
     }
-    for (std::int64_t row = 0; row < 6 * batch_; ++row) {
-        modulation_[index(generation(step) % 2)].write(
-            row, 0, numbers.subspan(index(row * block_.width), index(block_.width)), generation(step));
+    for (std::int64_t row = 0; row < rows_in(numbers); ++row) {
+        modulation_[index(generation(step) % 2)].write(row, 0, row_of(numbers, row), generation(step));
     }
 }
 

@@ -36,6 +36,7 @@ class VarExecutor : public TransformerExecutor {
     const models::QuantizedTransformerLinear& weights(std::int64_t block,
                                                       TransformerLinear linear) const override;
     Placed input_of(std::size_t step) const override;
+    std::int64_t output_address() const override { return layout_.outputs; }
     void take_numbers(const Step& step, std::span<const double> numbers) override;
     std::vector<CacheVector> cache_vectors(const Step& step) const override;
     std::int64_t cache_row(const Step& step, std::int64_t row) const override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/weights/gpt_checkpoint.hpp"
 
+#include <charconv>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@ using nlohmann::json;
 namespace {
 
 const char* const head_name = "lm_head.weight";
+const std::string block_prefix = "transformer.h.";
 
 // A checkpoint without the head on top leaves the first part of names away.
 std::string canonical_name(std::string name) {
@@ -50,9 +52,13 @@ GptCheckpoint::GptCheckpoint(const std::filesystem::path& folder)
                               " is neither; allowed: true, false");
     }
     check_head(file.string(), tied.get<bool>());
-    const auto beyond = "transformer.h." + std::to_string(config_.layers) + ".";
     for (const auto& name : folder_.names()) {
-        if (!name.starts_with(beyond)) continue;
+        if (!name.starts_with(block_prefix)) continue;
+        const auto number =
+            name.substr(block_prefix.size(), name.find('.', block_prefix.size()) - block_prefix.size());
+        int block = -1;
+        std::from_chars(number.data(), number.data() + number.size(), block);
+        if (std::to_string(block) == number && block < config_.layers) continue;
         throw CheckpointError(file.string() + "#/n_layer: " + std::to_string(config_.layers) +
                               " blocks, but the files have \"" + name + "\"; allowed: all blocks");
     }
@@ -111,7 +117,7 @@ GptEndWeights GptCheckpoint::ends() const {
 
 GptBlockWeights GptCheckpoint::block(int layer) const {
     const auto read = [&](const char* name) {
-        return folder_.read("transformer.h." + std::to_string(layer) + "." + name);
+        return folder_.read(block_prefix + std::to_string(layer) + "." + name);
     };
     GptBlockWeights weights;
     weights.norm1 = read("ln_1.weight");

@@ -227,6 +227,12 @@ TEST_CASE("a checkpoint of GPT-BigCode that is not computed is refused with what
     CHECK_THAT(refusal(with("\"n_embd\": 32, ", "")), Contains("n_embd"));
     CHECK_THAT(refusal(with("\"n_layer\": 2", "\"n_layer\": 1")),
                Contains("#/n_layer: 1 blocks") && Contains("transformer.h.1."));
+    tiny.tensors["transformer.h.3.ln_1.bias"] = {{1}, {0}};
+    CHECK_THAT(refusal(TinyGpt::standard_config()), Contains("#/n_layer: 2 blocks"));
+    tiny.tensors.erase("transformer.h.3.ln_1.bias");
+    tiny.tensors["transformer.h.00.ln_1.bias"] = {{1}, {0}};
+    CHECK_THAT(refusal(TinyGpt::standard_config()), Contains("#/n_layer: 2 blocks"));
+    tiny.tensors.erase("transformer.h.00.ln_1.bias");
     const auto tied = [](const std::string& value) {
         return TinyGpt::standard_config(", \"tie_word_embeddings\": " + value);
     };
