@@ -28,8 +28,8 @@ void TaggedArray::write(std::int64_t token, std::int64_t begin, std::span<const 
     std::fill_n(generations_.begin() + at, values.size(), static_cast<std::int32_t>(generation));
 }
 
-std::vector<double> TaggedArray::read(std::int64_t token, std::int64_t begin, std::int64_t size,
-                                      std::int64_t generation) const {
+void TaggedArray::require(std::int64_t token, std::int64_t begin, std::int64_t size,
+                          std::int64_t generation) const {
     const auto at = token * width_ + begin;
     require_inside(at, size);
     for (auto i = at; i < at + size; ++i) {
@@ -40,6 +40,12 @@ std::vector<double> TaggedArray::read(std::int64_t token, std::int64_t begin, st
                               std::to_string(generation) + " but is " +
                               (found < 0 ? "not made yet" : "of generation " + std::to_string(found)));
     }
+}
+
+std::vector<double> TaggedArray::read(std::int64_t token, std::int64_t begin, std::int64_t size,
+                                      std::int64_t generation) const {
+    require(token, begin, size, generation);
+    const auto at = token * width_ + begin;
     return {values_.begin() + at, values_.begin() + at + size};
 }
 

@@ -171,6 +171,8 @@ const auto& TransformerExecutor::input_row(const Step& step, Layer& layer, std::
                                            const Kernel& kernel) const {
     using Row = decltype(kernel.quantize_input({}));
     auto& [made, input] = layer.inputs.try_emplace(row, -1, Row{}).first->second;
+    // It must still be there for the later ones.
+    layer.rounded.require(row, 0, layer.rounded.width(), generation(step));
     if (made != generation(step)) {
         input = kernel.quantize_input(layer.rounded.read(row, 0, layer.rounded.width(), generation(step)));
         made = generation(step);
