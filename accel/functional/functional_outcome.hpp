@@ -26,7 +26,9 @@ void compare(FunctionalOutcome& outcome, std::span<const Number> kernel, std::sp
     using Bits = std::conditional_t<sizeof(Number) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
     const auto bits = [](Number number) { return std::bit_cast<Bits>(number); };
     outcome.values += static_cast<std::int64_t>(kernel.size());
-    if (simulated.size() > kernel.size()) outcome.mismatches += 1;
+    if (simulated.size() > kernel.size() && outcome.mismatches++ == 0) {
+        outcome.first_mismatch = place(kernel.size()) + " is there, and the kernel has none";
+    }
     for (std::size_t i = 0; i < kernel.size(); ++i) {
         if (i < simulated.size() && bits(kernel[i]) == bits(simulated[i])) continue;
         if (outcome.mismatches++ > 0) continue;

@@ -2,7 +2,10 @@
 // A simulation of super-resolution that carries data, and its comparison with the untiled kernels.
 #pragma once
 
-#include "accel/functional/functional_run.hpp"
+#include "accel/design/design.hpp"
+#include "accel/functional/functional_outcome.hpp"
+#include "accel/schedule/tile_program.hpp"
+#include "accel/simulation/observer.hpp"
 
 namespace tilewright::accel {
 

@@ -82,7 +82,7 @@ FunctionalOutcome run_on_data(const Design& design, const TileProgram& program, 
     if (design.super_resolution) return run_super_resolution_functional(design, program, observer);
     const models::QuantizedMamba network(design.network, design.recipe, design.matrix.accumulator_bits);
     const auto instance = synthetic_instance(design, network);
-    return run_functional(design, program, network, instance, observer);
+    return run_mamba2_functional(design, program, network, instance, observer);
 }
 
 }  // namespace

@@ -132,4 +132,16 @@ std::vector<float> CheckpointFolder::read(const std::string& name) const {
     return {values.begin(), values.end()};
 }
 
+void CheckpointFolder::require_blocks(const std::string& place, std::int64_t blocks) const {
+    if (blocks <= static_cast<std::int64_t>(size())) return;
+    throw CheckpointError(place + ": " + std::to_string(blocks) + " blocks; the files have " +
+                          std::to_string(size()) + " tensors");
+}
+
+void require_whole_heads(const std::string& place, std::int64_t heads, std::int64_t width) {
+    if (width % heads == 0) return;
+    throw CheckpointError(place + ": " + std::to_string(heads) + " heads do not divide " +
+                          std::to_string(width) + " channels; allowed: a divisor");
+}
+
 }  // namespace tilewright::models

@@ -45,6 +45,9 @@ class ConfigReader {
     std::string file_;
 };
 
+// Throws CheckpointError for heads that do not divide the channels. `place`: file and pointer.
+void require_whole_heads(const std::string& place, std::int64_t heads, std::int64_t width);
+
 class CheckpointFolder {
   public:
     // Maps all shards. `canonical` turns a name in a file into the one that it is asked for by. Throws
@@ -63,6 +66,10 @@ class CheckpointFolder {
     // `ignore_ones`: axes of one element do not count.
     void check(const std::string& name, const std::vector<std::int64_t>& shape,
                bool ignore_ones = false) const;
+
+    // Throws CheckpointError for more blocks than there are tensors, before a table of them is made that
+    // might be larger than any checkpoint. `place`: file and pointer of the number.
+    void require_blocks(const std::string& place, std::int64_t blocks) const;
 
     // All elements of a tensor.
     std::vector<float> read(const std::string& name) const;

@@ -97,15 +97,8 @@ GptConfig GptCheckpoint::read_config(const std::filesystem::path& file) const {
     config.vocabulary = reader.required("vocab_size");
     const bool has_hidden = document.contains("n_inner") && !document.at("n_inner").is_null();
     config.hidden = has_hidden ? reader.required("n_inner") : 4 * config.width;
-    if (config.width % config.heads != 0) {
-        throw CheckpointError(file.string() + "#/n_head: " + std::to_string(config.heads) +
-                              " heads do not divide " + std::to_string(config.width) +
-                              " channels; allowed: a divisor");
-    }
-    if (static_cast<std::size_t>(config.layers) > folder_.size()) {
-        throw CheckpointError(file.string() + "#/n_layer: " + std::to_string(config.layers) +
-                              " blocks; the files have " + std::to_string(folder_.size()) + " tensors");
-    }
+    require_whole_heads(file.string() + "#/n_head", config.heads, config.width);
+    folder_.require_blocks(file.string() + "#/n_layer", config.layers);
     return config;
 }
 

@@ -46,15 +46,8 @@ VarConfig VarCheckpoint::read_config(const std::filesystem::path& file) const {
                               std::to_string(config.scales[i]) + " is too many; allowed: at most " +
                               std::to_string(most));
     }
-    if (config.width % config.heads != 0) {
-        throw CheckpointError(file.string() + "#/num_heads: " + std::to_string(config.heads) +
-                              " heads do not divide " + std::to_string(config.width) +
-                              " channels; allowed: a divisor");
-    }
-    if (static_cast<std::size_t>(config.depth) > folder_.size()) {
-        throw CheckpointError(file.string() + "#/depth: " + std::to_string(config.depth) +
-                              " blocks; the files have " + std::to_string(folder_.size()) + " tensors");
-    }
+    require_whole_heads(file.string() + "#/num_heads", config.heads, config.width);
+    folder_.require_blocks(file.string() + "#/depth", config.depth);
     const auto axis = [&](const char* name, std::size_t which) {
         const auto& shape = folder_.tensor(name).shape;
         if (shape.size() != 2) {

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "accel/functional/functional_error.hpp"
-#include "accel/functional/functional_run.hpp"
+#include "accel/functional/mamba2_functional_run.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/simulation/accelerator.hpp"
 #include "mappings.hpp"
@@ -30,7 +30,7 @@ struct Prepared {
           network(design.network, design.recipe, design.matrix.accumulator_bits),
           instance(synthetic_instance(design, network)) {}
 
-    FunctionalOutcome run() const { return run_functional(design, program, network, instance); }
+    FunctionalOutcome run() const { return run_mamba2_functional(design, program, network, instance); }
 };
 
 nlohmann::json quantization(const char* format, int group, const char* scale, int scale_bits) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "accel/functional/functional_run.hpp"
+#include "accel/functional/mamba2_functional_run.hpp"
 
 #include <map>
 #include <memory>
@@ -73,9 +73,9 @@ class KernelRun {
 
 }  // namespace
 
-FunctionalOutcome run_functional(const Design& design, const TileProgram& program,
-                                 const models::QuantizedMamba& network, const MambaInstance& instance,
-                                 Observer* observer) {
+FunctionalOutcome run_mamba2_functional(const Design& design, const TileProgram& program,
+                                        const models::QuantizedMamba& network, const MambaInstance& instance,
+                                        Observer* observer) {
     FunctionalOutcome outcome;
     KernelRun kernel(design, network, instance);
     // Blocks are prepared once, for both: when the program asks for one, the kernels compute it too.

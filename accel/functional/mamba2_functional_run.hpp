@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulation that carries data, and its comparison with the untiled kernels.
+// A simulation of Mamba2 that carries data, and its comparison with the untiled kernels.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace tilewright::accel {
 // Runs the program on the instance's data and compares all that it leaves behind with `network`'s kernels on
 // the same data. Throws FunctionalError for a program that reads what is not there, and what simulate()
 // throws.
-FunctionalOutcome run_functional(const Design& design, const TileProgram& program,
-                                 const models::QuantizedMamba& network, const MambaInstance& instance,
-                                 Observer* observer = nullptr);
+FunctionalOutcome run_mamba2_functional(const Design& design, const TileProgram& program,
+                                        const models::QuantizedMamba& network, const MambaInstance& instance,
+                                        Observer* observer = nullptr);
 
 // Data for a design without a checkpoint: seeded synthetic weights, block by block, states that two earlier
 // tokens have left, and, without lm_head in the workload, a synthetic residual stream.
