@@ -7,6 +7,8 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
+#include "cli/study_values.hpp"
+#include "sweeps/space.hpp"
 
 namespace tilewright::cli {
 
@@ -42,9 +44,12 @@ LoadedStudy load_study(const fs::path& path) {
                                      "allowed: the path of a design, from the study's folder");
         }
         auto design = accel::DesignDocument::load(base);
+        check_values(study, design, document, path.string());
         return {std::move(study), std::move(design)};
     } catch (const sweeps::StudyError& error) {
         throw accel::ConfigError(path.string(), error.pointer(), error.what(), "");
+    } catch (const sweeps::SpaceError& error) {
+        throw accel::ConfigError(path.string(), "", error.what(), "");
     }
 }
 

@@ -10,6 +10,7 @@
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"
+#include "accel/simulation/simulation_error.hpp"
 #include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/vcd_trace.hpp"
@@ -130,6 +131,18 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
     std::cout << "\n";
 }
 
+// What stops a simulation is for the file of its program to answer, or else for the design's.
+accel::Evaluation evaluate(const accel::DesignDocument& document, accel::Fidelity fidelity,
+                           const accel::ObserverFactory& observers, std::optional<accel::TileProgram> program,
+                           const std::string& program_file) {
+    try {
+        return accel::evaluate(document, fidelity, observers, std::move(program));
+    } catch (const accel::SimulationError& error) {
+        const auto& file = program_file.empty() ? document.file() : program_file;
+        throw accel::SimulationError(file + "#: " + error.what());
+    }
+}
+
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
@@ -171,8 +184,8 @@ int run_command(const std::vector<std::string>& arguments) {
                                            scheduled_program(document), path("program"));
     }
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
-    auto evaluation = accel::evaluate(
-        document, fidelity, observers(path("vcd"), path("trace"), show_progress), std::move(program));
+    auto evaluation = evaluate(document, fidelity, observers(path("vcd"), path("trace"), show_progress),
+                               std::move(program), path("program"));
     accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     if (!path("report").empty()) sweeps::write_file_atomically(path("report"), report.dump(2) + "\n");

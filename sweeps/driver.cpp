@@ -190,7 +190,7 @@ SweepOutcome stored_results(const Study& study, const std::filesystem::path& pat
                             const std::string& program_version,
                             const std::function<std::string(const Point&)>& canonical_key) {
     const Space space(study);
-    Store store(path, program_version);
+    Store store(path, program_version, Store::Access::read);
     SweepOutcome outcome;
     outcome.points = space.size();
     std::map<std::size_t, SweepRow> rows;

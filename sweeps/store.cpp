@@ -26,6 +26,19 @@ std::string column(sqlite3_stmt* statement, int position) {
     return text == nullptr ? std::string() : std::string(text, size);
 }
 
+// A path inside a "file:" name (RFC 3986, section 2).
+std::string escaped_for_uri(const std::string& path) {
+    std::string escaped;
+    for (const char byte : path) {
+        if (byte == '%' || byte == '?' || byte == '#') {
+            escaped += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+        } else {
+            escaped += byte;
+        }
+    }
+    return escaped;
+}
+
 }  // namespace
 
 std::string point_key(std::string_view canonical_design, std::string_view fidelity) {
@@ -91,43 +104,74 @@ long long Store::read_integer(const char* sql) {
     return sqlite3_column_int64(statement.get(), 0);
 }
 
-Store::Store(const std::filesystem::path& path, std::string program_version,
+Store::Store(const std::filesystem::path& path, std::string program_version, Access access,
              std::chrono::milliseconds busy_timeout)
-    : path_(path), program_version_(std::move(program_version)) {
+    : path_(path), program_version_(std::move(program_version)), busy_timeout_(busy_timeout) {
+    if (access == Access::read) {
+        open_to_read();
+    } else {
+        open_to_write();
+    }
+    find_ =
+        prepare("SELECT status, message, report FROM results WHERE point_key = ?1 AND program_version = ?2");
+    if (access == Access::read) return;
+    insert_ = prepare(
+        "INSERT OR REPLACE INTO results (point_key, program_version, status, message, report) "
+        "VALUES (?1, ?2, ?3, ?4, ?5)");
+}
+
+void Store::open(const std::string& name, int flags) {
     sqlite3* opened = nullptr;
-    const int code =
-        sqlite3_open_v2(path_.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+    const int code = sqlite3_open_v2(name.c_str(), &opened, flags, nullptr);
     database_.reset(opened);  // also after an error: the handle carries the message and has to be closed
     if (code != SQLITE_OK) fail(code);
-    sqlite3_busy_timeout(database_.get(), static_cast<int>(busy_timeout.count()));
+    sqlite3_busy_timeout(database_.get(), static_cast<int>(busy_timeout_.count()));
+}
+
+void Store::open_to_write() {
+    open(path_.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     // SQLite falls back to reading when it may not write; a sweep that cannot store should say so at its
     // start.
     if (sqlite3_db_readonly(database_.get(), "main") == 1) fail(SQLITE_READONLY);
     prepare_file();
-    find_ =
-        prepare("SELECT status, message, report FROM results WHERE point_key = ?1 AND program_version = ?2");
-    insert_ = prepare(
-        "INSERT OR REPLACE INTO results (point_key, program_version, status, message, report) "
-        "VALUES (?1, ?2, ?3, ?4, ?5)");
+}
+
+// A store keeps its log in a file beside it, which SQLite wants to make even to read. Where it may not,
+// nobody of this folder's writers is at work, or the log would be there: the file is read as it is.
+void Store::open_to_read() {
+    open(path_.string(), SQLITE_OPEN_READWRITE);  // or to read alone; who may write removes the log again
+    const auto code =
+        sqlite3_exec(database_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) & 0xff;
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) {
+        open("file:" + escaped_for_uri(path_.string()) + "?immutable=1",
+             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+    }
+    if (is_fresh()) throw StoreError(fmt::format("{} has no results", path_.string()));
+}
+
+// Whether nothing is there yet. Throws for what is not a store of this format.
+bool Store::is_fresh() {
+    const long long application = read_integer("PRAGMA application_id");
+    const long long format = read_integer("PRAGMA user_version");
+    if (application == 0 && format == 0 && read_integer("SELECT count(*) FROM sqlite_master") == 0) {
+        return true;
+    }
+    if (application != application_id)
+        throw StoreError(
+            fmt::format("{} is an SQLite database of another application; name another file for the store",
+                        path_.string()));
+    if (format != store_format)
+        throw StoreError(
+            fmt::format("{} has store format {}; this program reads format {}; name another store",
+                        path_.string(), format, store_format));
+    return false;
 }
 
 void Store::prepare_file() {
     // Under the write lock, since two processes may make the same file at once; looked at before anything is
     // changed, since the file may be somebody else's.
     execute("BEGIN IMMEDIATE");
-    const long long application = read_integer("PRAGMA application_id");
-    const long long format = read_integer("PRAGMA user_version");
-    const bool fresh =
-        application == 0 && format == 0 && read_integer("SELECT count(*) FROM sqlite_master") == 0;
-    if (!fresh && application != application_id)
-        throw StoreError(
-            fmt::format("{} is an SQLite database of another application; name another file for the store",
-                        path_.string()));
-    if (!fresh && format != store_format)
-        throw StoreError(
-            fmt::format("{} has store format {}; this program reads format {}; name another store",
-                        path_.string(), format, store_format));
-    if (fresh) {
+    if (is_fresh()) {
         execute(fmt::format("PRAGMA application_id = {}", application_id).c_str());
         execute(fmt::format("PRAGMA user_version = {}", store_format).c_str());
         execute(

@@ -33,10 +33,13 @@ std::string point_key(std::string_view canonical_design, std::string_view fideli
 // SQLite's WAL).
 class Store {
   public:
-    // Opens the file, or makes it. `busy_timeout`: how long to wait for another process's lock.
-    // Throws StoreError if the file is not an SQLite database, belongs to another application or to another
-    // version of the format, cannot be written, or stays locked. Such a file is never changed.
-    Store(const std::filesystem::path& path, std::string program_version,
+    enum class Access { read, write };
+
+    // To write, opens the file or makes it; to read, it must be there, and need not be writable.
+    // `busy_timeout`: how long to wait for another process's lock. Throws StoreError if the file is not an
+    // SQLite database, belongs to another application or to another version of the format, cannot be opened
+    // as wanted, or stays locked. Such a file is never changed.
+    Store(const std::filesystem::path& path, std::string program_version, Access access = Access::write,
           std::chrono::milliseconds busy_timeout = std::chrono::seconds(5));
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
@@ -47,7 +50,7 @@ class Store {
 
     // Keeps an ok or does_not_fit result; failed ones are left out, so that they are tried again.
     // Rows are gathered in memory and written at 100 rows or after a second, so a lock is held for moments
-    // only.
+    // only. Not for a store that was opened to read.
     void insert(const std::string& key, const PointResult& result);
 
     // Writes pending rows if the oldest has waited for a second. Call it now and then when no results come
@@ -72,7 +75,11 @@ class Store {
         PointResult result;
     };
 
+    void open(const std::string& name, int flags);
+    void open_to_read();
+    void open_to_write();
     void execute(const char* sql);
+    bool is_fresh();
     void prepare_file();
     void flush();
     void write_pending();
@@ -87,6 +94,7 @@ class Store {
     Statement insert_;
     std::vector<PendingRow> pending_;
     Clock::time_point oldest_pending_;
+    std::chrono::milliseconds busy_timeout_;
 };
 
 }  // namespace tilewright::sweeps

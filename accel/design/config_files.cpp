@@ -346,10 +346,14 @@ void DesignDocument::assign(const std::string& assignment) {
     set(assignment.substr(0, equals), value);
 }
 
-Design DesignDocument::parse() const {
+void DesignDocument::check() const {
     validate("design", document_, file_);
     for (const auto& [key, folder] : reference_folders) validate(key, document_.at(key), file_, "/" + key);
     check_kinds(document_, file_);
+}
+
+Design DesignDocument::parse() const {
+    check();
     try {
         return parse_design(document_, file_);
     } catch (const ConfigError& error) {

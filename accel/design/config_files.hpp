@@ -34,7 +34,9 @@ class DesignDocument {
     // "POINTER=VALUE" as on the command line; VALUE is JSON, or else a string.
     void assign(const std::string& assignment);
 
-    // Validates the whole document and turns it into typed values. Throws ConfigError.
+    // Throws ConfigError where the document does not keep to its schemas.
+    void check() const;
+    // The same, and turns it into typed values.
     Design parse() const;
 
     // The resolved document without descriptions: what the result depends on, keys sorted.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <stdexcept>
+#include "accel/simulation/simulation_error.hpp"
 
 namespace tilewright::accel {
 
 // A program whose instructions read what is not there (not yet, no more, or never), found by carrying it out
 // on data. The message says which instruction missed what.
-class FunctionalError : public std::runtime_error {
+class FunctionalError : public SimulationError {
   public:
-    using std::runtime_error::runtime_error;
+    using SimulationError::SimulationError;
 };
 
 }  // namespace tilewright::accel

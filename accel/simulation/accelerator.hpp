@@ -3,28 +3,15 @@
 // program on it.
 #pragma once
 
-#include <stdexcept>
-
 #include "accel/design/design.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/activity.hpp"
 #include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
+#include "accel/simulation/simulation_error.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::accel {
-
-// The program came to a halt before its end; the message says who waits for whom.
-class DeadlockError : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
-
-// Something in the program cannot be carried out, such as a transfer to where there is no memory.
-class SimulationError : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
 
 // Simulates the program from its first instruction to its last, every instruction and every burst; with an
 // executor the data move too, which changes no time. Builds a SystemC kernel of its own, so that it can be

@@ -22,7 +22,7 @@ const PointResult large{PointStatus::does_not_fit, "{}", "2110 DSP of 1968"};
 
 std::string open_error(const std::filesystem::path& path) {
     try {
-        Store store(path, "v1", 50ms);
+        Store store(path, "v1", Store::Access::write, 50ms);
     } catch (const StoreError& error) {
         return error.what();
     }
@@ -195,4 +195,58 @@ TEST_CASE("a store that cannot be used says why", "[sweeps]") {
         const WithoutRoot nobody;
         CHECK_THAT(open_error(folder / "results.db"), Contains("read-only"));
     }
+}
+
+TEST_CASE("a store is read where nobody may write", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const auto path = folder / "odd name?#%41.db";
+    {
+        Store store(path, "v1");
+        store.insert("a", good);
+    }
+    const auto read = [&] {
+        Store store(path, "v1", Store::Access::read, 50ms);
+        const auto result = store.find("a");
+        REQUIRE(result);
+        CHECK(result->report_json == good.report_json);
+        CHECK_FALSE(store.find("b"));
+    };
+    const auto files = [&] {
+        const std::filesystem::directory_iterator entries(folder.path());
+        return std::distance(begin(entries), end(entries));
+    };
+    read();
+    CHECK(files() == 1);
+    {
+        // A sweep that is at work.
+        Store store(path, "v1");
+        store.insert("c", good);
+        read();
+    }
+    std::filesystem::permissions(path, std::filesystem::perms(0444));
+    std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
+    {
+        const WithoutRoot nobody;
+        read();
+        CHECK(files() == 1);
+    }
+    std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+}
+
+TEST_CASE("what is no store is not read", "[sweeps]") {
+    const testing::ScratchFolder folder;
+    const auto error_of = [&](const char* name) {
+        try {
+            Store store(folder / name, "v1", Store::Access::read, 50ms);
+        } catch (const StoreError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK_THAT(error_of("nothing.db"), Contains("cannot be opened"));
+    execute(open_raw(folder / "empty.db"), "PRAGMA user_version = 0; VACUUM");
+    CHECK_THAT(error_of("empty.db"), Contains("has no results"));
+    execute(open_raw(folder / "other.db"), "CREATE TABLE t (x)");
+    CHECK_THAT(error_of("other.db"), Contains("another application"));
+    CHECK_FALSE(std::filesystem::exists(folder / "nothing.db"));
 }

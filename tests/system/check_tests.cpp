@@ -74,7 +74,8 @@ TEST_CASE("a program that reads too early is named by a functional run") {
     const auto result =
         workspace.run("run " + main_design + small + "--program program.json --fidelity functional");
     CHECK(result.code == 1);
-    CHECK_THAT(result.err, Contains("residual") && Contains("out_proj's outputs") && !Contains("E549"));
+    CHECK_THAT(result.err, Contains("program.json#: ") && Contains("residual") &&
+                               Contains("out_proj's outputs") && !Contains("E549"));
 }
 
 TEST_CASE("check carries a block of a language model out, or all of it") {

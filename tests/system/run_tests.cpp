@@ -125,7 +125,7 @@ TEST_CASE("an edited program must still do the network's work") {
     workspace.write("program.json", program.dump());
     const auto result = workspace.run("run " + main_design + small + "--program program.json");
     CHECK(result.code == 1);
-    CHECK_THAT(result.err, Contains("no memory answers"));
+    CHECK_THAT(result.err, Contains("program.json#: ") && Contains("no memory answers"));
 }
 
 TEST_CASE("what --set changed is no longer called fitted") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <regex>
 #include <string>
 
@@ -71,12 +72,6 @@ TEST_CASE("bad studies are refused with file and pointer") {
     result = workspace.run("sweep study.json");
     CHECK(result.code == 2);
     CHECK_THAT(result.err, Contains("study.json#/base"));
-    study = small_study();
-    study["parameters"][1]["pointer"] = "/mapping/nothing/here";
-    workspace.write("study.json", study.dump());
-    result = workspace.run("sweep study.json");
-    CHECK(result.code == 3);
-    CHECK_THAT(result.out, Contains("#/mapping/nothing: unknown key"));
     const auto misnamed = [&](const char* list, const char* metric) {
         auto wrong = small_study();
         wrong[list][0]["name"] = "figure";
@@ -112,6 +107,54 @@ TEST_CASE("bad studies are refused with file and pointer") {
     CHECK_THAT(result.err, Contains("garbage.db"));
     CHECK(read_file(workspace.path("garbage.db")) ==
           "this is no database, but long enough to be mistaken for a header of one");
+}
+
+TEST_CASE("values that no design can have are refused before any work, others point by point") {
+    const Workspace workspace;
+    const auto swept = [&](const nlohmann::json& study) {
+        workspace.write("study.json", study.dump());
+        return workspace.run("sweep study.json --store study.db");
+    };
+    const auto with_parameter = [](const nlohmann::json& parameter) {
+        auto study = small_study();
+        study["fidelity"] = "bound";
+        study["parameters"][1] = parameter;
+        return study;
+    };
+    const auto refused = [&](const nlohmann::json& parameter) {
+        const auto result = swept(with_parameter(parameter));
+        CHECK(result.code == 2);
+        CHECK(result.out.empty());
+        CHECK_FALSE(std::filesystem::exists(workspace.path("study.db")));
+        return result.err;
+    };
+    CHECK_THAT(refused({{"name", "x"}, {"pointer", "/mapping/nothing/here"}, {"values", {1, 2}}}),
+               Contains("study.json#/parameters/1/pointer: ") && Contains("#/mapping/nothing: unknown key"));
+    CHECK_THAT(refused({{"name", "x"}, {"pointer", "/engines/matrix/inptus"}, {"values", {8, 16}}}),
+               Contains("study.json#/parameters/1/pointer: ") && Contains("did you mean \"inputs\"?"));
+    CHECK_THAT(refused({{"name", "x"}, {"pointer", "/mapping/unroll"}, {"values", {"none", "partiel"}}}),
+               Contains("study.json#/parameters/1/values/1: ") && Contains("did you mean \"partial\"?"));
+    CHECK_THAT(refused({{"name", "x"}, {"pointer", "/mapping/unroll"}, {"values", {"nine", "partiel"}}}),
+               Contains("study.json#/parameters/1/values/0: ") && Contains("\"nine\""));
+    CHECK_THAT(refused({{"name", "x"},
+                        {"values",
+                         {{{"label", "a"}, {"set", {{"/mapping/unroll", "none"}}}},
+                          {{"label", "b"}, {"set", {{"/engines/matrix/inputs", -4}}}}}}}),
+               Contains("study.json#/parameters/1/values/1: ") && Contains("/engines/matrix/inputs"));
+
+    // An array that the other parameter does not always put there.
+    auto study = with_parameter(
+        {{"name", "array"},
+         {"values",
+          {{{"label", "none"}, {"set", {{"/mapping/unroll", "none"}}}},
+           {{"label", "some"},
+            {"set",
+             {{"/engines/aie", nlohmann::json::parse(read_file(source_path(
+                                   "configs/designs/mamba2-vck190-aie.json")))["engines"]["aie"]}}}}}}});
+    study["parameters"].push_back({{"name", "rows"}, {"pointer", "/engines/aie/x"}, {"values", {8}}});
+    const auto result = swept(study);
+    CHECK(result.code == 3);
+    CHECK_THAT(result.out, Contains("failed") && Contains("/engines/aie"));
 }
 
 TEST_CASE("an interrupted sweep keeps what it has and goes on where it stopped") {

@@ -7,7 +7,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "accel/functional/functional_error.hpp"
 #include "accel/functional/super_resolution_functional_run.hpp"
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/schedule.hpp"
@@ -58,8 +57,6 @@ std::string failure(const Prepared& prepared) {
     try {
         return prepared.run().first_mismatch;
     } catch (const SimulationError& error) {
-        return error.what();
-    } catch (const FunctionalError& error) {
         return error.what();
     }
 }
