@@ -149,9 +149,7 @@ std::vector<float> GptExecutor::stored_logits() const {
     std::vector<float> logits(index(sequences * vocabulary));
     for (std::int64_t n0 = 0; n0 < vocabulary; n0 += tile) {
         const auto n = std::min(tile, vocabulary - n0);
-        Instruction work;
-        work.address = layout_.outputs + 4 * sequences * n0;
-        work.value_bytes = 4 * sequences * n;
+        const auto work = transfer_at(layout_.outputs + 4 * sequences * n0, 0, {4 * sequences * n, 0});
         const auto numbers = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
         for (std::int64_t s = 0; s < sequences; ++s) {
             std::copy_n(numbers.begin() + s * n, n, logits.begin() + s * vocabulary + n0);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
 #include "accel/functional/functional_error.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
@@ -26,6 +25,7 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
       ops_(network.operators()),
       instance_(instance),
       tokens_(design.workload.tokens),
+      layout_(lay_out_mamba2(design, build_graph(design))),
       weight_codec_(design.recipe.weights),
       hidden_(network.operators().initial_state().hidden),
       hidden_generation_(index(design.network.d_inner()), -1),
@@ -66,14 +66,6 @@ Mamba2Executor::Mamba2Executor(const Design& design, const TileProgram& program,
         }
     }
     collect_releases();
-    state_base_ = std::numeric_limits<std::int64_t>::max();
-    for (const auto& stream : program.sections[block_section_].streams) {
-        for (const auto& work : stream) {
-            if (work.opcode == Opcode::load && work.traffic == Traffic::ssm_state) {
-                state_base_ = std::min(state_base_, work.address);
-            }
-        }
-    }
     write_images();
 }
 
@@ -147,12 +139,7 @@ void Mamba2Executor::start_store(const Step& step) {
                                   std::to_string(hidden_tokens_[index(channel)]) + " of " +
                                   std::to_string(tokens_) + " tokens");
         }
-        const auto states = design_.network.d_state;
-        const auto group = ops_.state_group();
-        bytes =
-            ops_.state().pack(std::span(hidden_.values).subspan(index(first * states), index(count * states)),
-                              std::span(hidden_.exponents)
-                                  .subspan(index(first / group * states), index(count / group * states)));
+        bytes = pack_state(hidden_, first, count);
     }
     staging_[key(step)] = scattered(step.engine, work, bytes);
 }

@@ -17,6 +17,7 @@
 #include "accel/functional/program_executor.hpp"
 #include "accel/functional/tagged_array.hpp"
 #include "accel/functional/weight_stream_image.hpp"
+#include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "models/networks/quantized_mamba.hpp"
 
@@ -57,8 +58,19 @@ class Mamba2Executor : public ProgramExecutor {
     // Weights that no transfer will read again.
     void discard(const Step& load);
     void write_block_image(std::int64_t layer);
-    void write_weights(std::size_t section, std::int64_t repetition,
+    void place_weights(std::size_t section, LinearEngine kind,
+                       std::span<const Mamba2BlockLayout::Piece> pieces, std::int64_t stride,
+                       std::int64_t layer,
                        const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of);
+    // Of a block: channels whose state lies in one piece, and where.
+    struct StatePiece {
+        std::int64_t first = 0;
+        std::int64_t channels = 0;
+        Instruction transfer;
+    };
+    std::vector<StatePiece> state_pieces() const;
+    std::vector<std::byte> pack_state(const models::Elements& hidden, std::int64_t first,
+                                      std::int64_t count) const;
     // Transfers and buffers (mamba2_executor.cpp).
     void start_store(const Step& step);
     void complete_load(const Step& step);
@@ -124,6 +136,7 @@ class Mamba2Executor : public ProgramExecutor {
     std::int64_t tokens_ = 1;
 
     // Off chip.
+    Mamba2Layout layout_;
     // By section and engine; null without weights.
     std::vector<std::array<std::unique_ptr<WeightStreamOrder>, linear_engine_count>> orders_;
     WeightStreamOrder* order_of(const Step& step) const {
@@ -131,7 +144,6 @@ class Mamba2Executor : public ProgramExecutor {
     }
     WeightCodec weight_codec_;
     std::int64_t image_written_ = -1;
-    std::int64_t state_base_ = 0;  // address of the first group's state
 
     // In flight.
     std::map<Key, Commit> commits_;

@@ -17,18 +17,19 @@ using models::index;
 
 }  // namespace
 
-void Mamba2Executor::write_weights(
-    std::size_t section, std::int64_t repetition,
+// Of an engine: `begin` and `count` of the pieces of a stream, one piece behind the other.
+void Mamba2Executor::place_weights(
+    std::size_t section, LinearEngine kind, std::span<const Mamba2BlockLayout::Piece> pieces,
+    std::int64_t stride, std::int64_t layer,
     const std::function<const models::QuantizedMatrix&(std::uint32_t)>& matrix_of) {
-    for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
-        const auto& order = orders_[section][static_cast<std::size_t>(kind)];
-        if (!order) continue;
-        weight_codec_.collect(*order, matrix_of);
-        for (const auto& load : order->loads()) {
-            const Step step{weight_dma(kind), section, repetition, load.load};
-            const auto& work = instruction(step);
-            write_memory(step, weight_codec_.pack(load.begin, load.end, work.value_bytes, work.scale_bytes));
-        }
+    const auto& order = orders_[section][static_cast<std::size_t>(kind)];
+    if (!order) return;
+    weight_codec_.collect(*order, matrix_of);
+    std::int64_t first = 0;
+    for (const auto& piece : pieces) {
+        place_stream(weight_dma(kind), piece.begin, stride, layer, design_.recipe.weights, weight_codec_,
+                     first, piece.weights);
+        first += piece.weights;
     }
 }
 
@@ -46,24 +47,23 @@ void Mamba2Executor::write_images() {
     lm_head_.scale_base = instance_.ends->lm_head.scale_base;
     for (std::size_t s = 0; s < program_.sections.size(); ++s) {
         const auto& section = program_.sections[s];
-        if (s == block_section_) continue;
-        if (section.name == "head") {
-            write_weights(
-                s, 0, [&](std::uint32_t) -> const auto& { return instance_.ends->lm_head; });
-            continue;
-        }
-        // The rows of the embedding that the program looks up lie one behind the other.
-        StreamTile rows{0, 0, tokens_, 0, design_.network.d_model, 0};
-        const auto dma = weight_dma(LinearEngine::pl);
-        for (std::size_t p = 0; p < section.streams[dma].size(); ++p) {
-            WeightCodec codec(design_.recipe.weights);
-            codec.append(instance_.ends->embedding, rows);
-            const Step step{dma, s, 0, p};
-            const auto& work = instruction(step);
-            write_memory(
-                step, codec.pack(0, tokens_ * design_.network.d_model, work.value_bytes, work.scale_bytes));
+        if (section.name != "head") continue;
+        const auto weights = linear_weights(design_, section.operators);
+        for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+            const auto engine = static_cast<std::size_t>(kind);
+            const Mamba2BlockLayout::Piece piece{layout_.lm_head[engine], weights[engine].head};
+            place_weights(
+                s, kind, {&piece, 1}, 0,
+                0, [&](std::uint32_t) -> const auto& { return instance_.ends->lm_head; });
         }
     }
+    // The rows of the embedding that the program looks up: the first ones.
+    const auto elements = tokens_ * design_.network.d_model;
+    WeightCodec codec(design_.recipe.weights);
+    codec.append(instance_.ends->embedding, {0, 0, tokens_, 0, design_.network.d_model, 0});
+    const auto size = transfer_size(design_.recipe.weights, elements);
+    place(weight_dma(LinearEngine::pl), layout_.embedding, 0, 0, size,
+          codec.pack(0, elements, size.value_bytes, size.scale_bytes));
 }
 
 void Mamba2Executor::discard(const Step& load) {
@@ -79,42 +79,36 @@ void Mamba2Executor::discard(const Step& load) {
 // Weights and state of a block, before its first transfer.
 void Mamba2Executor::write_block_image(std::int64_t layer) {
     const auto& weights = block(layer);
+    const auto& at = layout_.block;
     const auto& operators = program_.sections[block_section_].operators;
-    write_weights(
-        block_section_, layer, [&](std::uint32_t op) -> const auto& {
-            return operators[op].name.ends_with("in_proj") ? weights.in_proj : weights.out_proj;
-        });
+    for (const auto kind : {LinearEngine::pl, LinearEngine::aie}) {
+        const auto engine = static_cast<std::size_t>(kind);
+        place_weights(
+            block_section_, kind, at.weights[engine], at.weights_stride[engine],
+            layer, [&](std::uint32_t op) -> const auto& {
+                return operators[op].name.ends_with("in_proj") ? weights.in_proj : weights.out_proj;
+            });
+    }
     const auto state = instance_.state(static_cast<int>(layer));
-    const auto& streams = program_.sections[block_section_].streams;
-    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
-        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
-            const auto& work = streams[engine][p];
-            const Step step{engine, block_section_, layer, p};
-            if (work.opcode != Opcode::load) continue;
-            if (work.traffic == Traffic::convolution_weights)
-                write_memory(step, ops_.element().pack(weights.taps));
-            if (work.traffic == Traffic::convolution_state)
-                write_memory(step, ops_.element().pack(state.window));
-            if (work.traffic != Traffic::ssm_state) continue;
-            const auto [first, count] = state_channels(work);
-            const auto states = design_.network.d_state;
-            const auto group = ops_.state_group();
-            write_memory(
-                step,
-                ops_.state().pack(
-                    std::span(state.hidden.values).subspan(index(first * states), index(count * states)),
-                    std::span(state.hidden.exponents)
-                        .subspan(index(first / group * states), index(count / group * states))));
-        }
+    const auto convolution = design_.port_of(Stream::convolution);
+    const auto size = transfer_size(design_.recipe.convolution, convolution_elements(design_));
+    place(convolution, at.convolution_weights, at.convolution_weights_stride, layer, size,
+          ops_.element().pack(weights.taps));
+    place(convolution, at.convolution_state, at.convolution_state_stride, layer, size,
+          ops_.element().pack(state.window));
+    for (const auto& piece : state_pieces()) {
+        write_memory(design_.port_of(Stream::state), piece.transfer, layer,
+                     pack_state(state.hidden, piece.first, piece.channels));
     }
     image_written_ = layer;
 }
 
 std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instruction& work) const {
-    const auto first = (work.address - state_base_) / state_group_stride(design_) * group_channels(design_);
+    const auto first =
+        (work.address - layout_.block.ssm_state) / state_group_stride(design_) * group_channels(design_);
     const auto elements = work.value_bytes * 8 / design_.recipe.state.format.bits;
     const auto count = elements / design_.network.d_state;
-    const bool whole = (work.address - state_base_) % state_group_stride(design_) == 0;
+    const bool whole = (work.address - layout_.block.ssm_state) % state_group_stride(design_) == 0;
     if (!whole || first < 0 || first + count > design_.network.d_inner()) {
         throw FunctionalError("a transfer of the SSM's state at the address " + std::to_string(work.address) +
                               " is none of its groups of channels");
@@ -122,23 +116,42 @@ std::pair<std::int64_t, std::int64_t> Mamba2Executor::state_channels(const Instr
     return {first, count};
 }
 
+// Groups of channels lie as they are moved: each by itself, or all together.
+std::vector<Mamba2Executor::StatePiece> Mamba2Executor::state_pieces() const {
+    const bool together = design_.mapping.state_transfer == StateTransfer::per_layer;
+    const auto inner = design_.network.d_inner();
+    const auto most = together ? inner : group_channels(design_);
+    std::vector<StatePiece> pieces;
+    for (std::int64_t first = 0; first < inner; first += most) {
+        const auto channels = std::min(most, inner - first);
+        const auto address =
+            layout_.block.ssm_state + first / group_channels(design_) * state_group_stride(design_);
+        const auto size = transfer_size(design_.recipe.state, channels * design_.network.d_state);
+        pieces.push_back({first, channels, transfer_at(address, layout_.block.ssm_state_stride, size)});
+    }
+    return pieces;
+}
+
+std::vector<std::byte> Mamba2Executor::pack_state(const models::Elements& hidden, std::int64_t first,
+                                                  std::int64_t count) const {
+    const auto states = design_.network.d_state;
+    const auto group = ops_.state_group();
+    return ops_.state().pack(
+        std::span(hidden.values).subspan(index(first * states), index(count * states)),
+        std::span(hidden.exponents).subspan(index(first / group * states), index(count / group * states)));
+}
+
 models::QuantizedBlockState Mamba2Executor::stored_state(int layer) const {
     auto state = ops_.initial_state();
-    const auto& streams = program_.sections[block_section_].streams;
-    for (std::size_t engine = 0; engine < streams.size(); ++engine) {
-        for (std::size_t p = 0; p < streams[engine].size(); ++p) {
-            const auto& work = streams[engine][p];
-            if (work.opcode != Opcode::store) continue;
-            const auto bytes = read_memory(engine, work, layer);
-            if (work.traffic == Traffic::convolution_state) {
-                state.window = ops_.element().unpack(bytes, state.window.size());
-                continue;
-            }
-            const auto [first, count] = state_channels(work);
-            const auto states = design_.network.d_state;
-            const auto values = ops_.state().unpack(bytes, index(count * states));
-            std::copy(values.begin(), values.end(), state.hidden.values.begin() + first * states);
-        }
+    const auto window = transfer_at(layout_.block.convolution_state, layout_.block.convolution_state_stride,
+                                    transfer_size(design_.recipe.convolution, convolution_elements(design_)));
+    state.window = ops_.element().unpack(read_memory(design_.port_of(Stream::convolution), window, layer),
+                                         state.window.size());
+    const auto states = design_.network.d_state;
+    for (const auto& piece : state_pieces()) {
+        const auto bytes = read_memory(design_.port_of(Stream::state), piece.transfer, layer);
+        const auto values = ops_.state().unpack(bytes, index(piece.channels * states));
+        std::copy(values.begin(), values.end(), state.hidden.values.begin() + piece.first * states);
     }
     return state;
 }

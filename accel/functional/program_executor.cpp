@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "accel/functional/functional_error.hpp"
+#include "accel/schedule/weight_stream.hpp"
 
 namespace tilewright::accel {
 
@@ -57,14 +58,34 @@ std::vector<std::vector<std::byte>> ProgramExecutor::scattered(std::size_t dma, 
     return layouts_[dma]->scatter(work, bytes);
 }
 
-void ProgramExecutor::place(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
-                            const TransferSize& size, std::span<const std::byte> bytes) {
+Instruction ProgramExecutor::transfer_at(std::int64_t address, std::int64_t stride,
+                                         const TransferSize& size) {
     Instruction work;
     work.address = address;
     work.address_stride = stride;
     work.value_bytes = size.value_bytes;
     work.scale_bytes = size.scale_bytes;
-    write_memory(dma, work, block, bytes);
+    return work;
+}
+
+void ProgramExecutor::place(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
+                            const TransferSize& size, std::span<const std::byte> bytes) {
+    write_memory(dma, transfer_at(address, stride, size), block, bytes);
+}
+
+void ProgramExecutor::place_stream(std::size_t dma, std::int64_t address, std::int64_t stride,
+                                   std::int64_t block, const models::Quantization& format,
+                                   const WeightCodec& codec, std::int64_t first, std::int64_t count) {
+    const auto& port = design_.memory_ports[program_.engines[dma].memory_port];
+    const auto full = WeightChunk::of(port, format);
+    const auto end = first + count;
+    for (auto begin = first; begin < end; begin += full.weights) {
+        const auto left = end - begin;
+        const auto chunk = left >= full.weights ? full : WeightChunk::of(port, format, left);
+        place(dma, address, stride, block, {chunk.value_bytes, chunk.scale_bytes},
+              codec.pack(begin, begin + chunk.weights, chunk.value_bytes, chunk.scale_bytes));
+        address += chunk.stored_bytes;
+    }
 }
 
 void ProgramExecutor::write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,

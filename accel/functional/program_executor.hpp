@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
+#include "accel/functional/weight_stream_image.hpp"
 #include "accel/schedule/memory_layout.hpp"
 #include "accel/schedule/tile_program.hpp"
 #include "accel/simulation/executor.hpp"
@@ -58,14 +59,18 @@ class ProgramExecutor : public Executor {
     std::vector<std::vector<std::byte>> scattered(std::size_t dma, const Instruction& work,
                                                   std::span<const std::byte> bytes) const;
     // The bytes of a transfer, values and scales, straight into memory and out of it.
-    void write_memory(const Step& step, std::span<const std::byte> bytes) {
-        write_memory(step.engine, instruction(step), step.repetition, bytes);
-    }
     void write_memory(std::size_t dma, const Instruction& work, std::int64_t repetition,
                       std::span<const std::byte> bytes);
-    // The same without a transfer: what others have put where the design's layout says.
+    // A transfer of what lies where the design's layout says, in whatever program.
+    static Instruction transfer_at(std::int64_t address, std::int64_t stride, const TransferSize& size);
+    // Puts bytes there.
     void place(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
                const TransferSize& size, std::span<const std::byte> bytes);
+    // `count` of the weights that a codec has collected, from `first` on, in the chunks in which DMA engines
+    // load them.
+    void place_stream(std::size_t dma, std::int64_t address, std::int64_t stride, std::int64_t block,
+                      const models::Quantization& format, const WeightCodec& codec, std::int64_t first,
+                      std::int64_t count);
     std::vector<std::byte> read_memory(std::size_t dma, const Instruction& work,
                                        std::int64_t repetition) const;
 

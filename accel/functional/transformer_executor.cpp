@@ -165,9 +165,8 @@ std::vector<float> TransformerExecutor::final_row(const Step& step, std::int64_t
 }
 
 void TransformerExecutor::stored(const Step& step) {
-    Instruction work;
-    work.address = output_address();
-    work.value_bytes = static_cast<std::int64_t>(sizeof(float) * inputs_[step_of(step)].size());
+    const auto bytes = static_cast<std::int64_t>(sizeof(float) * inputs_[step_of(step)].size());
+    const auto work = transfer_at(output_address(), 0, {bytes, 0});
     outputs_[step_of(step)] = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
 }
 
@@ -199,30 +198,17 @@ std::vector<double> TransformerExecutor::unpack_cache(std::span<const std::byte>
 
 std::vector<double> TransformerExecutor::stored_cache(std::int64_t address, std::int64_t stride,
                                                       std::int64_t block, std::int64_t elements) const {
-    const auto size = transfer_size(kv_format(*design_.transformer()), elements);
-    Instruction work;
-    work.address = address;
-    work.address_stride = stride;
-    work.value_bytes = size.value_bytes;
-    work.scale_bytes = size.scale_bytes;
+    const auto work =
+        transfer_at(address, stride, transfer_size(kv_format(*design_.transformer()), elements));
     return unpack_cache(read_memory(design_.port_of(Stream::state), work, block), elements);
 }
 
 void TransformerExecutor::place_pass(const TransformerWeightOrder::Pass& pass, LinearEngine kind,
                                      std::int64_t address, std::int64_t stride, std::int64_t block,
                                      const models::QuantizedMatrix& matrix) {
-    const auto dma = weight_dma(kind);
-    const auto& port = design_.memory_ports[program_.engines[dma].memory_port];
     WeightCodec codec(pass.format);
     for (const auto& tile : pass.tiles) codec.append(matrix, tile);
-    const auto full = WeightChunk::of(port, pass.format);
-    for (std::int64_t begin = 0; begin < pass.elements(); begin += full.weights) {
-        const auto left = pass.elements() - begin;
-        const auto chunk = left >= full.weights ? full : WeightChunk::of(port, pass.format, left);
-        place(dma, address, stride, block, {chunk.value_bytes, chunk.scale_bytes},
-              codec.pack(begin, begin + chunk.weights, chunk.value_bytes, chunk.scale_bytes));
-        address += chunk.stored_bytes;
-    }
+    place_stream(weight_dma(kind), address, stride, block, pass.format, codec, 0, pass.elements());
 }
 
 void TransformerExecutor::place_weights(const LinearLayout& layout) {

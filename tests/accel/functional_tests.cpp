@@ -203,3 +203,42 @@ TEST_CASE("weights that are given back too early are found") {
     REQUIRE(changed);
     CHECK_THROWS_WITH(prepared.run(), Catch::Contains("not in the buffer"));
 }
+
+TEST_CASE("data that a program looks for where the layout has others are found") {
+    Prepared prepared(small_document({{"/workload/lm_head", true}}));
+    REQUIRE(prepared.design.network.layers > 1);
+    REQUIRE(prepared.program.sections.size() == 3);
+    const auto original = prepared.program;
+    // All transfers of a kind alike: those that load what others have stored agree with them.
+    const auto is_wrong = [&](std::size_t section, Traffic traffic, const auto& fault) {
+        int transfers = 0;
+        for (auto& stream : prepared.program.sections[section].streams) {
+            for (auto& work : stream) {
+                if (work.traffic != traffic) continue;
+                if (work.opcode != Opcode::load && work.opcode != Opcode::store) continue;
+                fault(work);
+                ++transfers;
+            }
+        }
+        CHECK(transfers > 0);
+        bool wrong = false;
+        try {
+            wrong = prepared.run().mismatches > 0;
+        } catch (const SimulationError&) {
+            wrong = true;
+        }
+        prepared.program = original;
+        return wrong;
+    };
+    const auto moved = [](Instruction& work) { work.address += 4096; };
+    for (const auto traffic :
+         {Traffic::weights, Traffic::convolution_weights, Traffic::convolution_state, Traffic::ssm_state}) {
+        INFO(to_string(traffic));
+        CHECK(is_wrong(1, traffic, moved));
+        CHECK(is_wrong(1, traffic, [](Instruction& work) { work.address_stride = 0; }));
+        CHECK(is_wrong(1, traffic, [](Instruction& work) { work.address_stride += 4096; }));
+    }
+    CHECK(is_wrong(0, Traffic::weights, moved));
+    CHECK(is_wrong(2, Traffic::weights, moved));
+    CHECK_FALSE(is_wrong(1, Traffic::ssm_state, [](Instruction&) {}));
+}
