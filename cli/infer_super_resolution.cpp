@@ -32,7 +32,7 @@ std::vector<Image> read_images(const std::string& path, std::int64_t colors) {
     const auto& view = file.tensor("image");
     const auto axes = view.shape.size();
     const bool right = (axes == 3 || axes == 4) && view.elements() > 0 && view.shape[axes - 3] == colors &&
-                       view.type != models::ElementType::i64 && view.type != models::ElementType::i32;
+                       models::is_floating(view.type);
     if (!right) {
         throw models::SafetensorsError(
             path + ": tensor \"image\" has another type or shape; allowed: F32, [" + std::to_string(colors) +

@@ -103,6 +103,10 @@ void CheckpointFolder::check(const std::string& name, const std::vector<std::int
         throw CheckpointError(folder_ + ": tensor \"" + name + "\" has the shape " + shape_text(view.shape) +
                               "; config.json asks for " + shape_text(shape));
     }
+    if (!is_floating(view.type)) {
+        throw CheckpointError(folder_ + ": tensor \"" + name + "\" has the element type " +
+                              std::string(to_string(view.type)) + "; allowed: F64, F32, F16, BF16");
+    }
     constexpr std::int64_t piece = 1 << 14;
     std::vector<double> values(piece);
     const auto elements = view.elements();

@@ -25,8 +25,9 @@ static_assert(std::endian::native == std::endian::little,
 namespace {
 
 constexpr std::pair<std::string_view, ElementType> types[] = {
-    {"F64", ElementType::f64},   {"F32", ElementType::f32}, {"F16", ElementType::f16},
-    {"BF16", ElementType::bf16}, {"I64", ElementType::i64}, {"I32", ElementType::i32}};
+    {"F64", ElementType::f64},   {"F32", ElementType::f32},     {"F16", ElementType::f16},
+    {"BF16", ElementType::bf16}, {"I64", ElementType::i64},     {"I32", ElementType::i32},
+    {"U8", ElementType::u8},     {"BOOL", ElementType::boolean}};
 
 // The format's own limit on the header.
 constexpr std::uint64_t longest_header = 100'000'000;
@@ -83,8 +84,16 @@ std::size_t element_bytes(ElementType type) {
         case ElementType::f16:
         case ElementType::bf16:
             return 2;
+        case ElementType::u8:
+        case ElementType::boolean:
+            return 1;
     }
     return 0;
+}
+
+bool is_floating(ElementType type) {
+    return type == ElementType::f64 || type == ElementType::f32 || type == ElementType::f16 ||
+           type == ElementType::bf16;
 }
 
 std::string_view to_string(ElementType type) {
@@ -129,6 +138,10 @@ void TensorView::read(std::int64_t begin, std::int64_t count, double* out) const
             break;
         case ElementType::i32:
             convert_all<std::int32_t>(data, begin, count, out, [](std::int32_t v) { return double(v); });
+            break;
+        case ElementType::u8:
+        case ElementType::boolean:
+            convert_all<std::uint8_t>(data, begin, count, out, [](std::uint8_t v) { return double(v); });
             break;
     }
 }
@@ -195,7 +208,7 @@ TensorView parse_tensor(const json& description, const std::string& path, Entry&
     const auto* found =
         std::find_if(std::begin(types), std::end(types), [&](const auto& t) { return t.first == type; });
     if (found == std::end(types))
-        broken("has the element type " + type + "; allowed: F64, F32, F16, BF16, I64, I32");
+        broken("has the element type " + type + "; allowed: F64, F32, F16, BF16, I64, I32, U8, BOOL");
     view.type = found->second;
     std::uint64_t bytes = element_bytes(view.type);
     for (const auto& size : description.at("shape")) {

@@ -21,9 +21,11 @@ class SafetensorsError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class ElementType { f64, f32, f16, bf16, i64, i32 };
+// `boolean` is a byte, 0 or 1: masks that frameworks keep beside the weights.
+enum class ElementType { f64, f32, f16, bf16, i64, i32, u8, boolean };
 
 std::size_t element_bytes(ElementType type);
+bool is_floating(ElementType type);
 std::string_view to_string(ElementType type);  // the spelling of the format: "F32", "BF16", ...
 
 // Row-major elements of a tensor inside a mapped file. Valid as long as the file is.

@@ -11,11 +11,6 @@ using Catch::Contains;
 
 namespace {
 
-std::string file_with_header(const std::string& header, const std::string& data = "") {
-    const auto length = static_cast<std::uint64_t>(header.size());
-    return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
-}
-
 std::string complaint(const std::string& bytes) {
     const TemporaryFolder folder;
     folder.write("x.safetensors", bytes);
@@ -45,8 +40,11 @@ TEST_CASE("what is written is read back, and every element type means what it sa
                                R"("b":{"dtype":"F16","shape":[4],"data_offsets":[8,16]},)"
                                R"("c":{"dtype":"BF16","shape":[2],"data_offsets":[16,20]},)"
                                R"("d":{"dtype":"I64","shape":[1],"data_offsets":[20,28]},)"
+                               R"("e":{"dtype":"BOOL","shape":[1,3],"data_offsets":[28,31]},)"
+                               R"("f":{"dtype":"U8","shape":[1],"data_offsets":[31,32]},)"
                                R"("__metadata__":{"format":"pt"}})";
     std::string data(28, '\0');
+    data += std::string("\1\0\1\xC8", 4);
     const float a[] = {1.5F, -2.25F};
     const std::uint16_t b[] = {0x3C00, 0xC000, 0x0001, 0x7BFF};  // 1, -2, smallest subnormal, largest
     const std::uint16_t c[] = {0x3F80, 0xC040};                  // 1, -3
@@ -58,7 +56,7 @@ TEST_CASE("what is written is read back, and every element type means what it sa
     const TemporaryFolder folder;
     folder.write("x.safetensors", file_with_header(header, data));
     const SafetensorsFile file(folder.path() / "x.safetensors");
-    CHECK(file.tensors().size() == 4);
+    CHECK(file.tensors().size() == 6);
     CHECK(file.tensor("a").at(1) == -2.25);
     CHECK(file.tensor("b").at(0) == 1);
     CHECK(file.tensor("b").at(1) == -2);
@@ -66,7 +64,10 @@ TEST_CASE("what is written is read back, and every element type means what it sa
     CHECK(file.tensor("b").at(3) == 65504);
     CHECK(file.tensor("c").at(1) == -3);
     CHECK(file.tensor("d").at(0) == -7);
-    CHECK_THROWS_AS(file.tensor("e"), SafetensorsError);
+    CHECK(file.tensor("e").at(1) == 0);
+    CHECK(file.tensor("e").at(2) == 1);
+    CHECK(file.tensor("f").at(0) == 200);
+    CHECK_THROWS_AS(file.tensor("g"), SafetensorsError);
 }
 
 TEST_CASE("files that lie about themselves are refused before their data are touched") {
@@ -146,6 +147,10 @@ TEST_CASE("incomplete, misshapen and broken checkpoints say what is wrong with t
         CHECK_THAT(checkpoint_complaint(folder),
                    Contains("norm_f.weight") && Contains("not finite at element 5"));
     }
+    auto integers = safetensors_bytes(original);
+    integers.replace(integers.find("\"F32\"", integers.find("backbone.layers.1.mixer.D")), 5, "\"I32\"");
+    folder.write("model.safetensors", integers);
+    CHECK_THAT(checkpoint_complaint(folder), Contains("mixer.D\" has the element type I32; allowed: F64"));
     folder.write("model.safetensors", safetensors_bytes(original));
     CHECK(checkpoint_complaint(folder).empty());
     folder.write("config.json", R"({"d_model": -1, "n_layer": 2, "vocab_size": 40})");

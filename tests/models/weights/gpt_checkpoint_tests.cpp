@@ -233,6 +233,11 @@ TEST_CASE("a checkpoint of GPT-BigCode that is not computed is refused with what
     tiny.tensors["transformer.h.00.ln_1.bias"] = {{1}, {0}};
     CHECK_THAT(refusal(TinyGpt::standard_config()), Contains("#/n_layer: 2 blocks"));
     tiny.tensors.erase("transformer.h.00.ln_1.bias");
+    // Masks of attention, as older versions kept them.
+    const std::string masks = R"({"transformer.h.0.attn.bias":{"dtype":"BOOL","shape":[1,1,2,2],)"
+                              R"("data_offsets":[0,4]}})";
+    folder.write("masks.safetensors", test::file_with_header(masks, std::string("\1\0\1\1", 4)));
+    CHECK(refusal(TinyGpt::standard_config()).empty());
     const auto tied = [](const std::string& value) {
         return TinyGpt::standard_config(", \"tie_word_embeddings\": " + value);
     };

@@ -17,6 +17,12 @@ namespace tilewright::test {
 
 namespace fs = std::filesystem;
 
+// The bytes of a safetensors file.
+inline std::string file_with_header(const std::string& header, const std::string& data = "") {
+    const auto length = static_cast<std::uint64_t>(header.size());
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
 // A folder that goes away with its owner.
 class TemporaryFolder {
   public:
