@@ -249,6 +249,7 @@ std::vector<Term> Lexicon::read(const std::string& question) const {
         }
         term.text = join_words(words, begin, at - begin);
         term.comma = words[at - 1].comma;
+        term.bracket = words[begin].bracket;
         terms.push_back(std::move(term));
     }
     return terms;

@@ -48,6 +48,7 @@ struct Term {
     TermKind kind = TermKind::filler;
     std::string text;                                                      // as it stands in the question
     bool comma = false;                                                    // behind it
+    bool bracket = false;                                                  // opens in front of it
     std::size_t column = 0;                                                // of a column
     std::vector<std::pair<std::size_t, std::vector<std::string>>> values;  // by column that has them
     double number = 0;

@@ -173,24 +173,6 @@ bool QuestionParser::follows_extreme() const {
     return next + 1 < terms_.size() && !terms_[next].comma && terms_[next + 1].kind == TermKind::extreme;
 }
 
-Comparison QuestionParser::opposite(Comparison comparison) {
-    switch (comparison) {
-        case Comparison::less:
-            return Comparison::at_least;
-        case Comparison::at_most:
-            return Comparison::greater;
-        case Comparison::greater:
-            return Comparison::at_most;
-        case Comparison::at_least:
-            return Comparison::less;
-        case Comparison::equal:
-            return Comparison::different;
-        case Comparison::different:
-            break;
-    }
-    return Comparison::equal;
-}
-
 // The column's value of a number in a question.
 std::string QuestionParser::value_of(std::size_t column, const Term& number) const {
     for (const auto& value : columns_[column].values) {
@@ -356,40 +338,6 @@ void QuestionParser::parse_number(const Term& term, bool negated) {
     }
     throw QuestionError(fmt::format("{} of what? Say a name before it, or how it compares: \"at least {}\"",
                                     term.text, term.text));
-}
-
-// The value of a parameter that means that there is none of it.
-std::optional<std::string> QuestionParser::none_of(std::size_t column) const {
-    for (const auto& value : columns_[column].values) {
-        const bool none = value == "none" || value == "off" || value == "false" || value == "0";
-        if (none && columns_[column].parameter()) return value;
-    }
-    return {};
-}
-
-// "without fusion", "with fusion": of parameters that can be none of it.
-void QuestionParser::parse_with(bool without) {
-    if (!next_is(TermKind::column) || !look()->values.empty()) {
-        negated_ = without;
-        return;
-    }
-    const auto column = look()->column;
-    const auto none = none_of(column);
-    if (without && !columns_[column].parameter()) {
-        throw QuestionError(fmt::format(
-            "\"without {}\" is not understood; allowed: \"without\" and a parameter", name(column)));
-    }
-    if (without && !none) {
-        throw QuestionError(fmt::format("{} cannot be none; it is one of {}", name(column),
-                                        fmt::join(columns_[column].values, ", ")));
-    }
-    take();
-    if (without) return equal(column, {*none}, false);
-    const auto figures = query_.figures.size();
-    parse_column(column, false);
-    if (query_.figures.size() > figures && columns_[column].parameter() && none) {
-        equal(column, {*none}, true);
-    }
 }
 
 }  // namespace tilewright::sweeps

@@ -86,9 +86,13 @@ void QuestionParser::parse_term() {
     }
     switch (term.kind) {
         case TermKind::column:
-            return parse_name(term, negated);
+            parse_name(term, negated);
+            if (negated) require_end_of_negation();
+            return;
         case TermKind::value:
-            return parse_value(term, negated);
+            parse_value(term, negated);
+            if (negated) require_end_of_negation();
+            return;
         case TermKind::number:
             return parse_number(term, negated);
         case TermKind::comparison:
@@ -128,6 +132,7 @@ void QuestionParser::parse_term() {
         case TermKind::negation:
             if (at_ < terms_.size() && terms_[at_].text == "only")
                 throw QuestionError("\"not only\" is not understood");
+            require_no_bracket();
             negated_ = true;
             return;
         case TermKind::without:

@@ -51,6 +51,8 @@ class QuestionParser {
     static bool has_unit(const Term& number, std::size_t column);
     bool parse_values_behind(std::size_t column, bool negated);
     static Comparison opposite(Comparison comparison);
+    void require_no_bracket() const;
+    void require_end_of_negation() const;
     std::string value_of(std::size_t column, const Term& number) const;
     static bool has(const Term& term, std::size_t column) {
         return std::any_of(term.values.begin(), term.values.end(),

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -25,15 +26,14 @@ std::vector<Word> split_words(const std::string& text) {
             plain += c;
             continue;
         }
-        if (c == ',' || c == ';') {
-            plain += " , ";
+        if (c == ',' || c == ';' || c == '(') {
+            plain += c == '(' ? " ( " : " , ";
             continue;
         }
         const bool minus = c == '-' && i + 1 < text.size() &&
                            std::isdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
                            (plain.empty() || plain.back() == ' ');
-        if (!minus && text.compare(i, 2, "!=") != 0 &&
-            std::string("_-:?!()\"").find(c) != std::string::npos) {
+        if (!minus && text.compare(i, 2, "!=") != 0 && std::string("_-:?!)\"").find(c) != std::string::npos) {
             plain += ' ';
         } else if (text.compare(i, 2, "!=") == 0 || text.compare(i, 2, "<>") == 0) {
             plain += " != ";
@@ -48,13 +48,18 @@ std::vector<Word> split_words(const std::string& text) {
     }
     std::vector<Word> words;
     std::istringstream stream(plain);
+    bool bracket = false;
     for (std::string word; stream >> word;) {
+        if (word == "(") {
+            bracket = true;
+            continue;
+        }
         if (word == ",") {
             if (!words.empty()) words.back().comma = true;
             continue;
         }
         while (word.size() > 1 && word.back() == '.') word.pop_back();
-        words.push_back({word});
+        words.push_back({word, false, std::exchange(bracket, false)});
     }
     return words;
 }

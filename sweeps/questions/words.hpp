@@ -12,7 +12,8 @@ namespace tilewright::sweeps {
 
 struct Word {
     std::string text;
-    bool comma = false;  // behind it
+    bool comma = false;    // behind it
+    bool bracket = false;  // opens in front of it
 };
 // Lower case, but for the M of MJ and MW; without marks that separate: "Fine_grained, 4x8?" is fine, grained,
 // 4x8. Signs of comparison are words of their own.

@@ -101,6 +101,14 @@ TEST_CASE("a question chooses the points that it describes", "[questions]") {
         return ok(row) && row.at("format") == "W4A4" && row.at("tile").get<int>() > 16;
     });
     check("tile 8, 16 or 64", [](const json& row) { return ok(row) && row.at("tile") != 32; });
+    check("not W4A4 and with tile 8",
+          [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
+    check("format not W4A4 and tile 8",
+          [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
+    check("designs (W4A4 or W8A8) with tile (8)",
+          [](const json& row) { return ok(row) && row.at("format") != "W16A16" && row.at("tile") == 8; });
+    check("not W4A4 and not tile 8",
+          [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") != 8; });
     check("not W4A4, tile 8",
           [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
     check("energy between 100 and 200 mJ", [](const json& row) {
@@ -280,6 +288,13 @@ TEST_CASE("what a question leaves open is asked back", "[questions]") {
     CHECK_THAT(refusal("top 0 by energy"), Contains("no number of designs"));
     CHECK_THAT(refusal("top 5"), Contains("\"top\" in what?"));
     CHECK_THAT(refusal("average"), Contains("\"average\" of what?"));
+    CHECK_THAT(refusal("excluding W4A4 and tile 8"),
+               Contains("\"and tile\" behind what is excluded") && Contains("\"not tile\" or \"with tile\""));
+    CHECK_THAT(refusal("designs that are not W4A4 or tile 8"), Contains("behind what is excluded"));
+    CHECK_THAT(refusal("without fusion and unit none"), Contains("behind what is excluded"));
+    CHECK_THAT(refusal("not (W4A4 with tile 8)"), Contains("\"not (\" is not understood"));
+    CHECK_THAT(refusal("W4A4, excluding (tile 8 and tile 16)"),
+               Contains("\"excluding (\" is not understood"));
     // What a part of a question would be lost of.
     for (const auto* question : {"all designs but W4A4",
                                  "not only W4A4",
