@@ -10,6 +10,7 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/simulation/engine.hpp"
+#include "accel/simulation/like_channels.hpp"
 #include "accel/simulation/simulation_context.hpp"
 #include "memory/dram/burst_controller.hpp"
 #include "memory/dram/command_controller.hpp"
@@ -26,6 +27,7 @@ struct MemorySystem {
     std::unique_ptr<memory::Interconnect> interconnect;
     std::vector<std::unique_ptr<memory::DramController>> controllers;
     std::vector<memory::DramCommandController*> by_command;  // the same, if they work command by command
+    std::vector<std::int64_t> copies;  // by channel: for how many it stands; 0: another one does for it
     std::vector<std::unique_ptr<memory::ChannelArbiter>> arbiters;  // of the channels that ports share
 };
 
@@ -133,6 +135,7 @@ class Accelerator : public sc_core::sc_module {
             if (ports.empty()) continue;
             const auto& dram = device_memory.dram;
             MemorySystem system;
+            stand_for_each_other(name, system);
             system.interconnect = std::make_unique<memory::Interconnect>(
                 (name + "_interconnect").c_str(), design_.device.interconnect, ports,
                 dram.organization.channels, dram.organization.channel_bytes);
@@ -145,6 +148,21 @@ class Accelerator : public sc_core::sc_module {
         }
     }
 
+    // Data go to every channel; without, one is simulated for all that are like it.
+    void stand_for_each_other(const std::string& name, MemorySystem& system) {
+        const auto first = first_of_like_channels(design_, name);
+        system.copies.assign(first.size(), environment_.executor != nullptr ? 1 : 0);
+        if (environment_.executor == nullptr) {
+            for (const auto channel : first) ++system.copies[static_cast<std::size_t>(channel)];
+        }
+        for (std::size_t i = 0; i < dmas_.size(); ++i) {
+            const auto& port = design_.memory_ports[i];
+            if (port.memory != name) continue;
+            const auto begin = system.copies.begin() + port.first_channel;
+            dmas_[i]->set_copies({begin, begin + port.channels});
+        }
+    }
+
     void build_controllers(const std::string& name, const DeviceMemory& memory,
                            const std::vector<Initiator>& initiators, MemorySystem& system) {
         const auto& dram = memory.dram;
@@ -154,7 +172,9 @@ class Accelerator : public sc_core::sc_module {
         policy.refreshes_postponed = control.refreshes_postponed;
         policy.packet_accesses = static_cast<int>(
             std::max(std::int64_t{1}, design_.device.interconnect.packet_bytes / dram.access_bytes()));
-        const auto episodes = std::make_shared<memory::DramEpisodeStore>(dram.organization.channels);
+        const auto idle = std::count(system.copies.begin(), system.copies.end(), 0);
+        const auto episodes =
+            std::make_shared<memory::DramEpisodeStore>(dram.organization.channels - static_cast<int>(idle));
         for (int c = 0; c < dram.organization.channels; ++c) {
             const auto channel = static_cast<std::size_t>(c);
             const auto module_name = name + std::to_string(c);
@@ -175,15 +195,29 @@ class Accelerator : public sc_core::sc_module {
             controller.watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
                 net->served(channel, begin, end);
             });
-            if (auto* observer = environment_.observer; observer != nullptr && observer->wants_bursts()) {
-                controller.watch([observer, name, c](const auto& burst) { observer->burst(name, c, burst); });
-            }
+            watch_bursts(name, c, controller);
             if (environment_.executor != nullptr) {
                 controller.attach(&environment_.executor->memory(name));
             }
         }
         if (control.model != DramModel::commands) return;
         for (const auto& initiator : initiators) initiator.dma->expect_phases();
+    }
+
+    // Of all channels that this one stands for.
+    void watch_bursts(const std::string& name, int channel, memory::DramController& controller) {
+        auto* observer = environment_.observer;
+        if (observer == nullptr || !observer->wants_bursts()) return;
+        std::vector<int> like = {channel};
+        if (environment_.executor == nullptr) {
+            const auto first = first_of_like_channels(design_, name);
+            for (auto c = channel + 1; c < static_cast<int>(first.size()); ++c) {
+                if (first[static_cast<std::size_t>(c)] == channel) like.push_back(c);
+            }
+        }
+        controller.watch([observer, name, like](const auto& burst) {
+            for (const auto c : like) observer->burst(name, c, burst);
+        });
     }
 
     // The soonest that a burst can be at a channel behind its issue.
@@ -212,7 +246,7 @@ class Accelerator : public sc_core::sc_module {
                 ports.push_back(i);
                 longest = std::max(longest, initiators[i].dma->burst_bytes());
             }
-            if (ports.size() < 2) continue;
+            if (ports.size() < 2 || system.copies[static_cast<std::size_t>(c)] == 0) continue;
             auto arbiter = std::make_unique<memory::ChannelArbiter>(agenda_, lookahead);
             for (const auto i : ports) {
                 arbiter->add(*initiators[i].dma, initiators[i].port->qos_weight, longest,
@@ -239,9 +273,11 @@ class Accelerator : public sc_core::sc_module {
     std::map<std::string, MemorySystem> memories_;
 };
 
-memory::DramStatistics sum(const std::vector<std::unique_ptr<memory::DramController>>& controllers) {
+memory::DramStatistics sum(const MemorySystem& system) {
     memory::DramStatistics total;
-    for (const auto& controller : controllers) total += controller->statistics();
+    for (std::size_t c = 0; c < system.controllers.size(); ++c) {
+        if (system.copies[c] > 0) total.add(system.controllers[c]->statistics(), system.copies[c]);
+    }
     return total;
 }
 
@@ -251,10 +287,11 @@ MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
     for (std::size_t c = 0; c < system.controllers.size(); ++c) {
         const auto channel = system.interconnect->occupancy(c);
         if (channel.bursts == 0) continue;
-        ++result.channels;
-        result.active += channel.active;
-        result.in_flight += channel.in_flight;
-        result.limited += channel.limited;
+        const auto copies = system.copies[c];
+        result.channels += copies;
+        result.active += copies * channel.active;
+        result.in_flight += copies * channel.in_flight;
+        result.limited += copies * channel.limited;
         result.in_doubt = std::max(result.in_doubt, system.controllers[c]->statistics().in_doubt());
     }
     return result;
@@ -282,12 +319,12 @@ Activity Accelerator::activity(TimeFs end) const {
         auto port = dma->port_activity();
         const auto& interconnect = *memories_.at(port.memory).interconnect;
         for (std::size_t c = 0; c < dma->channels.size(); ++c) {
-            port.data_busy += interconnect.port_busy(next_port[port.memory]++);
+            port.data_busy += dma->copies(c) * interconnect.port_busy(next_port[port.memory]++);
         }
         result.ports.push_back(std::move(port));
     }
     for (const auto& [name, system] : memories_) {
-        result.memories.emplace_back(name, sum(system.controllers));
+        result.memories.emplace_back(name, sum(system));
         result.occupancy.push_back(occupancy(name, system));
     }
     for (std::size_t i = 0; i < buffers_.size(); ++i) {

@@ -258,6 +258,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
                                                                 *environment.agenda, port.width_bits / 8,
                                                                 port.burst_beats, port.outstanding_bursts));
     }
+    set_copies(std::vector<std::int64_t>(channels.size(), 1));
     for (auto& transfer : in_flight_) transfer.engine = this;
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
@@ -266,12 +267,20 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
     }
 }
 
+void DmaEngine::set_copies(const std::vector<std::int64_t>& copies) {
+    copies_ = copies;
+    active_.clear();
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+        if (copies[i] > 0) active_.push_back(i);
+    }
+}
+
 inline void DmaEngine::issue(Transfer& transfer) {
     auto* executor = environment_.executor;
     const auto& work = *transfer.work;
     memory::DmaTransfer part{0, layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
                              work.opcode == Opcode::store, nullptr};
-    for (std::size_t i = 0; i < channels.size(); ++i) {
+    for (const auto i : active_) {
         part.address = layout_.address(work, transfer.step.repetition, i);
         if (executor != nullptr) part.data = executor->transfer_bytes(transfer.step, i).data();
         if (channels[i]->answers_later()) {
@@ -342,7 +351,7 @@ void DmaEngine::proceed() {
         transfer.section = here_;
         transfer.work = work_;
         transfer.done = 0;
-        transfer.unanswered = channels.size();
+        transfer.unanswered = active_.size();
         issue(transfer);
         advance();
     }
@@ -368,9 +377,9 @@ void DmaEngine::called() {
 
 PortActivity DmaEngine::port_activity() const {
     auto result = port_activity_;
-    for (const auto& channel : channels) {
-        result.bursts += channel->bursts();
-        result.arbitration += channel->arbitration();
+    for (const auto i : active_) {
+        result.bursts += copies_[i] * channels[i]->bursts();
+        result.arbitration += copies_[i] * channels[i]->arbitration();
     }
     return result;
 }

@@ -143,6 +143,11 @@ class DmaEngine : public Engine {
     DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
               const MemoryPort& port, const TransferLayout& layout);
 
+    // By channel: for how many of them it stands, itself included; 0: another one does, and it is idle.
+    // Before the run; without, each stands for itself.
+    void set_copies(const std::vector<std::int64_t>& copies);
+    std::int64_t copies(std::size_t channel) const { return copies_[channel]; }
+
     PortActivity port_activity() const;
 
   private:
@@ -169,7 +174,9 @@ class DmaEngine : public Engine {
     const MemoryPort port_;
     const TransferLayout layout_;
     const memory::Divisor beat_bytes_;  // of a beat of all channels
-    std::vector<Transfer> in_flight_;   // a ring
+    std::vector<std::int64_t> copies_;
+    std::vector<std::size_t> active_;  // channels that are not idle
+    std::vector<Transfer> in_flight_;  // a ring
     std::size_t oldest_ = 0;
     std::size_t in_flight_count_ = 0;
     memory::TimeFs busy_since_ = 0;

@@ -39,29 +39,29 @@ struct DramStatistics {
     // Time in which a controller that gives each command its clock, in another order, might have done better:
     // a later burst waited as well, or activates had to be apart, which frames round up.
     TimeFs in_doubt() const { return contested_stall + activate_stall; }
-    DramStatistics& operator+=(const DramStatistics& other);
+    // Adds every count and time of `part`, `times` times.
+    void add(const DramStatistics& part, std::int64_t times = 1);
 };
 
-inline DramStatistics& DramStatistics::operator+=(const DramStatistics& other) {
-    read_bytes += other.read_bytes;
-    write_bytes += other.write_bytes;
-    row_hits += other.row_hits;
-    row_misses += other.row_misses;
-    row_activations += other.row_activations;
-    refreshes += other.refreshes;
-    turnarounds += other.turnarounds;
-    forwarded_bytes += other.forwarded_bytes;
-    data_busy += other.data_busy;
-    refresh_stall += other.refresh_stall;
-    row_stall += other.row_stall;
-    conflict_stall += other.conflict_stall;
-    turnaround_stall += other.turnaround_stall;
-    bank_group_stall += other.bank_group_stall;
-    activate_stall += other.activate_stall;
-    spacing_stall += other.spacing_stall;
-    column_stall += other.column_stall;
-    contested_stall += other.contested_stall;
-    return *this;
+inline void DramStatistics::add(const DramStatistics& part, std::int64_t times) {
+    read_bytes += times * part.read_bytes;
+    write_bytes += times * part.write_bytes;
+    row_hits += times * part.row_hits;
+    row_misses += times * part.row_misses;
+    row_activations += times * part.row_activations;
+    refreshes += times * part.refreshes;
+    turnarounds += times * part.turnarounds;
+    forwarded_bytes += times * part.forwarded_bytes;
+    data_busy += times * part.data_busy;
+    refresh_stall += times * part.refresh_stall;
+    row_stall += times * part.row_stall;
+    conflict_stall += times * part.conflict_stall;
+    turnaround_stall += times * part.turnaround_stall;
+    bank_group_stall += times * part.bank_group_stall;
+    activate_stall += times * part.activate_stall;
+    spacing_stall += times * part.spacing_stall;
+    column_stall += times * part.column_stall;
+    contested_stall += times * part.contested_stall;
 }
 
 }  // namespace tilewright::memory
