@@ -81,20 +81,38 @@ std::set<std::string> names_of_used_memories(const Design& design) {
     return names;
 }
 
-// The model of whole bursts knows one rank.
-DramModel usual_model(const DeviceMemory& memory) {
-    return memory.dram.organization.ranks > 1 ? DramModel::commands : DramModel::automatic;
+// Two ports that share a channel, and whose bursts take different times to reach it.
+bool at_different_distances(const Design& design, const std::string& memory) {
+    const auto hops = [&](const MemoryPort& port) {
+        return port.hops.value_or(design.device.interconnect.hops);
+    };
+    const auto& ports = design.memory_ports;
+    for (auto one = ports.begin(); one != ports.end(); ++one) {
+        for (auto other = ports.begin(); other != one; ++other) {
+            const bool share = one->memory == memory && other->memory == memory &&
+                               one->first_channel < other->first_channel + other->channels &&
+                               other->first_channel < one->first_channel + one->channels;
+            if (share && hops(*one) != hops(*other)) return true;
+        }
+    }
+    return false;
+}
+
+// The model of whole bursts knows one rank. It plans bursts in the order in which ports have their turns,
+// which has to be that of their arrivals.
+DramModel usual_model(const Design& design, const std::string& memory) {
+    const bool ranks = design.device.memories.at(memory).dram.organization.ranks > 1;
+    return ranks || at_different_distances(design, memory) ? DramModel::commands : DramModel::automatic;
 }
 
 // What the model of whole bursts cannot do is refused with it.
-MemoryControl parse_control(const json& from, const DeviceMemory& memory, const std::string& file,
-                            const std::string& pointer) {
+MemoryControl parse_control(const json& from, const DeviceMemory& memory, DramModel usual,
+                            const std::string& file, const std::string& pointer) {
     MemoryControl control;
-    const auto usual = usual_model(memory);
     control.model = choice<DramModel>(
         from.value("model", json(to_string(DramModel::automatic))),
         {{"auto", usual}, {"bursts", DramModel::bursts}, {"commands", DramModel::commands}});
-    if (control.model == DramModel::bursts && usual == DramModel::commands) {
+    if (control.model == DramModel::bursts && memory.dram.organization.ranks > 1) {
         throw ConfigError(file, pointer + "/model",
                           "\"bursts\" serves a memory of one rank, and this one has " +
                               std::to_string(memory.dram.organization.ranks),
@@ -138,8 +156,8 @@ void parse_memories(const json& document, Design& design, const std::string& fil
     }
     check_port_names(design, file);
     for (const auto& [name, memory] : design.device.memories) {
-        if (usual_model(memory) == DramModel::automatic) continue;
-        design.memory_controls[name].model = usual_model(memory);
+        const auto usual = usual_model(design, name);
+        if (usual != DramModel::automatic) design.memory_controls[name].model = usual;
     }
     if (!document.contains("memories")) return;
     const auto used = names_of_used_memories(design);
@@ -149,7 +167,7 @@ void parse_memories(const json& document, Design& design, const std::string& fil
         if (used.count(name) == 0) {
             throw ConfigError(file, pointer, "no memory port goes to \"" + name + "\"", allowed_names(used));
         }
-        design.memory_controls[name] = parse_control(from, memory, file, pointer);
+        design.memory_controls[name] = parse_control(from, memory, usual_model(design, name), file, pointer);
     }
 }
 

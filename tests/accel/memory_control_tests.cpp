@@ -244,6 +244,27 @@ TEST_CASE("one busy channel of many decides how a memory is simulated") {
     CHECK(run("bursts").latency_s() > 1.03 * chosen.latency_s());
 }
 
+TEST_CASE("a channel that ports at different distances share is simulated command by command") {
+    const auto model_of = [](const json& one, const json& other, const Settings& more = {}) {
+        auto near = port("w", {"weights"}, 16);
+        auto far = port("s", {"state", "convolution"}, 16);
+        near.update(one);
+        far.update(other);
+        auto document = small_document({{"/memory_ports", json::array({near, far})}});
+        for (const auto& [pointer, value] : more) document.set(pointer, value);
+        return document.parse().memory_control("ddr4").model;
+    };
+    const Settings automatic = {{"/memories/ddr4/model", "auto"}};
+    const Settings bursts = {{"/memories/ddr4/model", "bursts"}};
+    const auto same = json::object();
+    CHECK(model_of(same, same) == DramModel::automatic);
+    CHECK(model_of({{"hops", 8}}, same) == DramModel::automatic);  // as the device has it
+    CHECK(model_of({{"hops", 8}}, {{"hops", 9}}) == DramModel::commands);
+    CHECK(model_of(same, {{"hops", 32}}, automatic) == DramModel::commands);
+    CHECK(model_of(same, {{"hops", 32}}, bursts) == DramModel::bursts);
+    CHECK(model_of({{"hops", 32}}, {{"memory", "lpddr4"}}) == DramModel::automatic);
+}
+
 TEST_CASE("where bursts wait that might have gone first, the memory is simulated command by command") {
     const auto run = [](int burst_beats, const char* model) {
         json weights = port("weights", {"weights"}, burst_beats);
