@@ -12,6 +12,9 @@ namespace tilewright::models {
 
 enum class MambaVersion { mamba1, mamba2 };
 
+// Under the root of the norms: of the public reference implementation.
+inline constexpr double mamba_norm_epsilon = 1e-5;
+
 struct MambaConfig {
     std::string name;
     MambaVersion version = MambaVersion::mamba2;

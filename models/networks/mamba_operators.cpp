@@ -12,8 +12,6 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr double norm_epsilon = 1e-5;  // of the public reference implementation
-
 double to_float(double value) {
     return static_cast<double>(static_cast<float>(value));
 }
@@ -72,7 +70,7 @@ std::vector<double> MambaOperators::rms_norm(std::span<const double> x,
                                              std::span<const double> weight) const {
     double sum = 0;
     for (const auto value : x) sum += value * value;
-    const auto scale = functions_.reciprocal_sqrt(sum / static_cast<double>(x.size()) + norm_epsilon);
+    const auto scale = functions_.reciprocal_sqrt(sum / static_cast<double>(x.size()) + mamba_norm_epsilon);
     std::vector<double> result(x.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
         result[i] = to_float(x[i] * scale);

@@ -13,8 +13,6 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr double norm_epsilon = 1e-5;  // of the public reference implementation
-
 double silu(double x) {
     return x / (1 + std::exp(-x));
 }
@@ -58,7 +56,7 @@ std::vector<double> linear(const TensorView& matrix, const std::vector<double>& 
 void rms_norm(double* values, const std::vector<double>& weight) {
     const auto count = static_cast<std::int64_t>(weight.size());
     const auto mean = dot(values, values, count) / static_cast<double>(count);
-    const auto scale = 1 / std::sqrt(mean + norm_epsilon);
+    const auto scale = 1 / std::sqrt(mean + mamba_norm_epsilon);
     for (std::size_t i = 0; i < weight.size(); ++i) values[i] *= scale * weight[i];
 }
 

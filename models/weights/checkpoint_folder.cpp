@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <fstream>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -18,6 +20,30 @@ std::vector<std::int64_t> without_ones(std::vector<std::int64_t> shape) {
     return shape;
 }
 
+// Python's Infinity outside of texts becomes null.
+std::string without_infinities(const std::string& text) {
+    static const std::string infinity = "Infinity";
+    std::string result;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (quoted && text[i] == '\\' && i + 1 < text.size()) {
+            result += text[i++];
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && text.compare(i, infinity.size(), infinity) == 0) {
+            result += "null";
+            i += infinity.size() - 1;
+            continue;
+        }
+        result += text[i];
+    }
+    return result;
+}
+
+std::string text_of(const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -29,13 +55,34 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 json read_checkpoint_config(const std::filesystem::path& file) {
     std::ifstream stream(file);
     if (!stream) throw CheckpointError(file.string() + ": cannot be read; a checkpoint has one");
-    auto document = json::parse(stream, nullptr, false);
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    auto document = json::parse(without_infinities(text), nullptr, false);
     if (!document.is_object()) throw CheckpointError(file.string() + ": is not a JSON object");
     return document;
 }
 
-ConfigReader::ConfigReader(const json& document, std::string file)
-    : document_(document), file_(std::move(file)) {}
+ConfigReader::ConfigReader(const json& document, const std::string& file, const std::string& within)
+    : document_(document), place_(file + "#" + within) {}
+
+void ConfigReader::fixed(const char* key, const std::vector<json>& computed) const {
+    const auto found = document_.find(key);
+    if (found == document_.end() || std::find(computed.begin(), computed.end(), *found) != computed.end()) {
+        return;
+    }
+    std::string allowed;
+    for (const auto& value : computed) allowed += (allowed.empty() ? "" : ", ") + text_of(value);
+    throw CheckpointError(place_ + "/" + key + ": " + text_of(*found) +
+                          " is not computed; allowed: " + allowed);
+}
+
+void ConfigReader::known_keys(const std::vector<std::string>& known) const {
+    for (const auto& [key, value] : document_.items()) {
+        if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+        std::string allowed;
+        for (const auto& name : known) allowed += (allowed.empty() ? "" : ", ") + name;
+        throw CheckpointError(place_ + "/" + key + ": unknown key; allowed: " + allowed);
+    }
+}
 
 std::int64_t ConfigReader::required(const char* key) const {
     if (!document_.contains(key)) refuse(key, "is missing");
@@ -58,12 +105,12 @@ std::vector<std::int64_t> ConfigReader::required_list(const char* key) const {
 }
 
 void ConfigReader::refuse(const std::string& key, const std::string& what) const {
-    throw CheckpointError(file_ + "#/" + key + ": " + what + "; allowed: a count from 1 to 100000000");
+    throw CheckpointError(place_ + "/" + key + ": " + what + "; allowed: a count from 1 to 100000000");
 }
 
 std::int64_t ConfigReader::count(const json& value, const std::string& key) const {
     if (!value.is_number_integer() || value < 1 || value > 100'000'000) {
-        refuse(key, value.dump(-1, ' ', false, json::error_handler_t::replace) + " is no size");
+        refuse(key, text_of(value) + " is no size");
     }
     return value.get<std::int64_t>();
 }
@@ -120,6 +167,18 @@ void CheckpointFolder::check(const std::string& name, const std::vector<std::int
                                   std::to_string(begin + i));
         }
     }
+}
+
+bool CheckpointFolder::same(const std::string& one, const std::string& other) const {
+    const auto& a = tensor(one);
+    const auto& b = tensor(other);
+    if (a.shape != b.shape) return false;
+    const auto bytes = static_cast<std::size_t>(a.elements()) * element_bytes(a.type);
+    if (a.type == b.type && std::memcmp(a.data, b.data, bytes) == 0) return true;
+    for (std::int64_t i = 0; i < a.elements(); ++i) {
+        if (a.at(i) != b.at(i)) return false;
+    }
+    return true;
 }
 
 std::vector<std::string> CheckpointFolder::names() const {

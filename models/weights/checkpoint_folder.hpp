@@ -24,25 +24,31 @@ class CheckpointError : public std::runtime_error {
 // "[2, 3]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
 
-// Reads config.json of a folder: a JSON object. Throws CheckpointError.
+// Reads config.json of a folder: a JSON object. Infinity, as Python writes it, is read as null. Throws
+// CheckpointError.
 nlohmann::json read_checkpoint_config(const std::filesystem::path& file);
 
 // Reads counts from config.json and names what is missing or no count. `document` must outlive it.
 class ConfigReader {
   public:
-    ConfigReader(const nlohmann::json& document, std::string file);
+    // `within`: the pointer of a part of the file that `document` is.
+    ConfigReader(const nlohmann::json& document, const std::string& file, const std::string& within = "");
 
     // Counts from 1 to 100,000,000. Throw CheckpointError.
     std::int64_t required(const char* key) const;
     std::int64_t optional(const char* key, std::int64_t otherwise) const;
     std::vector<std::int64_t> required_list(const char* key) const;
+    // Of what may be said differently and is computed in one way: if it is there, one of these values.
+    void fixed(const char* key, const std::vector<nlohmann::json>& computed) const;
+    // Throws for a key that is none of these.
+    void known_keys(const std::vector<std::string>& known) const;
 
   private:
     [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
     std::int64_t count(const nlohmann::json& value, const std::string& key) const;
 
     const nlohmann::json& document_;
-    std::string file_;
+    std::string place_;
 };
 
 // Throws CheckpointError for heads that do not divide the channels. `place`: file and pointer.
@@ -66,6 +72,9 @@ class CheckpointFolder {
     // `ignore_ones`: axes of one element do not count.
     void check(const std::string& name, const std::vector<std::int64_t>& shape,
                bool ignore_ones = false) const;
+
+    // Whether two tensors have the same numbers in the same shape.
+    bool same(const std::string& one, const std::string& other) const;
 
     // Throws CheckpointError for more blocks than there are tensors, before a table of them is made that
     // might be larger than any checkpoint. `place`: file and pointer of the number.

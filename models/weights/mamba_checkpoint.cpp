@@ -15,6 +15,50 @@ std::string canonical_name(std::string name) {
     return name;
 }
 
+const char* const head_name = "lm_head.weight";
+const char* const embedding_name = "backbone.embedding.weight";
+
+// Steps are not limited.
+const json no_limit = json::array({0.0, nullptr});
+
+// What the state-spaces project builds in several ways and is computed here in its usual one.
+void require_state_spaces(const ConfigReader& model, const ConfigReader& block) {
+    model.fixed("rms_norm", {true});
+    model.fixed("d_intermediate", {0});
+    model.fixed("attn_layer_idx", {json::array(), nullptr});
+    block.known_keys({"layer",     "d_state",    "d_conv",        "expand",           "headdim",
+                      "ngroups",   "d_ssm",      "dt_rank",       "dt_min",           "dt_max",
+                      "dt_init",   "dt_scale",   "dt_init_floor", "dt_limit",         "A_init_range",
+                      "conv_init", "D_has_hdim", "rmsnorm",       "norm_before_gate", "bias",
+                      "conv_bias", "activation", "chunk_size",    "use_fast_path",    "use_mem_eff_path"});
+    block.fixed("layer", {"Mamba1", "Mamba2"});
+    block.fixed("rmsnorm", {true});
+    block.fixed("norm_before_gate", {false});
+    block.fixed("D_has_hdim", {false});
+    block.fixed("activation", {"swish", "silu"});
+    block.fixed("bias", {false});
+    block.fixed("conv_bias", {true});
+    block.fixed("dt_limit", {no_limit});
+    block.fixed("d_ssm", {nullptr});
+    block.fixed("dt_rank", {"auto"});
+}
+
+// The same of the transformers project.
+void require_transformers(const ConfigReader& model, const MambaConfig& config) {
+    model.fixed("hidden_act", {"silu"});
+    model.fixed("layer_norm_epsilon", {mamba_norm_epsilon});
+    model.fixed("rms_norm", {true});
+    model.fixed("use_bias", {false});
+    model.fixed("use_conv_bias", {true});
+    model.fixed("time_step_limit", {no_limit});
+    if (config.version == MambaVersion::mamba2) {
+        if (config.d_inner() % config.head_dim == 0) model.fixed("num_heads", {config.heads()});
+    } else {
+        model.fixed("intermediate_size", {config.d_inner()});
+        model.fixed("time_step_rank", {"auto", config.dt_rank()});
+    }
+}
+
 }  // namespace
 
 MambaCheckpoint::MambaCheckpoint(const std::filesystem::path& folder)
@@ -44,12 +88,14 @@ MambaConfig MambaCheckpoint::read_config(const std::filesystem::path& file) {
         config.groups = reader.optional("n_groups", 1);
         config.convolution_width = reader.optional("conv_kernel", 4);
         config.vocabulary = reader.required("vocab_size");
+        require_transformers(reader, config);
     } else {
         const auto block = document.contains("ssm_cfg") && document.at("ssm_cfg").is_object()
                                ? document.at("ssm_cfg")
                                : json::object();
-        const ConfigReader block_reader(block, file.string() + "#/ssm_cfg");
-        const bool mamba2 = block.contains("layer") && block.at("layer") == "Mamba2";
+        const ConfigReader block_reader(block, file.string(), "/ssm_cfg");
+        require_state_spaces(reader, block_reader);
+        const bool mamba2 = block.value("layer", json()) == "Mamba2";
         config.version = mamba2 ? MambaVersion::mamba2 : MambaVersion::mamba1;
         config.d_model = reader.required("d_model");
         config.layers = static_cast<int>(reader.required("n_layer"));
@@ -80,7 +126,19 @@ void MambaCheckpoint::check_tensors() const {
         throw CheckpointError(folder_.folder() + ": config.json says " + std::to_string(config_.layers) +
                               " layers; the files have " + std::to_string(folder_.size()) + " tensors");
     }
-    for (const auto& [name, shape] : mamba_weight_shapes(config_)) folder_.check(name, shape);
+    const auto shapes = mamba_weight_shapes(config_);
+    for (const auto& [name, shape] : shapes) folder_.check(name, shape);
+    for (const auto& name : folder_.names()) {
+        if (shapes.count(name) > 0 || name == head_name) continue;
+        throw CheckpointError(folder_.folder() + ": tensor \"" + name +
+                              "\" is of nothing that is computed; config.json says " +
+                              std::to_string(config_.layers) + " layers of Mamba" +
+                              (config_.version == MambaVersion::mamba2 ? "2" : "1"));
+    }
+    if (folder_.contains(head_name) && !folder_.same(head_name, embedding_name)) {
+        throw CheckpointError(folder_.folder() + ": tensor \"" + head_name +
+                              "\" is not the embedding, which is the head that is computed");
+    }
 }
 
 }  // namespace tilewright::models

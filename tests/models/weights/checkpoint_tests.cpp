@@ -208,3 +208,65 @@ TEST_CASE("headers with sizes that no file has are refused without allocating th
     CHECK(accepted == 0);
     CHECK_THAT(complaint(good + "x"), Contains("belong to none"));
 }
+
+TEST_CASE("Mamba networks that are built otherwise are refused, not computed as the usual ones") {
+    const auto config = tiny_config(MambaVersion::mamba2);
+    const TemporaryFolder folder;
+    const auto original = tiny_weights(config);
+    folder.write("model.safetensors", safetensors_bytes(original));
+    // Of the state-spaces project.
+    const auto with = [&](const std::string& more, const std::string& more_of_block = "") {
+        auto text = state_spaces_config(config);
+        text.insert(text.find("\"layer\""), more_of_block);
+        text.insert(1, more);
+        folder.write("config.json", text);
+        return checkpoint_complaint(folder);
+    };
+    CHECK(with("").empty());
+    CHECK(with(R"("rms_norm": true, "residual_in_fp32": true, "attn_layer_idx": [], "d_intermediate": 0, )",
+               R"("dt_limit": [0.0, Infinity], "chunk_size": 256, "rmsnorm": true, "activation": "swish", )")
+              .empty());
+    CHECK_THAT(with(R"("rms_norm": false, )"), Contains("config.json#/rms_norm: false is not computed"));
+    CHECK_THAT(with(R"("attn_layer_idx": [1], )"), Contains("#/attn_layer_idx: [1] is not computed"));
+    CHECK_THAT(with(R"("d_intermediate": 128, )"), Contains("#/d_intermediate: 128"));
+    for (const auto* key : {R"("norm_before_gate": true)", R"("rmsnorm": false)", R"("dt_limit": [0.1, 0.2])",
+                            R"("D_has_hdim": true)", R"("activation": "gelu")", R"("bias": true)"}) {
+        CAPTURE(key);
+        CHECK_THAT(with("", std::string(key) + ", "),
+                   Contains("config.json#/ssm_cfg/") && Contains("is not computed; allowed: "));
+    }
+    CHECK_THAT(with("", R"("dstate": 8, )"),
+               Contains("#/ssm_cfg/dstate: unknown key; allowed: layer, d_state"));
+    CHECK_THAT(with("", R"("ngroups": 0, )"), Contains("config.json#/ssm_cfg/ngroups: 0 is no size"));
+    folder.write("config.json",
+                 R"({"d_model": 24, "n_layer": 2, "vocab_size": 40, "ssm_cfg": {"layer": "Mamba3"}})");
+    CHECK_THAT(checkpoint_complaint(folder), Contains("#/ssm_cfg/layer: \"Mamba3\" is not computed"));
+
+    // Of the transformers project.
+    const auto transformers = [&](const std::string& more) {
+        folder.write("config.json",
+                     R"({"model_type": "mamba2", "hidden_size": 24, "num_hidden_layers": 2, "state_size": 8,)"
+                     R"( "head_dim": 12, "vocab_size": 40, "comment": "\"Infinity\"")" +
+                         more + "}");
+        return checkpoint_complaint(folder);
+    };
+    CHECK(transformers(R"(, "num_heads": 4, "time_step_limit": [0.0, Infinity], "hidden_act": "silu")")
+              .empty());
+    CHECK_THAT(transformers(R"(, "num_heads": 8)"), Contains("#/num_heads: 8 is not computed; allowed: 4"));
+    CHECK_THAT(transformers(R"(, "time_step_limit": [0.1, 0.2])"), Contains("allowed: [0.0,null]"));
+    CHECK_THAT(transformers(R"(, "layer_norm_epsilon": 1.0)"), Contains("#/layer_norm_epsilon: 1.0"));
+
+    // Tensors that nobody asks for.
+    CHECK(with("").empty());
+    auto weights = original;
+    weights["backbone.layers.0.mixer.norm.bias"] = {{48}, std::vector<float>(48, 1)};
+    folder.write("model.safetensors", safetensors_bytes(weights));
+    CHECK_THAT(checkpoint_complaint(folder), Contains("mixer.norm.bias\" is of nothing that is computed"));
+    weights = original;
+    weights["lm_head.weight"] = original.at("backbone.embedding.weight");
+    folder.write("model.safetensors", safetensors_bytes(weights));
+    CHECK(checkpoint_complaint(folder).empty());
+    weights["lm_head.weight"].values[3] += 1;
+    folder.write("model.safetensors", safetensors_bytes(weights));
+    CHECK_THAT(checkpoint_complaint(folder), Contains("\"lm_head.weight\" is not the embedding"));
+}
