@@ -79,6 +79,26 @@ void check_outputs(const po::variables_map& values, const std::vector<OutputOpti
     }
 }
 
+void keep_inputs(const po::variables_map& values, const std::vector<std::string>& outputs,
+                 const std::vector<std::filesystem::path>& inputs) {
+    namespace fs = std::filesystem;
+    for (const auto& option : outputs) {
+        if (values.count(option) == 0) continue;
+        const fs::path output = values[option].as<std::string>();
+        const auto refuse_if = [&](const fs::path& input) {
+            std::error_code error;
+            if (!fs::equivalent(output, input, error) || error) return;
+            throw UsageError("--" + option + " " + output.string() +
+                             " is a file that is read, too; allowed: another file");
+        };
+        for (const auto& input : inputs) {
+            refuse_if(input);
+            std::error_code error;
+            for (const auto& entry : fs::directory_iterator(input, error)) refuse_if(entry.path());
+        }
+    }
+}
+
 std::string build_identity() {
     std::stringstream bytes;
     bytes << std::ifstream("/proc/self/exe", std::ios::binary).rdbuf();

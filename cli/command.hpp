@@ -2,6 +2,7 @@
 // What every command of the command line shares.
 #pragma once
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -63,6 +64,11 @@ struct OutputOption {
 // folder that is not there, before any work is done.
 void check_outputs(const boost::program_options::variables_map& values,
                    const std::vector<OutputOption>& options);
+
+// Throws UsageError if one of these options names a file that is read; of a folder, one of its files. Before
+// anything is written.
+void keep_inputs(const boost::program_options::variables_map& values, const std::vector<std::string>& outputs,
+                 const std::vector<std::filesystem::path>& inputs);
 
 // Identifies this build and its cost constants: results of another one are not results of this one.
 std::string build_identity();

@@ -90,6 +90,11 @@ int infer_command(const std::vector<std::string>& arguments) {
                        0, values)) {
         return success;
     }
+    std::vector<std::filesystem::path> inputs;
+    for (const auto* name : {"model", "input", "recipe", "calibration"}) {
+        if (values.count(name) > 0) inputs.emplace_back(values[name].as<std::string>());
+    }
+    keep_inputs(values, {"output", "image"}, inputs);
     try {
         const auto family = family_of(values["model"].as<std::string>());
         refuse_options_of_others(family, values);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "accel/simulation/simulation_error.hpp"
 #include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
+#include "accel/trace/trace_file.hpp"
 #include "accel/trace/vcd_trace.hpp"
 #include "cli/block_progress.hpp"
 #include "cli/command.hpp"
@@ -131,6 +134,13 @@ void print_result(const accel::Evaluation& evaluation, const ordered_json& repor
     std::cout << "\n";
 }
 
+// Whoever interrupts a run finds no part of a trace.
+extern "C" void end_by_signal(int signal) {
+    accel::remove_unfinished_traces();
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+}
+
 // What stops a simulation is for the file of its program to answer, or else for the design's.
 accel::Evaluation evaluate(const accel::DesignDocument& document, accel::Fidelity fidelity,
                            const accel::ObserverFactory& observers, std::optional<accel::TileProgram> program,
@@ -174,6 +184,9 @@ int run_command(const std::vector<std::string>& arguments) {
     const auto path = [&](const char* name) {
         return values.count(name) > 0 ? values[name].as<std::string>() : std::string();
     };
+    std::vector<std::filesystem::path> inputs(document.files().begin(), document.files().end());
+    inputs.emplace_back(path("program"));
+    keep_inputs(values, {"report", "vcd", "trace"}, inputs);
     const auto fidelity = parse_fidelity(values["fidelity"].as<std::string>());
     if (fidelity == accel::Fidelity::bound && (!path("vcd").empty() || !path("trace").empty())) {
         throw UsageError("--vcd and --trace need a simulation; allowed: --fidelity timing, functional");
@@ -183,6 +196,8 @@ int run_command(const std::vector<std::string>& arguments) {
         program = accel::program_from_json(accel::read_json_file(path("program")),
                                            scheduled_program(document), path("program"));
     }
+    std::signal(SIGINT, end_by_signal);
+    std::signal(SIGTERM, end_by_signal);
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
     auto evaluation = evaluate(document, fidelity, observers(path("vcd"), path("trace"), show_progress),
                                std::move(program), path("program"));

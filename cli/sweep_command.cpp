@@ -126,7 +126,11 @@ int sweep_command(const std::vector<std::string>& arguments) {
     if (values["timeout"].as<int>() < 1)
         throw UsageError("--timeout below 1 s leaves no time; allowed: 1 or more");
     check_outputs(values, {{"store"}, {"html"}, {"csv"}});
-    const auto [study, base] = load_study(values["study"].as<std::vector<std::string>>().front());
+    const auto& study_file = values["study"].as<std::vector<std::string>>().front();
+    const auto [study, base] = load_study(study_file);
+    std::vector<std::filesystem::path> inputs(base.files().begin(), base.files().end());
+    inputs.emplace_back(study_file);
+    keep_inputs(values, {"store", "html", "csv"}, inputs);
     const auto fidelity = study.fidelity == "bound" ? accel::Fidelity::bound : accel::Fidelity::timing;
 
     sweeps::SweepOptions sweep;

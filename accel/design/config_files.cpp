@@ -274,6 +274,7 @@ json read_json_file(const fs::path& path) {
 DesignDocument DesignDocument::load(const fs::path& path) {
     DesignDocument result;
     result.file_ = path.string();
+    result.files_ = {result.file_};
     result.folder_ = path.parent_path();
     result.document_ = read_json_file(path);
     validate("design", result.document_, result.file_);
@@ -287,6 +288,7 @@ void DesignDocument::resolve(const std::string& key) {
     if (value.is_string()) {
         auto [path, read] = load_reference(key, value.get<std::string>(), folder_, file_, "/" + key);
         file = path.string();
+        files_.push_back(file);
         value = std::move(read);
     }
     if (key == "device") device_file_ = file;

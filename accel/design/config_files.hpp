@@ -44,6 +44,8 @@ class DesignDocument {
 
     const nlohmann::json& document() const { return document_; }
     const std::string& file() const { return file_; }
+    // It and those that it names.
+    const std::vector<std::string>& files() const { return files_; }
     // Pointers that set() has changed since the file was read.
     const std::vector<std::string>& changed() const { return changed_; }
 
@@ -51,6 +53,7 @@ class DesignDocument {
     void resolve(const std::string& key);
 
     std::string file_;
+    std::vector<std::string> files_;
     std::filesystem::path folder_;
     nlohmann::json document_;
     std::string device_file_;  // that the device was read from; empty: the design itself

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/trace/trace_file.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,7 +35,24 @@ int write_all(int descriptor, const char* data, std::size_t size, std::uint64_t 
     return 0;
 }
 
+// Paths of files that are being written. A run has two; more of them are not removed by a signal.
+std::array<std::atomic<const char*>, 8> unfinished{};
+static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler reads them");
+
+void replace_unfinished(const char* path, const char* by) {
+    for (auto& place : unfinished) {
+        auto expected = path;
+        if (place.compare_exchange_strong(expected, by)) return;
+    }
+}
+
 }  // namespace
+
+void remove_unfinished_traces() noexcept {
+    for (const auto& place : unfinished) {
+        if (const auto* path = place.load()) ::unlink(path);
+    }
+}
 
 TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path_ + ".part") {
     // A place that could not be renamed to should be noticed now, not after the simulation; and nobody wants
@@ -44,15 +64,20 @@ TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path
     }
     descriptor_ = ::open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw file_error(path_, errno);
+    replace_unfinished(nullptr, part_path_.c_str());
     block_.reset(new char[block_bytes]);  // not zeroed: pages are touched when they are filled
     next_ = block_.get();
     end_ = next_ + block_bytes;
 }
 
 TraceFile::~TraceFile() {
-    if (descriptor_ < 0) return;
-    ::close(descriptor_);
-    ::unlink(part_path_.c_str());
+    if (descriptor_ >= 0) ::unlink(part_path_.c_str());
+    close();
+    replace_unfinished(part_path_.c_str(), nullptr);
+}
+
+void TraceFile::close() {
+    if (descriptor_ >= 0 && ::close(std::exchange(descriptor_, -1)) != 0 && error_ == 0) error_ = errno;
 }
 
 void TraceFile::append(std::string_view text) {
@@ -81,8 +106,7 @@ void TraceFile::write_block() {
 }
 
 void TraceFile::fail(int error) {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = -1;
+    close();
     ::unlink(part_path_.c_str());
     throw file_error(path_, error);
 }
@@ -94,9 +118,8 @@ void TraceFile::finish() {
     for (const auto& [offset, text] : late_patches_) {
         if (const int error = write_all(descriptor_, text.data(), text.size(), offset)) fail(error);
     }
-    const int closed = ::close(descriptor_);
-    descriptor_ = -1;
-    if (closed != 0) fail(errno);
+    close();
+    if (error_ != 0) fail(error_);
     // Renaming over an existing file makes ext4 write the new one to the disk at once (auto_da_alloc), which
     // takes longer than all the rest.
     ::unlink(path_.c_str());

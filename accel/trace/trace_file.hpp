@@ -2,7 +2,8 @@
 // The buffered file that the trace writers fill, and the number formatting that makes them fast.
 //
 // A trace is written beside its place as `<path>.part` and renamed by finish(), so that whoever finds a trace
-// finds a whole one; without finish() the destructor removes what there is.
+// finds a whole one; without finish() the destructor removes what there is, and remove_unfinished_traces()
+// where there is none.
 #pragma once
 
 #include <algorithm>
@@ -58,6 +59,7 @@ class TraceFile {
 
   private:
     void write_block();
+    void close();
     [[noreturn]] void fail(int error);
 
     std::string path_;
@@ -71,6 +73,9 @@ class TraceFile {
     std::vector<std::pair<std::uint64_t, std::string>> late_patches_;
     int error_ = 0;  // the first one; what follows it is dropped, and finish() tells of it
 };
+
+// Removes what open files have written so far. A signal handler may call it, at the program's end.
+void remove_unfinished_traces() noexcept;
 
 // The functions below write at `out` and return the place behind. They want at least 24 bytes of room.
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
 #include <functional>
 #include <map>
 
@@ -126,6 +127,51 @@ TEST_CASE("an edited program must still do the network's work") {
     const auto result = workspace.run("run " + main_design + small + "--program program.json");
     CHECK(result.code == 1);
     CHECK_THAT(result.err, Contains("program.json#: ") && Contains("no memory answers"));
+}
+
+TEST_CASE("no file that is read is written over") {
+    const Workspace workspace;
+    const auto folder = source_path("configs/designs/").string();
+    workspace.write("d.json", read_file(folder + "lightmamba-vck190-w4a4.json"));
+    workspace.write("board.json", read_file(source_path("configs/devices/vck190.json")));
+    workspace.write("p.json", workspace.run("run d.json " + small + "--emit program").out);
+    const auto kept = [&](const std::string& command, const char* file) {
+        const auto before = read_file(workspace.path(file));
+        REQUIRE_FALSE(before.empty());
+        const auto result = workspace.run(command);
+        CAPTURE(command, result.out, result.err);
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err, Contains("is a file that is read, too; allowed: another file"));
+        CHECK(read_file(workspace.path(file)) == before);
+    };
+    kept("run d.json " + small + "--report d.json", "d.json");
+    kept("run d.json " + small + "--vcd ./d.json", "d.json");
+    kept("run d.json " + small + "--set /device=board.json --trace board.json", "board.json");
+    kept("run d.json " + small + "--program p.json --report p.json", "p.json");
+    json study = {{"schema_version", 1},
+                  {"name", "s"},
+                  {"base", "d.json"},
+                  {"parameters", {{{"name", "tile"}, {"pointer", "/mapping/tile/outputs"}, {"values", {8}}}}},
+                  {"objectives", {{{"name", "t"}, {"metric", "/throughput/value"}, {"goal", "maximize"}}}}};
+    workspace.write("s.json", study.dump());
+    kept("sweep s.json --csv s.json", "s.json");
+    kept("sweep s.json --html d.json", "d.json");
+}
+
+TEST_CASE("a run that is ended leaves no part of a trace") {
+    const Workspace workspace;
+    // Carrying data takes minutes; the traces begin with the simulation.
+    const auto status = std::system(
+        ("cd '" + workspace.path("").string() + "' && { '" + TILEWRIGHT_PROGRAM + "' run " + main_design +
+         " --fidelity functional --vcd t.vcd --trace t.json >out.txt 2>&1 & pid=$!; "
+         "n=0; until [ -e t.vcd.part ] && [ -e t.json.part ] || [ $n = 600 ]; do "
+         "sleep 0.1; n=$((n+1)); done; kill -TERM $pid; wait $pid; }")
+            .c_str());
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 128 + SIGTERM);
+    for (const auto& entry : fs::directory_iterator(workspace.path(""))) {
+        CHECK(entry.path().filename() == "out.txt");
+    }
 }
 
 TEST_CASE("what --set changed is no longer called fitted") {
