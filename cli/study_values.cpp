@@ -97,6 +97,7 @@ void check_values(const sweeps::Study& study, const accel::DesignDocument& base,
         const auto place = "/parameters/" + std::to_string(p);
         // Whatever stands there is wrong.
         const bool all = wrong.size() == parameter.values.size() && alike &&
+                         complaint.find("unknown key") != std::string::npos &&
                          document.at(nlohmann::json::json_pointer(place)).contains("pointer");
         throw accel::ConfigError(file,
                                  place + (all ? "/pointer" : "/values/" + std::to_string(wrong.front())),

@@ -2,6 +2,7 @@
 #include "sweeps/study.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -26,13 +27,21 @@ void check_pointer(const std::string& text, const std::string& where) {
         throw StudyError(where, "the empty pointer means the whole document; name a place in it");
 }
 
+// Names of columns in SQL, and words of questions, do not differ by it.
+std::string without_case(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
 // A parameter, objective or column becomes a table column and a JSON key, so names have to differ.
 void claim_name(std::set<std::string>& taken, const std::string& name, const std::string& where) {
     if (name.empty()) throw StudyError(where, "a name must not be empty");
-    if (!taken.insert(name).second)
+    if (!taken.insert(without_case(name)).second)
         throw StudyError(where,
                          fmt::format("the name \"{}\" is taken; parameters, objectives and columns need "
-                                     "different names, and pareto, status and message are reserved",
+                                     "names that differ in more than case, and pareto, status and message "
+                                     "are reserved",
                                      name));
 }
 
@@ -45,6 +54,10 @@ ParameterValue parse_value(const json& value, const json& parameter, const std::
         for (const auto& [pointer, assigned] : set.items()) {
             check_pointer(pointer, where + "/set");
             result.assignments.push_back({pointer, assigned});
+        }
+        for (const auto& [key, ignored] : value.items()) {
+            if (key != "set" && key != "label")
+                throw StudyError(where, fmt::format("unknown key \"{}\"; allowed: label, set", key));
         }
         if (!value.contains("label") || !value.at("label").is_string())
             throw StudyError(where, "a value with \"set\" needs a \"label\", a string");
@@ -73,8 +86,9 @@ Parameter parse_parameter(const json& item, const std::string& where) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         const std::string value_where = fmt::format("{}/values/{}", where, i);
         parameter.values.push_back(parse_value(values[i], item, value_where));
-        if (!labels.insert(parameter.values.back().label).second)
-            throw StudyError(value_where, fmt::format("the value \"{}\" stands twice in parameter \"{}\"",
+        if (!labels.insert(without_case(parameter.values.back().label)).second)
+            throw StudyError(value_where, fmt::format("the value \"{}\" stands twice in parameter \"{}\", "
+                                                      "case aside",
                                                       parameter.values.back().label, parameter.name));
     }
     return parameter;

@@ -303,6 +303,9 @@ void Schema::require_place(const std::string& place, Wanted wanted, const std::s
         return one->value("type", "") == "object" && !one->contains("properties") &&
                !one->contains("additionalProperties");
     };
+    const auto is_number = [](const json* one) {
+        return one->contains("type") && (one->at("type") == "number" || one->at("type") == "integer");
+    };
     for (auto token = tokens.rbegin(); token != tokens.rend(); ++token) {
         if (std::any_of(here.begin(), here.end(), is_open)) return;
         const auto inside = explainer.inside(here, *token);
@@ -317,14 +320,22 @@ void Schema::require_place(const std::string& place, Wanted wanted, const std::s
                               "\"" + place + "\" is nowhere: there is no \"" + *token + "\" in " +
                                   (at.empty() ? "a report" : at) +
                                   (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
-                              names.empty() ? "" : "allowed: " + join(names));
+                              !names.empty()                                     ? "allowed: " + join(names)
+                              : std::any_of(here.begin(), here.end(), is_number) ? "allowed: " + at
+                                                                                 : "");
         }
         here = inside;
         at += "/" + pointer_token(*token);
     }
-    const auto is_number = [](const json* one) {
-        return one->contains("type") && (one->at("type") == "number" || one->at("type") == "integer");
+    const auto holds_no_figure = [](const json* one) {
+        const auto type = one->value("type", json());
+        return type == "object" || type == "array" || type == "null" || one->contains("properties") ||
+               one->contains("oneOf") || one->contains("anyOf");
     };
+    if (std::all_of(here.begin(), here.end(), holds_no_figure)) {
+        throw ConfigError(file, pointer, "at \"" + place + "\" stands more than one figure",
+                          "allowed: a place below it");
+    }
     if (wanted == Wanted::number && std::none_of(here.begin(), here.end(), is_number)) {
         throw ConfigError(file, pointer, "at \"" + place + "\" stands no number",
                           "allowed: a place with one");

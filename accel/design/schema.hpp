@@ -21,7 +21,8 @@ class Schema {
                   const std::string& pointer = "") const;
 
     // A place, a JSON pointer, that somebody names for reports of this schema: at `pointer` of `file`. Throws
-    // ConfigError when none of them has anything there, or, where a number is wanted, no number.
+    // ConfigError when none of them has anything there, or more than one figure, or, where a number is
+    // wanted, no number.
     enum class Wanted { anything, number };
     void require_place(const std::string& place, Wanted wanted, const std::string& file,
                        const std::string& pointer) const;

@@ -229,9 +229,11 @@ void check(const MambaConfig& config, const MambaStep& step) {
                 config.groups > 0,
             "every size of a Mamba network must be positive");
     require(config.version == MambaVersion::mamba1 || config.d_inner() % config.head_dim == 0,
-            "expand * d_model must be a multiple of head_dim");
+            "expand * d_model = " + std::to_string(config.d_inner()) +
+                " is no multiple of head_dim = " + std::to_string(config.head_dim) + "; allowed: a divisor");
     require(config.version == MambaVersion::mamba1 || config.heads() % config.groups == 0,
-            "the heads must be a multiple of the groups");
+            "the " + std::to_string(config.heads()) + " heads are no multiple of the " +
+                std::to_string(config.groups) + " groups; allowed: a divisor");
     require(step.tokens > 0, "a step must have at least one token");
     require(step.phase == Phase::prefill || step.tokens == 1, "a decode step has one token");
     require(step.chunk > 0, "a chunk must have at least one token");

@@ -88,6 +88,19 @@ TEST_CASE("bad studies are refused with file and pointer") {
     CHECK_THAT(misnamed("columns", "/memory/ddr4/row_hit").err,
                Contains("#/columns/0/metric") && Contains("did you mean \"row_hits\"?"));
     CHECK_THAT(misnamed("columns", "/throughputs").err, Contains("did you mean \"throughput\"?"));
+    CHECK_THAT(misnamed("columns", "/energy").err, Contains("stands more than one figure"));
+    CHECK_THAT(misnamed("columns", "/power_w/total").err,
+               Contains("no \"total\" in /power_w") && Contains("allowed: /power_w"));
+    study = small_study();
+    study["parameters"][3]["name"] = "Tile";
+    workspace.write("study.json", study.dump());
+    CHECK_THAT(workspace.run("sweep study.json").err,
+               Contains("#/parameters/3/name: the name \"Tile\" is taken"));
+    study = small_study();
+    study["parameters"][0]["values"][0]["comment"] = "small";
+    workspace.write("study.json", study.dump());
+    CHECK_THAT(workspace.run("sweep study.json").err,
+               Contains("#/parameters/0/values/0: unknown key \"comment\"; allowed: label, set"));
     for (const auto* there : {"/config/design/clock_hz", "/utilization/matrix/stalls/waits_for_dma",
                               "/numerics/operators/0/sqnr_db", "/memory/ddr4/bandwidth_account/data"}) {
         CAPTURE(there);
