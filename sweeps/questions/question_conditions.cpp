@@ -43,6 +43,7 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
             throw QuestionError(fmt::format("{} has no such value; it has {}", name(column),
                                             fmt::join(columns_[column].values, ", ")));
         }
+        share_unit();
         compare(column, negated ? opposite(comparison) : comparison);
         return more_comparisons(column);
     }
@@ -52,7 +53,15 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
         share_unit();
         compare(column, Comparison::at_least);
         while (next_is(TermKind::connective)) take();
-        return compare(column, Comparison::at_most);
+        compare(column, Comparison::at_most);
+        const auto& upper = query_.conditions.back();
+        if (upper.number < query_.conditions[query_.conditions.size() - 2].number) {
+            throw QuestionError(
+                fmt::format("nothing is between the larger and the smaller number; allowed: the "
+                            "smaller {} first",
+                            name(column)));
+        }
+        return;
     }
     if (next != nullptr && next->kind == TermKind::number && next->units.empty() &&
         columns_[column].parameter()) {
@@ -157,13 +166,23 @@ bool QuestionParser::joined() const {
     return false;
 }
 
-// "between 10 and 20 %": the unit is that of both.
+// "between 10 and 20 %", "between 1 mJ and 2", "above 10 and below 20 mJ": the unit is that of both.
 void QuestionParser::share_unit() {
-    if (!next_is(TermKind::number) || !look()->units.empty()) return;
+    if (!next_is(TermKind::number)) return;
+    auto& first = terms_[next_place()];
     auto second = next_place() + 1;
-    while (second < terms_.size() && terms_[second].kind == TermKind::connective) ++second;
-    if (second < terms_.size() && terms_[second].kind == TermKind::number) {
-        terms_[next_place()].units = terms_[second].units;
+    if (!joins(second)) return;
+    while (joins(second)) ++second;
+    if (second < terms_.size() && terms_[second].kind == TermKind::comparison &&
+        terms_[second].role == Role::none)
+        ++second;
+    if (second >= terms_.size() || terms_[second].kind != TermKind::number) return;
+    if (second + 1 < terms_.size() && terms_[second + 1].kind == TermKind::column && !terms_[second].comma)
+        return;
+    if (first.units.empty()) {
+        first.units = terms_[second].units;
+    } else if (terms_[second].units.empty()) {
+        terms_[second].units = first.units;
     }
 }
 

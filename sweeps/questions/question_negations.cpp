@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a question is not about: "not", "excluding", "without", and how far they reach.
+#include <set>
+#include <string>
+
 #include <fmt/format.h>
 
 #include "sweeps/questions/parse_question.hpp"
@@ -32,25 +35,71 @@ void QuestionParser::require_no_bracket() const {
         fmt::format("\"{} (\" is not understood; allowed: two questions, or --sql", terms_[at_ - 1].text));
 }
 
-// "Excluding W4A4 and tile 8" may exclude tile 8, too, or ask for it.
+// Behind fillers, but for verbs: "not W4A4 and are reordered" begins anew.
+std::size_t QuestionParser::behind_fillers(std::size_t at) const {
+    static const std::set<std::string> verbs = {"is", "are", "has", "have", "use", "uses", "that", "which"};
+    while (at < terms_.size() && terms_[at].kind == TermKind::filler && verbs.count(terms_[at].text) == 0)
+        ++at;
+    return at;
+}
+
+bool QuestionParser::joins(std::size_t at) const {
+    return at < terms_.size() &&
+           (terms_[at].kind == TermKind::connective || terms_[at].kind == TermKind::alternative);
+}
+
+// A value, or a parameter with one behind it.
+bool QuestionParser::says_value(std::size_t at) const {
+    if (at >= terms_.size()) return false;
+    return terms_[at].kind == TermKind::value || names_parameter(at) ||
+           (terms_[at].kind == TermKind::number && names_parameter(at + 1));
+}
+
+// "Excluding W4A4 and tile 8", "excluding W4A4, naive and tile 8" may exclude all of them or ask for the
+// rest; "not W4A4 with tile 8" may exclude the two together.
 void QuestionParser::require_end_of_negation() const {
-    auto i = at_;
-    const auto joins = [this](std::size_t at) {
-        return at < terms_.size() &&
-               (terms_[at].kind == TermKind::connective || terms_[at].kind == TermKind::alternative);
+    const auto ask_back = [this](std::size_t at) {
+        throw QuestionError(
+            fmt::format("\"{0}\" behind what is excluded: is that excluded, too? Say \"and not {0}\" "
+                        "or \"and with {0}\"",
+                        terms_[at].text));
     };
-    if (terms_[at_ - 1].comma || !joins(i)) return;
-    while (joins(i)) ++i;
-    if (i >= terms_.size()) return;
-    const auto& next = terms_[i];
-    const bool value = next.kind == TermKind::value ||
-                       (next.kind == TermKind::column && columns_[next.column].parameter()) ||
-                       (next.kind == TermKind::number && names_parameter(i + 1));
-    if (!value) return;
+    auto at = at_;
+    bool comma = terms_[at_ - 1].comma;
+    for (; at < terms_.size() && terms_[at].kind == TermKind::filler; ++at) comma = comma || terms_[at].comma;
+    at = behind_fillers(at_);
+    if (comma) {  // a list, if it ends as one
+        while (says_value(at)) {
+            const bool named =
+                names_parameter(at) && at + 1 < terms_.size() &&
+                (terms_[at + 1].kind == TermKind::number || terms_[at + 1].kind == TermKind::value);
+            at = behind_fillers(at + (named || terms_[at].kind == TermKind::number ? 2 : 1));
+        }
+        if (at == behind_fillers(at_)) return;
+    } else if (at < terms_.size() && (terms_[at].kind == TermKind::with || says_value(at))) {
+        const auto value = terms_[at].kind == TermKind::with ? behind_fillers(at + 1) : at;
+        if (says_value(value)) ask_back(value);
+        return;
+    }
+    if (!joins(at)) return;
+    while (joins(at)) at = behind_fillers(at + 1);
+    if (says_value(at)) ask_back(at);
+}
+
+// "Excluding energy above 10 mJ and LUT above 20 %"; of "not above 10 mJ" it is clear.
+void QuestionParser::require_end_of_excluded_range() const {
+    if (negation_ == "not") return;
+    auto at = behind_fillers(at_);
+    if (terms_[at_ - 1].comma || !joins(at)) return;
+    while (joins(at)) at = behind_fillers(at + 1);
+    if (at >= terms_.size() ||
+        !(says_value(at) || figure_at(at) || terms_[at].kind == TermKind::comparison)) {
+        return;
+    }
     throw QuestionError(
-        fmt::format("\"{} {}\" behind what is excluded: is that excluded, too? Say \"not {}\" "
-                    "or \"with {}\"",
-                    terms_[i - 1].text, next.text, next.text, next.text));
+        fmt::format("\"{}\" behind what is excluded: is that excluded, too? Say it as a condition "
+                    "that holds",
+                    terms_[at].text));
 }
 
 // The value of a parameter that means that there is none of it.
@@ -64,7 +113,16 @@ std::optional<std::string> QuestionParser::none_of(std::size_t column) const {
 
 // "without fusion", "with fusion": of parameters that can be none of it.
 void QuestionParser::parse_with(bool without) {
-    if (without) require_no_bracket();
+    if (joins(at_)) {
+        throw QuestionError(
+            fmt::format("\"{} and\" is not understood; allowed: without it all are looked at, \"for "
+                        "each\" one by one",
+                        terms_[at_ - 1].text));
+    }
+    if (without) {
+        require_no_bracket();
+        negation_ = terms_[at_ - 1].text;
+    }
     if (!next_is(TermKind::column) || !look()->values.empty()) {
         negated_ = without;
         return;

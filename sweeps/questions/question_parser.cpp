@@ -87,16 +87,18 @@ void QuestionParser::parse_term() {
     switch (term.kind) {
         case TermKind::column:
             parse_name(term, negated);
-            if (negated) require_end_of_negation();
+            if (negated) require_end(columns_[term.column].parameter());
             return;
         case TermKind::value:
             parse_value(term, negated);
-            if (negated) require_end_of_negation();
+            if (negated) require_end(true);
             return;
         case TermKind::number:
             return parse_number(term, negated);
         case TermKind::comparison:
-            return parse_comparison(term, negated);
+            parse_comparison(term, negated);
+            if (negated) require_end(false);
+            return;
         case TermKind::extreme:
             return parse_extreme(term);
         case TermKind::aggregate:
@@ -134,6 +136,7 @@ void QuestionParser::parse_term() {
                 throw QuestionError("\"not only\" is not understood");
             require_no_bracket();
             negated_ = true;
+            negation_ = term.text;
             return;
         case TermKind::without:
         case TermKind::with:

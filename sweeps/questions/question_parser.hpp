@@ -52,7 +52,15 @@ class QuestionParser {
     bool parse_values_behind(std::size_t column, bool negated);
     static Comparison opposite(Comparison comparison);
     void require_no_bracket() const;
+    // What is excluded, a value or a range, has an end that is clear.
+    void require_end(bool value) const {
+        value ? require_end_of_negation() : require_end_of_excluded_range();
+    }
     void require_end_of_negation() const;
+    void require_end_of_excluded_range() const;
+    std::size_t behind_fillers(std::size_t at) const;
+    bool joins(std::size_t at) const;
+    bool says_value(std::size_t at) const;
     std::string value_of(std::size_t column, const Term& number) const;
     static bool has(const Term& term, std::size_t column) {
         return std::any_of(term.values.begin(), term.values.end(),
@@ -100,6 +108,7 @@ class QuestionParser {
     bool picked_ = false;                      // "highest" and the like has been there
     bool orders_groups_ = false;               // "lowest average"
     bool negated_ = false;
+    std::string negation_;  // the word for the last one
     bool alternative_ = false;
     bool orders_ = false;  // "top": what by is still to come
 };

@@ -101,6 +101,15 @@ TEST_CASE("a question chooses the points that it describes", "[questions]") {
         return ok(row) && row.at("format") == "W4A4" && row.at("tile").get<int>() > 16;
     });
     check("tile 8, 16 or 64", [](const json& row) { return ok(row) && row.at("tile") != 32; });
+    check("not under 0.15 J and tile 8", [](const json& row) {
+        return ok(row) && row.at("energy").get<double>() >= 0.15 && row.at("tile") == 8;
+    });
+    check("energy above 100 and below 200 mJ", [](const json& row) {
+        return ok(row) && row.at("energy").get<double>() > 0.1 && row.at("energy").get<double>() < 0.2;
+    });
+    check("energy between 100 mJ and 200", [](const json& row) {
+        return ok(row) && row.at("energy").get<double>() >= 0.1 && row.at("energy").get<double>() <= 0.2;
+    });
     check("not W4A4 and with tile 8",
           [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
     check("format not W4A4 and tile 8",
@@ -288,10 +297,19 @@ TEST_CASE("what a question leaves open is asked back", "[questions]") {
     CHECK_THAT(refusal("top 0 by energy"), Contains("no number of designs"));
     CHECK_THAT(refusal("top 5"), Contains("\"top\" in what?"));
     CHECK_THAT(refusal("average"), Contains("\"average\" of what?"));
-    CHECK_THAT(refusal("excluding W4A4 and tile 8"),
-               Contains("\"and tile\" behind what is excluded") && Contains("\"not tile\" or \"with tile\""));
-    CHECK_THAT(refusal("designs that are not W4A4 or tile 8"), Contains("behind what is excluded"));
-    CHECK_THAT(refusal("without fusion and unit none"), Contains("behind what is excluded"));
+    CHECK_THAT(refusal("excluding W4A4 and tile 8"), Contains("\"tile\" behind what is excluded") &&
+                                                         Contains("\"and not tile\" or \"and with tile\""));
+    for (const auto* question :
+         {"designs that are not W4A4 or tile 8", "without fusion and unit none",
+          "excluding W4A4 designs and tile 8 designs", "excluding all W4A4 and all tile 8",
+          "excluding W4A4, tile 8 and unit none", "except W4A4 with tile 8",
+          "average energy without W4A4 and tile 8", "not W4A4 tile 8",
+          "excluding energy above 0.1 J and DSP above 200", "excluding energy above 0.1 J and W4A4"}) {
+        CAPTURE(question);
+        CHECK_THAT(refusal(question), Contains("behind what is excluded"));
+    }
+    CHECK_THAT(refusal("throughput with and without fusion"), Contains("\"with and\" is not understood"));
+    CHECK_THAT(refusal("energy between 2 and 1 J"), Contains("the smaller energy first"));
     CHECK_THAT(refusal("not (W4A4 with tile 8)"), Contains("\"not (\" is not understood"));
     CHECK_THAT(refusal("W4A4, excluding (tile 8 and tile 16)"),
                Contains("\"excluding (\" is not understood"));
