@@ -6,6 +6,7 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/parse_aie.hpp"
+#include "accel/design/quantity_units.hpp"
 #include "accel/design/schema.hpp"
 
 namespace tilewright::accel {
@@ -168,6 +169,7 @@ DeviceMemory parse_memory(const std::string& name, const json& from, const std::
 }  // namespace
 
 Device parse_device(const json& document, const std::string& file, const std::string& pointer) {
+    check_units(document, file, pointer);
     Device device;
     device.name = document.at("name").get<std::string>();
     const auto& resources = document.at("resources");

@@ -94,3 +94,23 @@ TEST_CASE("a reference set anew is read anew") {
     CHECK_THROWS_AS(document.set("/network/nothing/here", 1), ConfigError);
     CHECK_THROWS_AS(document.set("no pointer", 1), ConfigError);
 }
+
+TEST_CASE("a device's quantities are in the units that their names say") {
+    using Catch::Matchers::Contains;
+    const auto complaint = [](const std::string& pointer, const char* unit) {
+        auto document = design_document("lightmamba-vck190-w4a4");
+        document.set(pointer + "/unit", unit);
+        return tilewright::test::refusal(document);
+    };
+    CHECK_THAT(complaint("/device/power/static_w", "mW"),
+               Contains("#/device/power/static_w/unit: \"mW\" is not the unit of static_w; allowed: \"W\""));
+    CHECK_THAT(complaint("/device/resources/lut", "kLUT"), Contains("allowed: \"LUT\""));
+    CHECK_THAT(complaint("/device/interconnect/clock_hz", "MHz"), Contains("allowed: \"Hz\""));
+    CHECK_THAT(complaint("/device/memories/ddr4/energy/access_j_per_bit", "pJ/bit"), Contains("\"J/bit\""));
+    CHECK_THAT(complaint("/device/aie/data_memory_bytes", "KB"), Contains("allowed: \"byte\""));
+    CHECK_THAT(complaint("/device/aie/noc_interface_bytes_per_s", "byte"), Contains("\"byte/s\""));
+    CHECK_THAT(complaint("/device/aie/kernels/library/call_cycles", "us"), Contains("\"cycle\""));
+    CHECK(complaint("/device/power/static_w", "W, at 25 degrees").empty());
+    CHECK(complaint("/device/resources/lut", "LUT6").empty());
+    CHECK(complaint("/device/aie/rows", "row of tiles").empty());
+}
