@@ -12,7 +12,6 @@
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"
-#include "accel/simulation/simulation_error.hpp"
 #include "accel/trace/background_observer.hpp"
 #include "accel/trace/chrome_trace.hpp"
 #include "accel/trace/trace_file.hpp"
@@ -141,18 +140,6 @@ extern "C" void end_by_signal(int signal) {
     std::raise(signal);
 }
 
-// What stops a simulation is for the file of its program to answer, or else for the design's.
-accel::Evaluation evaluate(const accel::DesignDocument& document, accel::Fidelity fidelity,
-                           const accel::ObserverFactory& observers, std::optional<accel::TileProgram> program,
-                           const std::string& program_file) {
-    try {
-        return accel::evaluate(document, fidelity, observers, std::move(program));
-    } catch (const accel::SimulationError& error) {
-        const auto& file = program_file.empty() ? document.file() : program_file;
-        throw accel::SimulationError(file + "#: " + error.what());
-    }
-}
-
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
@@ -191,16 +178,17 @@ int run_command(const std::vector<std::string>& arguments) {
     if (fidelity == accel::Fidelity::bound && (!path("vcd").empty() || !path("trace").empty())) {
         throw UsageError("--vcd and --trace need a simulation; allowed: --fidelity timing, functional");
     }
-    std::optional<accel::TileProgram> program;
+    std::optional<accel::GivenProgram> program;
     if (values.count("program") > 0) {
-        program = accel::program_from_json(accel::read_json_file(path("program")),
-                                           scheduled_program(document), path("program"));
+        const auto file = path("program");
+        program = {accel::program_from_json(accel::read_json_file(file), scheduled_program(document), file),
+                   file};
     }
     std::signal(SIGINT, end_by_signal);
     std::signal(SIGTERM, end_by_signal);
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
-    auto evaluation = evaluate(document, fidelity, observers(path("vcd"), path("trace"), show_progress),
-                               std::move(program), path("program"));
+    auto evaluation = accel::evaluate(
+        document, fidelity, observers(path("vcd"), path("trace"), show_progress), std::move(program));
     accel::add_numerics(evaluation);
     const auto report = accel::make_report(document, evaluation);
     if (!path("report").empty()) sweeps::write_file_atomically(path("report"), report.dump(2) + "\n");

@@ -41,11 +41,23 @@ std::array<std::int64_t, 2 * traffic_count> traffic_bytes(const TileProgram& pro
     return bytes;
 }
 
+// Bytes of each buffer that a program says are in use, once for every use.
+std::array<std::int64_t, buffer_count> held_bytes(const TileProgram& program) {
+    std::array<std::int64_t, buffer_count> bytes{};
+    for (const auto& section : program.sections) {
+        for (const auto& hold : section.holds) {
+            bytes[static_cast<std::size_t>(hold.buffer)] += section.repeat * hold.bytes;
+        }
+    }
+    return bytes;
+}
+
 // A program that was edited must still do the design's work: the same engines, sections and repetitions, and
-// at least the bytes that the schedule moves. What it does inside a section is for check_program().
-void check_edited(const DesignDocument& document, const TileProgram& program, const TileProgram& scheduled) {
+// at least the bytes that the schedule moves and holds. What it does inside a section is for check_program().
+void check_edited(const GivenProgram& given, const TileProgram& scheduled) {
+    const auto& program = given.program;
     const auto refuse = [&](const std::string& what) {
-        throw ConfigError(document.file(), "", what,
+        throw ConfigError(given.file, "", what,
                           "allowed: a program dumped from this design, with other orders or waits");
     };
     if (program.engines != scheduled.engines) refuse("the program was made for another set of engines");
@@ -67,6 +79,13 @@ void check_edited(const DesignDocument& document, const TileProgram& program, co
         refuse("the program moves " + std::to_string(moved[i]) + " bytes of " +
                to_string(static_cast<Traffic>(i / 2)) + " where " + std::to_string(needed[i]) +
                " are needed");
+    }
+    const auto held = held_bytes(program);
+    const auto to_hold = held_bytes(scheduled);
+    for (std::size_t i = 0; i < held.size(); ++i) {
+        if (held[i] >= to_hold[i]) continue;
+        refuse("the program holds " + std::to_string(held[i]) + " bytes in the buffer for " +
+               to_string(static_cast<Buffer>(i)) + " where " + std::to_string(to_hold[i]) + " are needed");
     }
 }
 
@@ -164,7 +183,7 @@ void run(Evaluation& evaluation, const ObserverFactory& make_observers) {
 }  // namespace
 
 Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const ObserverFactory& make_observers,
-                    std::optional<TileProgram> program) {
+                    std::optional<GivenProgram> given) {
     Evaluation result;
     result.fidelity = fidelity;
     result.design = document.parse();
@@ -187,14 +206,14 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
         } catch (const MappingError& error) {
             throw ConfigError(document.file(), error.pointer(), error.what(), "allowed: " + error.allowed());
         }
-        if (program) {
-            check_edited(document, *program, *result.program);
-            const auto problems = check_program(*program);
+        if (given) {
+            check_edited(*given, *result.program);
+            const auto problems = check_program(given->program);
             if (!problems.empty()) {
-                throw ConfigError(document.file(), "", "the program is wrong: " + problems.front(),
+                throw ConfigError(given->file, "", "the program is wrong: " + problems.front(),
                                   "a program must end, fit its buffers and do all work once");
             }
-            result.program = std::move(program);
+            result.program = std::move(given->program);
         }
     }
     result.wall_program_s = wall_s() - start;
@@ -205,13 +224,18 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     result.bound_energy = energy(design, result.resources, result.bound.energy);
     result.energy = result.bound_energy;
     if (fidelity == Fidelity::bound || !result.overflow.empty()) return result;
+    const auto& program_file = given ? given->file : document.file();
     const auto simulated = wall_s();
-    do {
-        run(result, make_observers);
-    } while (settle_memory_models(result));
+    try {
+        do {
+            run(result, make_observers);
+        } while (settle_memory_models(result));
+    } catch (const SimulationError& error) {
+        throw SimulationError(program_file + "#: " + error.what());
+    }
     result.wall_simulation_s = wall_s() - simulated;
     if (result.latency_s() < result.bound.latency_s) {
-        throw ConfigError(document.file(), "", "the program ran faster than any right one can",
+        throw ConfigError(program_file, "", "the program ran faster than any right one can",
                           "a program must wait for the data that it uses");
     }
     result.energy = energy(design, result.resources,

@@ -63,12 +63,18 @@ struct Evaluation {
 using ObserverFactory =
     std::function<std::vector<std::unique_ptr<Observer>>(const Design&, const TileProgram&)>;
 
+// A program in place of the one that the schedule makes, and the file that it is from.
+struct GivenProgram {
+    TileProgram program;
+    std::string file;
+};
+
 // Throws ConfigError for designs that contradict themselves or whose mapping cannot be carried out,
-// DeadlockError, and at `functional` SimulationError for a program that reads what is not there. A program
-// handed in replaces the one that the schedule would make; it is checked like any other.
+// and SimulationError for a program that comes to a halt or, at `functional`, reads what is not there. A
+// program that is given is checked like any other. Errors name its file or the design's.
 Evaluation evaluate(const DesignDocument& document, Fidelity fidelity,
                     const ObserverFactory& make_observers = {},
-                    std::optional<TileProgram> program = std::nullopt);
+                    std::optional<GivenProgram> given = std::nullopt);
 
 // Measures what the design's recipe does to the numbers. One process measures once for all designs with the
 // same numerics_key(), which a mapping is no part of.

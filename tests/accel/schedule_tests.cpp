@@ -188,7 +188,7 @@ TEST_CASE("a program survives the way to JSON and back") {
     CHECK(check_program(again).empty());
     const auto document = small_document();
     const auto direct = evaluate(document, Fidelity::timing);
-    const auto replayed = evaluate(document, Fidelity::timing, {}, again);
+    const auto replayed = evaluate(document, Fidelity::timing, {}, GivenProgram{again, "dump.json"});
     CHECK(direct.activity->duration == replayed.activity->duration);
 }
 

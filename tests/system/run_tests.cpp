@@ -110,7 +110,14 @@ TEST_CASE("an edited program must still do the network's work") {
     };
     auto program = original;
     program.at("sections").at(1)["repeat"] = 1;
-    CHECK_THAT(complaint(program), Contains("repeated 1 times"));
+    CHECK_THAT(complaint(program), Contains("program.json#: ") && Contains("repeated 1 times"));
+    for (const bool all : {true, false}) {
+        program = original;
+        auto& section = program.at("sections").at(1);
+        if (all) section.at("holds") = json::array();
+        for (auto& hold : section.at("holds")) hold.at("bytes") = 0;
+        CHECK_THAT(complaint(program), Contains("bytes in the buffer for") && Contains("are needed"));
+    }
     program = original;
     program.at("sections").erase(2);
     CHECK_THAT(complaint(program), Contains("other sections"));
