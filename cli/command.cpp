@@ -86,10 +86,14 @@ void keep_inputs(const po::variables_map& values, const std::vector<std::string>
         if (values.count(option) == 0) continue;
         const fs::path output = values[option].as<std::string>();
         const auto refuse_if = [&](const fs::path& input) {
-            std::error_code error;
-            if (!fs::equivalent(output, input, error) || error) return;
+            // With what is written beside it.
+            const auto writes = [&](const char* ending) {
+                std::error_code error;
+                return fs::equivalent(output.string() + ending, input, error) && !error;
+            };
+            if (!writes("") && !writes(".part") && !writes(".gtkw")) return;
             throw UsageError("--" + option + " " + output.string() +
-                             " is a file that is read, too; allowed: another file");
+                             " is a file that is read, too, or writes over one; allowed: another file");
         };
         for (const auto& input : inputs) {
             refuse_if(input);

@@ -184,8 +184,9 @@ int run_command(const std::vector<std::string>& arguments) {
         program = {accel::program_from_json(accel::read_json_file(file), scheduled_program(document), file),
                    file};
     }
-    std::signal(SIGINT, end_by_signal);
-    std::signal(SIGTERM, end_by_signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        if (std::signal(signal, end_by_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+    }
     const bool show_progress = fidelity == accel::Fidelity::functional && isatty(STDERR_FILENO) != 0;
     auto evaluation = accel::evaluate(
         document, fidelity, observers(path("vcd"), path("trace"), show_progress), std::move(program));

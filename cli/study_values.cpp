@@ -32,9 +32,13 @@ bool concerns(const std::string& place, const std::string& other) {
     return place.compare(0, length, other, 0, length) == 0 && ends(place) && ends(other);
 }
 
-bool sets(const sweeps::ParameterValue& value, const std::string& place) {
-    return std::any_of(value.assignments.begin(), value.assignments.end(),
-                       [&](const auto& assignment) { return concerns(assignment.pointer, place); });
+// How closely a value has to do with a place: by the longest pointer of what it sets there; 0: not at all.
+std::size_t closeness(const sweeps::ParameterValue& value, const std::string& place) {
+    std::size_t closest = 0;
+    for (const auto& assignment : value.assignments) {
+        if (concerns(assignment.pointer, place)) closest = std::max(closest, assignment.pointer.size());
+    }
+    return closest;
 }
 
 std::optional<accel::ConfigError> complaint_of(const accel::DesignDocument& base,
@@ -52,6 +56,24 @@ const sweeps::ParameterValue& value_of(const sweeps::Parameter& parameter, const
                          [&](const auto& value) { return value.label == label; });
 }
 
+// The value of a point that a complaint is about.
+std::optional<std::size_t> culprit(const sweeps::Study& study, const sweeps::Point& point,
+                                   const std::string& place) {
+    std::optional<std::size_t> found;
+    std::size_t closest = 0;
+    for (std::size_t p = 0; p < point.labels.size(); ++p) {
+        const auto close = closeness(value_of(study.parameters[p], point.labels[p].second), place);
+        if (close > closest) found = p;
+        closest = std::max(closest, close);
+    }
+    return found;
+}
+
+// A key that is missing may be there with another value that was not tried.
+bool is_final(const accel::ConfigError& complaint) {
+    return std::string(complaint.what()).find(" is missing") == std::string::npos;
+}
+
 Verdicts try_points(const sweeps::Study& study, const accel::DesignDocument& base) {
     constexpr std::size_t most_points = 10'000;
     constexpr std::size_t stride = 15'485'863;  // a prime, above all sizes: every parameter takes turns
@@ -63,14 +85,14 @@ Verdicts try_points(const sweeps::Study& study, const accel::DesignDocument& bas
         const auto possible = [&](const auto& label) { return verdicts[label].possible; };
         if (std::all_of(point.labels.begin(), point.labels.end(), possible)) continue;
         const auto complaint = complaint_of(base, point);
-        for (std::size_t p = 0; p < point.labels.size(); ++p) {
-            auto& verdict = verdicts[point.labels[p]];
-            if (!complaint) {
-                verdict.possible = true;
-            } else if (verdict.complaint.empty() &&
-                       sets(value_of(study.parameters[p], point.labels[p].second), complaint->pointer())) {
-                verdict.complaint = complaint->what();
-            }
+        if (!complaint) {
+            for (const auto& label : point.labels) verdicts[label].possible = true;
+            continue;
+        }
+        if (points < space.size() && !is_final(*complaint)) continue;
+        if (const auto p = culprit(study, point, complaint->pointer())) {
+            auto& verdict = verdicts[point.labels[*p]];
+            if (verdict.complaint.empty()) verdict.complaint = complaint->what();
         }
     }
     return verdicts;

@@ -130,6 +130,16 @@ int sweep_command(const std::vector<std::string>& arguments) {
     const auto [study, base] = load_study(study_file);
     std::vector<std::filesystem::path> inputs(base.files().begin(), base.files().end());
     inputs.emplace_back(study_file);
+    for (const auto& parameter : study.parameters) {
+        for (const auto& value : parameter.values) {
+            for (const auto& assignment : value.assignments) {
+                if (!assignment.value.is_string()) continue;  // it may name a file
+                const std::filesystem::path named = assignment.value.get<std::string>();
+                inputs.push_back(named);
+                inputs.push_back(std::filesystem::path(base.file()).parent_path() / named);
+            }
+        }
+    }
     keep_inputs(values, {"store", "html", "csv"}, inputs);
     const auto fidelity = study.fidelity == "bound" ? accel::Fidelity::bound : accel::Fidelity::timing;
 

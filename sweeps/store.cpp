@@ -136,13 +136,21 @@ void Store::open_to_write() {
     prepare_file();
 }
 
-// A store keeps its log in a file beside it, which SQLite wants to make even to read. Where it may not,
-// nobody of this folder's writers is at work, or the log would be there: the file is read as it is.
+// A store keeps its log in a file beside it, which SQLite wants to open even to read. Where it may not and
+// there is none, the file is read as it is: nobody is at work.
 void Store::open_to_read() {
     open(path_.string(), SQLITE_OPEN_READWRITE);  // or to read alone; who may write removes the log again
     const auto code =
         sqlite3_exec(database_.get(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr) & 0xff;
     if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) {
+        std::error_code error;
+        const auto log = std::filesystem::file_size(path_.string() + "-wal", error);
+        if (!error && log > 0) {
+            throw StoreError(
+                fmt::format("{0} has rows in {0}-wal that cannot be read here: the folder is "
+                            "read-only; copy the files to another one",
+                            path_.string()));
+        }
         open("file:" + escaped_for_uri(path_.string()) + "?immutable=1",
              SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     }

@@ -2,7 +2,6 @@
 #include "accel/design/quantity_units.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <string_view>
 
@@ -42,7 +41,8 @@ bool is_in(const std::string& unit, const Convention& convention, bool resource)
     if (!unit.starts_with(convention.unit)) return false;
     if (resource || unit.size() == convention.unit.size()) return true;
     const char next = unit[convention.unit.size()];
-    return next == ' ' || next == ',';
+    return next == ' ' || next == ',' ||
+           (next == '/' && convention.ending.find("_per_") != std::string_view::npos);
 }
 
 void check_unit(const std::string& name, const std::string& unit, bool resource, const std::string& file,

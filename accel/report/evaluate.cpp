@@ -41,19 +41,19 @@ std::array<std::int64_t, 2 * traffic_count> traffic_bytes(const TileProgram& pro
     return bytes;
 }
 
-// Bytes of each buffer that a program says are in use, once for every use.
-std::array<std::int64_t, buffer_count> held_bytes(const TileProgram& program) {
+// What a section holds in each buffer at once for one use, at most.
+std::array<std::int64_t, buffer_count> largest_holds(const Section& section) {
     std::array<std::int64_t, buffer_count> bytes{};
-    for (const auto& section : program.sections) {
-        for (const auto& hold : section.holds) {
-            bytes[static_cast<std::size_t>(hold.buffer)] += section.repeat * hold.bytes;
-        }
+    for (const auto& hold : section.holds) {
+        auto& largest = bytes[static_cast<std::size_t>(hold.buffer)];
+        largest = std::max(largest, hold.bytes);
     }
     return bytes;
 }
 
 // A program that was edited must still do the design's work: the same engines, sections and repetitions, and
-// at least the bytes that the schedule moves and holds. What it does inside a section is for check_program().
+// at least the bytes that the schedule moves, and buffers that hold what one use of them needs. What it does
+// inside a section is for check_program().
 void check_edited(const GivenProgram& given, const TileProgram& scheduled) {
     const auto& program = given.program;
     const auto refuse = [&](const std::string& what) {
@@ -80,12 +80,15 @@ void check_edited(const GivenProgram& given, const TileProgram& scheduled) {
                to_string(static_cast<Traffic>(i / 2)) + " where " + std::to_string(needed[i]) +
                " are needed");
     }
-    const auto held = held_bytes(program);
-    const auto to_hold = held_bytes(scheduled);
-    for (std::size_t i = 0; i < held.size(); ++i) {
-        if (held[i] >= to_hold[i]) continue;
-        refuse("the program holds " + std::to_string(held[i]) + " bytes in the buffer for " +
-               to_string(static_cast<Buffer>(i)) + " where " + std::to_string(to_hold[i]) + " are needed");
+    for (std::size_t i = 0; i < program.sections.size(); ++i) {
+        const auto held = largest_holds(program.sections[i]);
+        const auto needed_at_once = largest_holds(scheduled.sections[i]);
+        for (std::size_t b = 0; b < held.size(); ++b) {
+            if (held[b] >= needed_at_once[b]) continue;
+            refuse("section \"" + program.sections[i].name + "\" holds " + std::to_string(held[b]) +
+                   " bytes at most in the buffer for " + to_string(static_cast<Buffer>(b)) +
+                   " where one use of it needs " + std::to_string(needed_at_once[b]));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct MemorySystem {
     std::unique_ptr<memory::Interconnect> interconnect;
     std::vector<std::unique_ptr<memory::DramController>> controllers;
     std::vector<memory::DramCommandController*> by_command;  // the same, if they work command by command
+    std::vector<int> stands_for_it;                          // by channel: the one that is simulated for it
     std::vector<std::int64_t> copies;  // by channel: for how many it stands; 0: another one does for it
     std::vector<std::unique_ptr<memory::ChannelArbiter>> arbiters;  // of the channels that ports share
 };
@@ -150,11 +152,11 @@ class Accelerator : public sc_core::sc_module {
 
     // Data go to every channel; without, one is simulated for all that are like it.
     void stand_for_each_other(const std::string& name, MemorySystem& system) {
-        const auto first = first_of_like_channels(design_, name);
-        system.copies.assign(first.size(), environment_.executor != nullptr ? 1 : 0);
-        if (environment_.executor == nullptr) {
-            for (const auto channel : first) ++system.copies[static_cast<std::size_t>(channel)];
-        }
+        system.stands_for_it = first_of_like_channels(design_, name);
+        auto& simulated = system.stands_for_it;
+        if (environment_.executor != nullptr) std::iota(simulated.begin(), simulated.end(), 0);
+        system.copies.assign(simulated.size(), 0);
+        for (const auto channel : simulated) ++system.copies[static_cast<std::size_t>(channel)];
         for (std::size_t i = 0; i < dmas_.size(); ++i) {
             const auto& port = design_.memory_ports[i];
             if (port.memory != name) continue;
@@ -195,7 +197,7 @@ class Accelerator : public sc_core::sc_module {
             controller.watch_busy([net = system.interconnect.get(), channel](TimeFs begin, TimeFs end) {
                 net->served(channel, begin, end);
             });
-            watch_bursts(name, c, controller);
+            watch_bursts(name, c, system, controller);
             if (environment_.executor != nullptr) {
                 controller.attach(&environment_.executor->memory(name));
             }
@@ -205,15 +207,13 @@ class Accelerator : public sc_core::sc_module {
     }
 
     // Of all channels that this one stands for.
-    void watch_bursts(const std::string& name, int channel, memory::DramController& controller) {
+    void watch_bursts(const std::string& name, int channel, const MemorySystem& system,
+                      memory::DramController& controller) {
         auto* observer = environment_.observer;
         if (observer == nullptr || !observer->wants_bursts()) return;
-        std::vector<int> like = {channel};
-        if (environment_.executor == nullptr) {
-            const auto first = first_of_like_channels(design_, name);
-            for (auto c = channel + 1; c < static_cast<int>(first.size()); ++c) {
-                if (first[static_cast<std::size_t>(c)] == channel) like.push_back(c);
-            }
+        std::vector<int> like;
+        for (std::size_t c = 0; c < system.stands_for_it.size(); ++c) {
+            if (system.stands_for_it[c] == channel) like.push_back(static_cast<int>(c));
         }
         controller.watch([observer, name, like](const auto& burst) {
             for (const auto c : like) observer->burst(name, c, burst);

@@ -120,6 +120,7 @@ void TraceFile::finish() {
     }
     close();
     if (error_ != 0) fail(error_);
+    replace_unfinished(part_path_.c_str(), nullptr);  // from here on it is the only copy
     // Renaming over an existing file makes ext4 write the new one to the disk at once (auto_da_alloc), which
     // takes longer than all the rest.
     ::unlink(path_.c_str());

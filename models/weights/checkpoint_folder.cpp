@@ -20,20 +20,27 @@ std::vector<std::int64_t> without_ones(std::vector<std::int64_t> shape) {
     return shape;
 }
 
-// Python's Infinity outside of texts becomes null.
-std::string without_infinities(const std::string& text) {
-    static const std::string infinity = "Infinity";
+// Numbers that JSON does not have, as Python writes them, become null; not inside of texts.
+std::string without_special_numbers(const std::string& text) {
     std::string result;
     bool quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto is_special = [&](const std::string& number) {
+            return !quoted && text.compare(i, number.size(), number) == 0;
+        };
+        std::size_t skipped = 0;
+        for (const std::string number : {"-Infinity", "Infinity", "NaN"}) {
+            if (skipped == 0 && is_special(number)) skipped = number.size();
+        }
+        if (skipped > 0) {
+            result += "null";
+            i += skipped - 1;
+            continue;
+        }
         if (quoted && text[i] == '\\' && i + 1 < text.size()) {
             result += text[i++];
         } else if (text[i] == '"') {
             quoted = !quoted;
-        } else if (!quoted && text.compare(i, infinity.size(), infinity) == 0) {
-            result += "null";
-            i += infinity.size() - 1;
-            continue;
         }
         result += text[i];
     }
@@ -56,7 +63,7 @@ json read_checkpoint_config(const std::filesystem::path& file) {
     std::ifstream stream(file);
     if (!stream) throw CheckpointError(file.string() + ": cannot be read; a checkpoint has one");
     const std::string text(std::istreambuf_iterator<char>(stream), {});
-    auto document = json::parse(without_infinities(text), nullptr, false);
+    auto document = json::parse(without_special_numbers(text), nullptr, false);
     if (!document.is_object()) throw CheckpointError(file.string() + ": is not a JSON object");
     return document;
 }

@@ -24,8 +24,8 @@ class CheckpointError : public std::runtime_error {
 // "[2, 3]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
 
-// Reads config.json of a folder: a JSON object. Infinity, as Python writes it, is read as null. Throws
-// CheckpointError.
+// Reads config.json of a folder: a JSON object. Infinity and NaN, as Python writes them, are read as null.
+// Throws CheckpointError.
 nlohmann::json read_checkpoint_config(const std::filesystem::path& file);
 
 // Reads counts from config.json and names what is missing or no count. `document` must outlive it.

@@ -18,8 +18,9 @@ std::string canonical_name(std::string name) {
 const char* const head_name = "lm_head.weight";
 const char* const embedding_name = "backbone.embedding.weight";
 
-// Steps are not limited.
-const json no_limit = json::array({0.0, nullptr});
+// Steps are not limited; null is infinity, which the transformers project may also write as an object.
+const std::vector<json> no_limit = {json::array({0.0, nullptr}),
+                                    json::array({0.0, {{"__float__", "Infinity"}}})};
 
 // What the state-spaces project builds in several ways and is computed here in its usual one.
 void require_state_spaces(const ConfigReader& model, const ConfigReader& block) {
@@ -38,19 +39,19 @@ void require_state_spaces(const ConfigReader& model, const ConfigReader& block) 
     block.fixed("activation", {"swish", "silu"});
     block.fixed("bias", {false});
     block.fixed("conv_bias", {true});
-    block.fixed("dt_limit", {no_limit});
-    block.fixed("d_ssm", {nullptr});
-    block.fixed("dt_rank", {"auto"});
+    block.fixed("dt_limit", no_limit);
+    // With several groups the gated norm there is one for each.
+    block.fixed("ngroups", {1});
 }
 
 // The same of the transformers project.
 void require_transformers(const ConfigReader& model, const MambaConfig& config) {
-    model.fixed("hidden_act", {"silu"});
+    model.fixed("hidden_act", {"silu", "swish"});
     model.fixed("layer_norm_epsilon", {mamba_norm_epsilon});
     model.fixed("rms_norm", {true});
     model.fixed("use_bias", {false});
     model.fixed("use_conv_bias", {true});
-    model.fixed("time_step_limit", {no_limit});
+    model.fixed("time_step_limit", no_limit);
     if (config.version == MambaVersion::mamba2) {
         if (config.d_inner() % config.head_dim == 0) model.fixed("num_heads", {config.heads()});
     } else {
@@ -90,9 +91,10 @@ MambaConfig MambaCheckpoint::read_config(const std::filesystem::path& file) {
         config.vocabulary = reader.required("vocab_size");
         require_transformers(reader, config);
     } else {
-        const auto block = document.contains("ssm_cfg") && document.at("ssm_cfg").is_object()
-                               ? document.at("ssm_cfg")
-                               : json::object();
+        const auto block = document.value("ssm_cfg", json::object());
+        if (!block.is_object()) {
+            throw CheckpointError(file.string() + "#/ssm_cfg: is no object; allowed: one, or nothing");
+        }
         const ConfigReader block_reader(block, file.string(), "/ssm_cfg");
         require_state_spaces(reader, block_reader);
         const bool mamba2 = block.value("layer", json()) == "Mamba2";
@@ -104,6 +106,8 @@ MambaConfig MambaCheckpoint::read_config(const std::filesystem::path& file) {
         config.head_dim = block_reader.optional("headdim", 64);
         config.groups = block_reader.optional("ngroups", 1);
         config.convolution_width = block_reader.optional("d_conv", 4);
+        block_reader.fixed("d_ssm", {nullptr, config.d_inner()});
+        block_reader.fixed("dt_rank", {"auto", config.dt_rank()});
         // The embedding is padded to a multiple of this.
         const auto multiple = reader.optional("pad_vocab_size_multiple", 8);
         config.vocabulary = (reader.required("vocab_size") + multiple - 1) / multiple * multiple;

@@ -55,8 +55,17 @@ bool QuestionParser::says_value(std::size_t at) const {
            (terms_[at].kind == TermKind::number && names_parameter(at + 1));
 }
 
-// "Excluding W4A4 and tile 8", "excluding W4A4, naive and tile 8" may exclude all of them or ask for the
-// rest; "not W4A4 with tile 8" may exclude the two together.
+void QuestionParser::require_end(bool negated, bool value) const {
+    if (!negated) return;
+    if (excludes()) {
+        require_end_of_exclusion();
+    } else if (value) {
+        require_end_of_negation();
+    }
+}
+
+// "Not W4A4 and tile 8", "not W4A4, naive and tile 8" may exclude all of them or ask for the rest; "not W4A4
+// with tile 8" may exclude the two together.
 void QuestionParser::require_end_of_negation() const {
     const auto ask_back = [this](std::size_t at) {
         throw QuestionError(
@@ -64,10 +73,9 @@ void QuestionParser::require_end_of_negation() const {
                         "or \"and with {0}\"",
                         terms_[at].text));
     };
-    auto at = at_;
+    auto at = behind_fillers(at_);
     bool comma = terms_[at_ - 1].comma;
-    for (; at < terms_.size() && terms_[at].kind == TermKind::filler; ++at) comma = comma || terms_[at].comma;
-    at = behind_fillers(at_);
+    for (auto filler = at_; filler < at; ++filler) comma = comma || terms_[filler].comma;
     if (comma) {  // a list, if it ends as one
         while (says_value(at)) {
             const bool named =
@@ -86,20 +94,57 @@ void QuestionParser::require_end_of_negation() const {
     if (says_value(at)) ask_back(at);
 }
 
-// "Excluding energy above 10 mJ and LUT above 20 %"; of "not above 10 mJ" it is clear.
-void QuestionParser::require_end_of_excluded_range() const {
-    if (negation_ == "not") return;
-    auto at = behind_fillers(at_);
-    if (terms_[at_ - 1].comma || !joins(at)) return;
-    while (joins(at)) at = behind_fillers(at + 1);
-    if (at >= terms_.size() ||
-        !(says_value(at) || figure_at(at) || terms_[at].kind == TermKind::comparison)) {
+// "Not" is about what stands behind it; "excluding", "except", "without" may be about all that follows.
+bool QuestionParser::excludes() const {
+    return negation_ != "not" && negation_ != "no";
+}
+
+// A condition begins here.
+bool QuestionParser::says_condition(std::size_t at) const {
+    if (at >= terms_.size()) return false;
+    switch (terms_[at].kind) {
+        case TermKind::with:
+        case TermKind::comparison:
+        case TermKind::between:
+        case TermKind::number:
+        case TermKind::pareto:
+        case TermKind::misfit:
+            return true;
+        case TermKind::column:
+            return names_parameter(at) || is_compared(at);
+        default:
+            return says_value(at);
+    }
+}
+
+// What is excluded ends the question, or the part up to a comma, or "and not", "and with" stands behind it,
+// or "for".
+void QuestionParser::require_end_of_exclusion() const {
+    const auto plain = [this](std::size_t at) {  // fillers, up to "for"
+        while (at < terms_.size() && terms_[at].kind == TermKind::filler && terms_[at].text != "for") ++at;
+        return at;
+    };
+    const auto ask_back = [this](std::size_t at) {
+        throw QuestionError(
+            fmt::format("\"{}\" behind what is excluded: is that excluded, too? Say \"and not\" or "
+                        "\"and with\" before it",
+                        terms_[at].text));
+    };
+    auto at = at_;
+    bool comma = terms_[at_ - 1].comma;
+    for (; at < plain(at_); ++at) comma = comma || terms_[at].comma;
+    if (!comma && !joins(at)) {
+        if (says_condition(at)) ask_back(at);
         return;
     }
-    throw QuestionError(
-        fmt::format("\"{}\" behind what is excluded: is that excluded, too? Say it as a condition "
-                    "that holds",
-                    terms_[at].text));
+    // Behind a comma a list, if it ends as one.
+    while (comma && at < terms_.size() && !joins(at)) ++at;
+    if (!joins(at)) return;
+    while (joins(at)) at = plain(at + 1);
+    const bool anew =
+        at < terms_.size() && (terms_[at].kind == TermKind::with || terms_[at].kind == TermKind::negation ||
+                               terms_[at].kind == TermKind::without);
+    if (!anew && says_condition(at)) ask_back(at);
 }
 
 // The value of a parameter that means that there is none of it.
@@ -140,7 +185,7 @@ void QuestionParser::parse_with(bool without) {
     take();
     if (without) {
         equal(column, {*none}, false);
-        return require_end_of_negation();
+        return require_end(true, true);
     }
     const auto figures = query_.figures.size();
     parse_column(column, false);

@@ -87,18 +87,15 @@ void QuestionParser::parse_term() {
     switch (term.kind) {
         case TermKind::column:
             parse_name(term, negated);
-            if (negated) require_end(columns_[term.column].parameter());
-            return;
+            return require_end(negated, columns_[term.column].parameter());
         case TermKind::value:
             parse_value(term, negated);
-            if (negated) require_end(true);
-            return;
+            return require_end(negated, true);
         case TermKind::number:
             return parse_number(term, negated);
         case TermKind::comparison:
             parse_comparison(term, negated);
-            if (negated) require_end(false);
-            return;
+            return require_end(negated, false);
         case TermKind::extreme:
             return parse_extreme(term);
         case TermKind::aggregate:
@@ -128,7 +125,8 @@ void QuestionParser::parse_term() {
         case TermKind::top:
             return parse_top(term);
         case TermKind::pareto:
-            return parse_pareto(term, !negated);
+            parse_pareto(term, !negated);
+            return require_end(negated, false);
         case TermKind::misfit:
             return parse_misfit(term);
         case TermKind::negation:

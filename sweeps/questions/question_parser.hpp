@@ -52,12 +52,12 @@ class QuestionParser {
     bool parse_values_behind(std::size_t column, bool negated);
     static Comparison opposite(Comparison comparison);
     void require_no_bracket() const;
-    // What is excluded, a value or a range, has an end that is clear.
-    void require_end(bool value) const {
-        value ? require_end_of_negation() : require_end_of_excluded_range();
-    }
+    // Throws where it is not clear how far the negation of what has been parsed, a value or not, reaches.
+    void require_end(bool negated, bool value) const;
     void require_end_of_negation() const;
-    void require_end_of_excluded_range() const;
+    void require_end_of_exclusion() const;
+    bool excludes() const;
+    bool says_condition(std::size_t at) const;
     std::size_t behind_fillers(std::size_t at) const;
     bool joins(std::size_t at) const;
     bool says_value(std::size_t at) const;

@@ -112,5 +112,7 @@ TEST_CASE("a device's quantities are in the units that their names say") {
     CHECK_THAT(complaint("/device/aie/kernels/library/call_cycles", "us"), Contains("\"cycle\""));
     CHECK(complaint("/device/power/static_w", "W, at 25 degrees").empty());
     CHECK(complaint("/device/resources/lut", "LUT6").empty());
+    CHECK(complaint("/device/interconnect/link_bytes_per_cycle", "byte/cycle").empty());
+    CHECK(complaint("/device/power/dsp_j_per_cycle", "J/cycle").empty());
     CHECK(complaint("/device/aie/rows", "row of tiles").empty());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include <benchmark/benchmark.h>
 
@@ -17,9 +18,13 @@ namespace {
 
 using namespace tilewright;
 
+accel::DesignDocument shipped(const std::string& name) {
+    return accel::DesignDocument::load(std::filesystem::path(TILEWRIGHT_SOURCE_DIR) / "configs" / "designs" /
+                                       (name + ".json"));
+}
+
 const accel::DesignDocument& lightmamba() {
-    static const auto document = accel::DesignDocument::load(std::filesystem::path(TILEWRIGHT_SOURCE_DIR) /
-                                                             "configs/designs/lightmamba-vck190-w4a4.json");
+    static const auto document = shipped("lightmamba-vck190-w4a4");
     return document;
 }
 
@@ -62,10 +67,17 @@ void simulate_token_by_command(benchmark::State& state) {
 }
 BENCHMARK(simulate_token_by_command)->Unit(benchmark::kMillisecond);
 
+// On 32 channels of HBM, which one stands for.
+void simulate_token_on_hbm(benchmark::State& state) {
+    const auto design = shipped("lightmamba-u280-w4a4").parse();
+    const auto program = accel::build_program(design, accel::build_graph(design));
+    for (auto _ : state) benchmark::DoNotOptimize(accel::simulate(design, program));
+}
+BENCHMARK(simulate_token_on_hbm)->Unit(benchmark::kMillisecond);
+
 // One image of VAR-d30 from design to report: program, simulation, costs.
 void evaluate_image(benchmark::State& state) {
-    const auto document = accel::DesignDocument::load(std::filesystem::path(TILEWRIGHT_SOURCE_DIR) /
-                                                      "configs/designs/fpqvar-vck190-fp4.json");
+    const auto document = shipped("fpqvar-vck190-fp4");
     for (auto _ : state) {
         benchmark::DoNotOptimize(accel::evaluate(document, accel::Fidelity::timing));
     }

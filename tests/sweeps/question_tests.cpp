@@ -118,6 +118,11 @@ TEST_CASE("a question chooses the points that it describes", "[questions]") {
           [](const json& row) { return ok(row) && row.at("format") != "W16A16" && row.at("tile") == 8; });
     check("not W4A4 and not tile 8",
           [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") != 8; });
+    check("without fusion for W4A4", [](const json& row) {
+        return ok(row) && row.at("fusion") == "none" && row.at("format") == "W4A4";
+    });
+    check("excluding W4A4 and with tile 8",
+          [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
     check("not W4A4, tile 8",
           [](const json& row) { return ok(row) && row.at("format") != "W4A4" && row.at("tile") == 8; });
     check("energy between 100 and 200 mJ", [](const json& row) {
@@ -298,13 +303,18 @@ TEST_CASE("what a question leaves open is asked back", "[questions]") {
     CHECK_THAT(refusal("top 5"), Contains("\"top\" in what?"));
     CHECK_THAT(refusal("average"), Contains("\"average\" of what?"));
     CHECK_THAT(refusal("excluding W4A4 and tile 8"), Contains("\"tile\" behind what is excluded") &&
-                                                         Contains("\"and not tile\" or \"and with tile\""));
+                                                         Contains("\"and not\" or \"and with\" before it"));
     for (const auto* question :
          {"designs that are not W4A4 or tile 8", "without fusion and unit none",
           "excluding W4A4 designs and tile 8 designs", "excluding all W4A4 and all tile 8",
           "excluding W4A4, tile 8 and unit none", "except W4A4 with tile 8",
           "average energy without W4A4 and tile 8", "not W4A4 tile 8",
-          "excluding energy above 0.1 J and DSP above 200", "excluding energy above 0.1 J and W4A4"}) {
+          "excluding energy above 0.1 J and DSP above 200", "excluding energy above 0.1 J and W4A4",
+          "fastest excluding W4A4, tile 8 and energy above 0.1 J", "excluding W4A4 and energy above 0.1 J",
+          "excluding W4A4 designs above 0.1 J", "without W4A4 above 0.1 J",
+          "excluding W4A4 and the Pareto front", "excluding the Pareto front and W4A4",
+          "excluding energy above 0.1 J with tile 8", "excluding W4A4 and those that do not fit",
+          "excluding designs that are W4A4 and have tile 8"}) {
         CAPTURE(question);
         CHECK_THAT(refusal(question), Contains("behind what is excluded"));
     }

@@ -155,6 +155,13 @@ TEST_CASE("values that no design can have are refused before any work, others po
                           {{"label", "b"}, {"set", {{"/engines/matrix/inputs", -4}}}}}}}),
                Contains("study.json#/parameters/1/values/1: ") && Contains("/engines/matrix/inputs"));
 
+    // Not the recipe, which is right, but what is set inside it.
+    auto inside = with_parameter(
+        {{"name", "recipe"}, {"pointer", "/recipe"}, {"values", {"lightmamba-w4a4", "lightmamba-w8a8"}}});
+    inside["parameters"].push_back(
+        {{"name", "group"}, {"pointer", "/recipe/weights/group_size"}, {"values", {0}}});
+    CHECK_THAT(swept(inside).err, Contains("study.json#/parameters/4/values/0: ") && Contains("too small"));
+
     // An array that the other parameter does not always put there.
     auto study = with_parameter(
         {{"name", "array"},

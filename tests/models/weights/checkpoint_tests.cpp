@@ -237,10 +237,17 @@ TEST_CASE("Mamba networks that are built otherwise are refused, not computed as 
     }
     CHECK_THAT(with("", R"("dstate": 8, )"),
                Contains("#/ssm_cfg/dstate: unknown key; allowed: layer, d_state"));
-    CHECK_THAT(with("", R"("ngroups": 0, )"), Contains("config.json#/ssm_cfg/ngroups: 0 is no size"));
+    CHECK_THAT(with("", R"("ngroups": 0, )"),
+               Contains("config.json#/ssm_cfg/ngroups: 0 is not computed; allowed: 1"));
+    CHECK_THAT(with("", R"("d_conv": 0, )"), Contains("config.json#/ssm_cfg/d_conv: 0 is no size"));
+    CHECK(with(R"("x": [NaN, -Infinity], )", R"("d_ssm": 48, "dt_rank": 2, "ngroups": 1, )").empty());
+    CHECK_THAT(with("", R"("d_ssm": 24, )"),
+               Contains("#/ssm_cfg/d_ssm: 24 is not computed; allowed: null, 48"));
     folder.write("config.json",
                  R"({"d_model": 24, "n_layer": 2, "vocab_size": 40, "ssm_cfg": {"layer": "Mamba3"}})");
     CHECK_THAT(checkpoint_complaint(folder), Contains("#/ssm_cfg/layer: \"Mamba3\" is not computed"));
+    folder.write("config.json", R"({"d_model": 24, "n_layer": 2, "vocab_size": 40, "ssm_cfg": "Mamba2"})");
+    CHECK_THAT(checkpoint_complaint(folder), Contains("#/ssm_cfg: is no object"));
 
     // Of the transformers project.
     const auto transformers = [&](const std::string& more) {
@@ -251,6 +258,8 @@ TEST_CASE("Mamba networks that are built otherwise are refused, not computed as 
         return checkpoint_complaint(folder);
     };
     CHECK(transformers(R"(, "num_heads": 4, "time_step_limit": [0.0, Infinity], "hidden_act": "silu")")
+              .empty());
+    CHECK(transformers(R"(, "time_step_limit": [0.0, {"__float__": "Infinity"}], "hidden_act": "swish")")
               .empty());
     CHECK_THAT(transformers(R"(, "num_heads": 8)"), Contains("#/num_heads: 8 is not computed; allowed: 4"));
     CHECK_THAT(transformers(R"(, "time_step_limit": [0.1, 0.2])"), Contains("allowed: [0.0,null]"));
