@@ -16,6 +16,11 @@ namespace {
 
 using models::index;
 
+FunctionalError no_room_for_scales(std::int64_t weights) {
+    return FunctionalError("a load of " + std::to_string(weights) +
+                           " weights has no room for all of their scales");
+}
+
 }  // namespace
 
 std::optional<std::int32_t> awaited_load(const Section& section, const Instruction& work, std::size_t dma) {
@@ -160,8 +165,7 @@ std::vector<std::byte> WeightCodec::pack(std::int64_t begin, std::int64_t end, s
     for (auto i = first; i * group < end; ++i) {
         const auto at = (i - first) * quantization_.scale_bits;
         if (at + quantization_.scale_bits > scale_bytes * 8) {
-            throw FunctionalError("a load of " + std::to_string(end - begin) +
-                                  " weights has no room for all of their scales");
+            throw no_room_for_scales(end - begin);
         }
         models::put_bits(tail, index(at), quantization_.scale_bits, fields_[index(i)]);
     }
@@ -173,6 +177,10 @@ WeightChunkData WeightCodec::unpack(std::span<const std::byte> bytes, std::int64
     WeightChunkData chunk;
     chunk.begin = begin;
     const auto bits = quantization_.format.bits;
+    if ((end - begin) * bits > value_bytes * 8 || value_bytes > static_cast<std::int64_t>(bytes.size())) {
+        throw FunctionalError("a load of " + std::to_string(end - begin) + " weights brings " +
+                              std::to_string(value_bytes) + " bytes of them");
+    }
     for (auto i = begin; i < end; ++i) {
         const auto code =
             static_cast<std::uint16_t>(models::get_bits(bytes, index((i - begin) * bits), bits));
@@ -188,6 +196,7 @@ WeightChunkData WeightCodec::unpack(std::span<const std::byte> bytes, std::int64
     chunk.first_group = memory::divide_up(begin, group);
     for (auto i = chunk.first_group; i * group < end; ++i) {
         const auto at = index((i - chunk.first_group) * quantization_.scale_bits);
+        if (at + index(quantization_.scale_bits) > tail.size() * 8) throw no_room_for_scales(end - begin);
         chunk.scales.push_back(
             models::decode_scale(quantization_, models::get_bits(tail, at, quantization_.scale_bits)));
     }

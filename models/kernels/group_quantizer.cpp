@@ -205,8 +205,16 @@ std::vector<double> GroupQuantizer::unpack(std::span<const std::byte> bytes, std
                                            std::span<int> unit_exponents) const {
     const auto bits = quantization_.format.bits;
     const auto place = [&](std::size_t i, int width) { return i * static_cast<std::size_t>(width); };
-    const auto tail = bytes.subspan(
-        static_cast<std::size_t>((value_bits(quantization_, static_cast<std::int64_t>(elements)) + 7) / 8));
+    const auto whole_bytes = [](std::int64_t bits_of_all) {
+        return static_cast<std::size_t>((bits_of_all + 7) / 8);
+    };
+    const auto count = static_cast<std::int64_t>(elements);
+    const auto value_bytes = whole_bytes(value_bits(quantization_, count));
+    if (bytes.size() < value_bytes + whole_bytes(scale_bits(quantization_, count))) {
+        throw std::invalid_argument(std::to_string(bytes.size()) + " bytes are not those of " +
+                                    std::to_string(elements) + " elements");
+    }
+    const auto tail = bytes.subspan(value_bytes);
     std::vector<double> values(elements);
     double scale = 1;
     for (std::size_t i = 0; i < elements; ++i) {

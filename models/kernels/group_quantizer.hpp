@@ -59,6 +59,7 @@ class GroupQuantizer {
     // without them the smallest that hold the values.
     std::vector<std::byte> pack(std::span<const double> values,
                                 std::span<const int> unit_exponents = {}) const;
+    // Throws std::invalid_argument for fewer bytes than pack() makes of so many elements.
     std::vector<double> unpack(std::span<const std::byte> bytes, std::size_t elements,
                                std::span<int> unit_exponents = {}) const;
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights as they lie in memory, cut into loads that need not begin with a group.
+#include <span>
+
 #include <catch2/catch.hpp>
 
 #include "accel/functional/functional_error.hpp"
@@ -40,4 +42,11 @@ TEST_CASE("weights and scales come back from loads of any size, every scale once
         CHECK(scales == matrix.scales);
     }
     CHECK_THROWS_AS(codec.pack(0, 24, 12, 2), FunctionalError);
+    // What an edited program loads may be less than it uses.
+    const auto bytes = codec.pack(0, 24, 12, 4);
+    CHECK(codec.unpack(bytes, 0, 24, 12).scales.size() == 2);
+    CHECK_THROWS_AS(codec.unpack(bytes, 0, 24, 11), FunctionalError);
+    CHECK_THROWS_AS(codec.unpack(bytes, 0, 24, 14), FunctionalError);
+    CHECK_THROWS_AS(codec.unpack(bytes, 0, 24, 17), FunctionalError);
+    CHECK_THROWS_AS(codec.unpack(std::span(bytes).first(12), 0, 24, 12), FunctionalError);
 }
