@@ -17,7 +17,7 @@ using models::index;
 
 }  // namespace
 
-// Of an engine: `begin` and `count` of the pieces of a stream, one piece behind the other.
+// The pieces of an engine's weights, each where the layout has it, one behind the other in the stream.
 void Mamba2Executor::place_weights(
     std::size_t section, LinearEngine kind, std::span<const Mamba2BlockLayout::Piece> pieces,
     std::int64_t stride, std::int64_t layer,

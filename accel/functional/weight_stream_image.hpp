@@ -56,8 +56,6 @@ class WeightStreamOrder {
     // Whether the load at `load` of the DMA engine's list is the last one of its elements.
     bool last_read(std::size_t load) const;
 
-    // Every load of weights once: position and elements. (Passes over further tokens load the same again.)
-    const std::vector<Source>& loads() const { return loads_; }
     const std::vector<StreamTile>& tiles() const { return tiles_; }
     std::int64_t elements() const { return elements_; }
 

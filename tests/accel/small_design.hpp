@@ -44,6 +44,18 @@ inline accel::DesignDocument small_document(const Settings& settings = {}) {
     return document;
 }
 
+// A port to the VCK190's DDR4.
+inline nlohmann::json ddr4_port(const std::string& name, const std::vector<std::string>& carries,
+                                int burst_beats) {
+    return {{"name", name},     {"memory", "ddr4"},  {"width_bits", 256}, {"burst_beats", burst_beats},
+            {"outstanding", 2}, {"carries", carries}};
+}
+
+// A part of a memory's bandwidth account in a report.
+inline double in_account(const nlohmann::json& memory, const std::string& part) {
+    return memory.at("bandwidth_account").at(part).get<double>();
+}
+
 // A few AI Engine tiles for its linear layers.
 inline nlohmann::json small_array() {
     return {{"x", 2}, {"y", 2}, {"z", 3}, {"m", 8}, {"k", 32}, {"n", 16}, {"precision", "int8"}};

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csignal>
 #include <functional>
 #include <map>
 
@@ -72,120 +71,6 @@ TEST_CASE("bound is fast, lower, and says what binds") {
     CHECK(bound.at("provenance").at("simulated") == false);
     CHECK(bound.at("throughput").at("value").get<double>() > 7.21);
     CHECK_THAT(bound.at("bound").at("binds").get<std::string>(), Contains("axi0"));
-}
-
-TEST_CASE("every stage can be dumped, and a dumped program runs") {
-    const Workspace workspace;
-    const auto graph = json::parse(workspace.run("run " + main_design + small + "--emit graph").out);
-    CHECK(graph.at("operators").size() == 1 + 2 * 16 + 2);
-    const auto program = workspace.run("run " + main_design + small + "--emit program").out;
-    workspace.write("program.json", program);
-    const auto direct = json::parse(workspace.run("run " + main_design + small + "--json").out);
-    const auto replayed =
-        json::parse(workspace.run("run " + main_design + small + "--program program.json --json").out);
-    CHECK(direct.at("cycles") == replayed.at("cycles"));
-}
-
-TEST_CASE("a program that deadlocks is refused with who waits for whom") {
-    const Workspace workspace;
-    auto program = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
-    auto& block = program.at("sections").at(1);
-    const auto last = block.at("streams").at("matrix").size() - 1;
-    block.at("streams").at("dma axi0").at(0)["waits"] = {
-        {{"engine", "matrix"}, {"index", last}, {"for", "data"}}};
-    workspace.write("program.json", program.dump());
-    const auto result = workspace.run("run " + main_design + small + "--program program.json");
-    CHECK(result.code == 2);
-    CHECK_THAT(result.err, Contains("deadlock") && Contains("dma axi0") && Contains("waits for matrix"));
-}
-
-TEST_CASE("an edited program must still do the network's work") {
-    const Workspace workspace;
-    const auto original = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
-    const auto complaint = [&](const json& program) {
-        workspace.write("program.json", program.dump());
-        const auto result = workspace.run("run " + main_design + small + "--program program.json");
-        CHECK(result.code == 2);
-        return result.err;
-    };
-    auto program = original;
-    program.at("sections").at(1)["repeat"] = 1;
-    CHECK_THAT(complaint(program), Contains("program.json#: ") && Contains("repeated 1 times"));
-    for (const bool all : {true, false}) {
-        program = original;
-        auto& section = program.at("sections").at(1);
-        if (all) section.at("holds") = json::array();
-        for (auto& hold : section.at("holds")) hold.at("bytes") = 0;
-        CHECK_THAT(complaint(program), Contains("in the buffer for") && Contains("one use of it needs"));
-    }
-    program = original;
-    program.at("sections").erase(2);
-    CHECK_THAT(complaint(program), Contains("other sections"));
-    program = original;
-    for (auto& load : program.at("sections").at(1).at("streams").at("dma axi0")) load["bytes"] = {0, 0};
-    CHECK_THAT(complaint(program), Contains("0 bytes of weights") || Contains("bytes of weights where"));
-    program = original;
-    program.at("sections").at(1).at("streams").at("matrix").at(0)["opcode"] = "norm";
-    CHECK_THAT(complaint(program), Contains("norm instruction cannot carry it out"));
-    program = original;
-    auto& load = program.at("sections").at(1).at("streams").at("dma axi0").at(0);
-    load["address"] = 9000000000000;
-    workspace.write("program.json", program.dump());
-    const auto result = workspace.run("run " + main_design + small + "--program program.json");
-    CHECK(result.code == 1);
-    CHECK_THAT(result.err, Contains("program.json#: ") && Contains("no memory answers"));
-}
-
-TEST_CASE("no file that is read is written over") {
-    const Workspace workspace;
-    const auto folder = source_path("configs/designs/").string();
-    workspace.write("d.json", read_file(folder + "lightmamba-vck190-w4a4.json"));
-    workspace.write("board.json", read_file(source_path("configs/devices/vck190.json")));
-    workspace.write("p.json", workspace.run("run d.json " + small + "--emit program").out);
-    const auto kept = [&](const std::string& command, const char* file) {
-        const auto before = read_file(workspace.path(file));
-        REQUIRE_FALSE(before.empty());
-        const auto result = workspace.run(command);
-        CAPTURE(command, result.out, result.err);
-        CHECK(result.code == 2);
-        CHECK_THAT(result.err, Contains("is a file that is read, too") && Contains("allowed: another file"));
-        CHECK(read_file(workspace.path(file)) == before);
-    };
-    kept("run d.json " + small + "--report d.json", "d.json");
-    kept("run d.json " + small + "--vcd ./d.json", "d.json");
-    kept("run d.json " + small + "--set /device=board.json --trace board.json", "board.json");
-    kept("run d.json " + small + "--program p.json --report p.json", "p.json");
-    json study = {{"schema_version", 1},
-                  {"name", "s"},
-                  {"base", "d.json"},
-                  {"parameters", {{{"name", "tile"}, {"pointer", "/mapping/tile/outputs"}, {"values", {8}}}}},
-                  {"objectives", {{{"name", "t"}, {"metric", "/throughput/value"}, {"goal", "maximize"}}}}};
-    workspace.write("s.json", study.dump());
-    kept("sweep s.json --csv s.json", "s.json");
-    kept("sweep s.json --html d.json", "d.json");
-    workspace.write("r.json", read_file(source_path("configs/recipes/lightmamba-w8a8.json")));
-    study["parameters"][0] = {{"name", "recipe"}, {"pointer", "/recipe"}, {"values", {"r.json"}}};
-    workspace.write("s.json", study.dump());
-    kept("sweep s.json --csv r.json", "r.json");
-    workspace.write("t.vcd.gtkw", read_file(workspace.path("d.json")));
-    kept("run t.vcd.gtkw --vcd t.vcd", "t.vcd.gtkw");
-}
-
-TEST_CASE("a run that is ended leaves no part of a trace") {
-    const Workspace workspace;
-    // Carrying data takes minutes; the traces begin with the simulation.
-    const auto status = std::system(
-        ("cd '" + workspace.path("").string() + "' && { '" + TILEWRIGHT_PROGRAM + "' run " + main_design +
-         " --fidelity functional --vcd t.vcd --trace t.json >out.txt 2>&1 & pid=$!; "
-         "n=0; until [ -e t.vcd.part ] && [ -e t.json.part ] || [ $n = 600 ]; do "
-         "sleep 0.1; n=$((n+1)); done; ls *.part >parts.txt; kill -TERM $pid; wait $pid; }")
-            .c_str());
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 128 + SIGTERM);
-    CHECK(read_file(workspace.path("parts.txt")) == "t.json.part\nt.vcd.part\n");
-    for (const auto& entry : fs::directory_iterator(workspace.path(""))) {
-        CHECK(entry.path().extension() == ".txt");
-    }
 }
 
 TEST_CASE("what --set changed is no longer called fitted") {
@@ -383,21 +268,6 @@ TEST_CASE("odd texts and nestings are refused") {
                   "/device/memories/ddr4/timing/refi");
 }
 
-TEST_CASE("outputs that are empty or the same file are refused before any work") {
-    const Workspace workspace;
-    CHECK(workspace.run("run " + main_design + small + "--report ''").code == 2);
-    const auto result = workspace.run("run " + main_design + small + "--report x --vcd ./x");
-    CHECK(result.code == 2);
-    CHECK_THAT(result.err, Contains("--vcd and --report write the same file"));
-    CHECK_FALSE(fs::exists(workspace.path("x")));
-    for (const auto* outputs :
-         {"--vcd c.vcd --trace ./c.vcd.gtkw", "--report c.vcd.state.gtkwfilter --vcd c.vcd"}) {
-        const auto beside = workspace.run("run " + main_design + small + outputs);
-        CHECK(beside.code == 2);
-        CHECK_THAT(beside.err, Contains("write the same file"));
-    }
-}
-
 TEST_CASE("files that are not there or not JSON are named") {
     const Workspace workspace;
     check_refused(workspace.run("run nowhere.json"), "");
@@ -410,17 +280,6 @@ TEST_CASE("files that are not there or not JSON are named") {
     CHECK_THAT(workspace.run("run twice.json").err, Contains("\"name\" stands twice"));
     workspace.write("empty.json", "");
     check_refused(workspace.run("run empty.json"), "");
-}
-
-TEST_CASE("outputs that cannot be written are errors and leave nothing behind") {
-    const Workspace workspace;
-    for (const auto* option : {"--vcd", "--trace", "--report"}) {
-        CAPTURE(option);
-        const auto result = workspace.run("run " + main_design + small + option + " missing/folder/file");
-        CHECK(result.code == 2);
-        CHECK_THAT(result.err, Contains("missing/folder/file") && Contains("No such file or directory"));
-        CHECK_FALSE(fs::exists(workspace.path("missing")));
-    }
 }
 
 TEST_CASE("the command line itself is checked") {
