@@ -3,6 +3,7 @@
 // kernels.
 #include <iostream>
 
+#include "accel/design/json_file.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"

@@ -6,12 +6,47 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <typeinfo>
 
 #include "accel/design/config_files.hpp"
+#include "accel/design/schema.hpp"
 
 namespace tilewright::cli {
 
 namespace po = boost::program_options;
+
+namespace {
+
+// ", did you mean ...?" where an option is spelled nearly so.
+std::string spelling_like(const std::string& unknown, const po::options_description& options) {
+    std::vector<std::string> known;
+    for (const auto& option : options.options()) {
+        if (option->long_name().size() > 1) known.push_back(option->long_name());
+    }
+    const auto name = unknown.substr(std::min(unknown.find_first_not_of('-'), unknown.size()));
+    const auto near = accel::nearest_spelling(name, known);
+    return near.empty() ? "" : ", did you mean '--" + near + "'?";
+}
+
+// Of an option's value, which the library turned down: it must be of another type. Of an option that has a
+// letter alone the library tells the name with two dashes.
+std::string invalid_value(const po::validation_error& error, const po::options_description& options) {
+    const auto full_name = error.get_option_name();
+    const auto name = full_name.substr(std::min(full_name.find_first_not_of('-'), full_name.size()));
+    const auto shown = (name.size() == 1 ? "-" : "--") + name;
+    std::string text = error.what();
+    if (const auto at = text.find("--" + name); at != std::string::npos)
+        text.replace(at, name.size() + 2, shown);
+    for (const auto& option : options.options()) {
+        if (option->long_name() != name && option->format_name() != shown) continue;
+        const auto* typed = dynamic_cast<const po::typed_value_base*>(option->semantic().get());
+        if (typed == nullptr || typed->value_type() == typeid(std::string)) continue;
+        return text + "; allowed: a " + (typed->value_type() == typeid(double) ? "number" : "whole number");
+    }
+    return text;
+}
+
+}  // namespace
 
 bool parse_options(const std::vector<std::string>& arguments, const std::string& usage,
                    const po::options_description& visible, const std::string& positional,
@@ -33,6 +68,11 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
             return false;
         }
         po::notify(values);
+    } catch (const po::unknown_option& error) {
+        throw UsageError(error.what() + spelling_like(error.get_option_name(), all) + "; usage: tilewright " +
+                         usage);
+    } catch (const po::validation_error& error) {
+        throw UsageError(invalid_value(error, all) + "; usage: tilewright " + usage);
     } catch (const po::error& error) {
         throw UsageError(std::string(error.what()) + "; usage: tilewright " + usage);
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "accel/design/json_file.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"
 #include "cli/figures.hpp"

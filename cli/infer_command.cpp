@@ -80,7 +80,8 @@ int infer_command(const std::vector<std::string>& arguments) {
         "scan", po::value<std::string>()->default_value("recurrent"),
         "recurrent (token after token) or chunked (Mamba2 prefill by matrix products)")(
         "recipe", po::value<std::string>(),
-        "quantization recipe: bit-accurate kernels instead of float64; a file, or a name in configs/recipes")(
+        "quantization recipe: bit-accurate kernels instead of float64; a .json file, or a name in "
+        "configs/recipes")(
         "calibration", po::value<std::string>(),
         "safetensors file with other tokens or classes, for recipes with smoothing or learned scales")(
         "all", "also write the residual stream after every block");

@@ -48,10 +48,7 @@ std::string calibration_path(const po::variables_map& values, const std::string&
 }
 
 std::filesystem::path recipe_path(const po::variables_map& values) {
-    const auto name = values["recipe"].as<std::string>();
-    std::error_code error;
-    return std::filesystem::exists(name, error) ? std::filesystem::path(name)
-                                                : accel::config_root() / "recipes" / (name + ".json");
+    return accel::find_recipe(values["recipe"].as<std::string>(), "--recipe");
 }
 
 std::string arithmetic(const po::variables_map& values) {

@@ -174,7 +174,7 @@ po::options_description var_options() {
     options.add_options()("guidance", po::value<double>()->default_value(1.5),
                           "classifier-free guidance at the last scale")(
         "top-k", po::value<std::int64_t>()->default_value(900), "sample among the k likeliest codes; 0: all")(
-        "top-p", po::value<double>()->default_value(0.96),
+        "top-p", po::value<double>()->default_value(0.96, "0.96"),
         "and among the likeliest that have this share together; 0: all")(
         "seed", po::value<std::uint64_t>()->default_value(1), "of sampling")(
         "greedy", "always take the likeliest code")(

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
 #include "cli/study_values.hpp"
 #include "sweeps/space.hpp"

@@ -6,6 +6,7 @@
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/config_files.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
 #include "accel/report/aie_figure.hpp"
 #include "accel/report/evaluate.hpp"

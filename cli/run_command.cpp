@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/program_json.hpp"
 #include "accel/schedule/schedule.hpp"

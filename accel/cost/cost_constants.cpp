@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/design/config_files.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
 
 namespace tilewright::accel {

@@ -18,9 +18,11 @@ class ConfigError : public std::runtime_error {
           allowed_(allowed) {}
 
     const std::string& pointer() const { return pointer_; }
-    // The same of a part of it, which stands at `part` and was read from another file.
-    ConfigError of_part(const std::string& part_file, const std::string& part) const {
-        return {part_file, pointer_.substr(part.size()), what_, allowed_};
+    // The same of the "device", "network" or "recipe" of a design, which was read from another file.
+    ConfigError of_part(const std::string& part_file, const std::string& part,
+                        const std::string& design_file) const {
+        const auto part_pointer = pointer_.substr(part.size() + 1);
+        return {part_file, part_pointer, what_ + " (the " + part + " of " + design_file + ")", allowed_};
     }
 
   private:

@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
-#include <fstream>
 #include <map>
-#include <set>
-#include <sstream>
 #include <vector>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/parse.hpp"
 #include "accel/design/parse_device.hpp"
 #include "accel/design/schema.hpp"
@@ -30,37 +28,6 @@ bool is_config_root(const fs::path& folder) {
     std::error_code ignored;
     return fs::exists(folder / "schemas" / "design.schema.json", ignored);
 }
-
-std::pair<std::size_t, std::size_t> line_and_column(const std::string& text, std::size_t byte) {
-    const auto end = std::min(byte > 0 ? byte - 1 : 0, text.size());
-    const auto line =
-        1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<long>(end), '\n'));
-    const auto last_break = text.rfind('\n', end == 0 ? 0 : end - 1);
-    return {line, end - (last_break == std::string::npos || last_break >= end ? 0 : last_break + 1) + 1};
-}
-
-// Remembers the keys of every open object, so that a key that stands twice is an error and not a silent
-// override.
-class DuplicateKeys {
-  public:
-    bool operator()(int depth, json::parse_event_t event, json& parsed) {
-        if (depth > deepest) too_deep = true;
-        if (too_deep) return false;  // keeps nothing of it
-        if (event == json::parse_event_t::object_start) open_.emplace_back();
-        if (event == json::parse_event_t::object_end && !open_.empty()) open_.pop_back();
-        if (event == json::parse_event_t::key && !open_.empty()) {
-            auto name = parsed.get<std::string>();
-            if (!open_.back().insert(name).second && duplicate.empty()) duplicate = name;
-        }
-        return true;
-    }
-    std::string duplicate;
-    static constexpr int deepest = 64;  // no configuration nests more than a dozen levels
-    bool too_deep = false;
-
-  private:
-    std::vector<std::set<std::string>> open_;
-};
 
 const Schema& schema_for(const std::string& kind) {
     static std::map<std::string, Schema> schemas;
@@ -176,11 +143,10 @@ std::vector<std::string> names_in(const fs::path& folder) {
     return names;
 }
 
-// The file that a part of a design names, validated. `folder` is that of the design; `file` and `pointer` say
-// who names it.
-std::pair<fs::path, json> load_reference(const std::string& key, const std::string& name,
-                                         const fs::path& design_folder, const std::string& file,
-                                         const std::string& pointer) {
+// The file that a part of a design names. `folder` is that of the design; `file` and `pointer` say who names
+// it.
+fs::path find_reference(const std::string& key, const std::string& name, const fs::path& design_folder,
+                        const std::string& file, const std::string& pointer) {
     const auto& folder = reference_folders.at(key);
     std::vector<fs::path> candidates;
     if (fs::path(name).extension() == ".json") {
@@ -191,11 +157,7 @@ std::pair<fs::path, json> load_reference(const std::string& key, const std::stri
     }
     for (const auto& candidate : candidates) {
         std::error_code error;
-        if (!fs::exists(candidate, error)) continue;
-        auto loaded = read_json_file(candidate);
-        const auto path = candidate.lexically_normal();
-        validate(key, loaded, path.string());
-        return {path, std::move(loaded)};
+        if (fs::exists(candidate, error)) return candidate;
     }
     if (fs::path(name).extension() == ".json") {
         throw ConfigError(
@@ -210,6 +172,17 @@ std::pair<fs::path, json> load_reference(const std::string& key, const std::stri
         file, pointer,
         "there is no " + key + " \"" + name + "\"" + (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
         "allowed: " + list + ", or the path of a .json file");
+}
+
+// The same with what it holds, validated.
+std::pair<fs::path, json> load_reference(const std::string& key, const std::string& name,
+                                         const fs::path& design_folder, const std::string& file,
+                                         const std::string& pointer) {
+    const auto found = find_reference(key, name, design_folder, file, pointer);
+    auto loaded = read_json_file(found);
+    const auto path = found.lexically_normal();
+    validate(key, loaded, path.string());
+    return {path, std::move(loaded)};
 }
 
 }  // namespace
@@ -235,42 +208,6 @@ fs::path config_root() {
     return root;
 }
 
-json read_json_file(const fs::path& path) {
-    std::error_code error;
-    if (fs::is_directory(path, error))
-        throw ConfigError(path.string(), "", "is a folder", "allowed: a JSON file");
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream)
-        throw ConfigError(path.string(), "", "the file cannot be read", "allowed: a readable JSON file");
-    std::stringstream buffer;
-    buffer << stream.rdbuf();
-    const auto text = buffer.str();
-    DuplicateKeys keys;
-    try {
-        auto document =
-            json::parse(text, [&](int d, json::parse_event_t e, json& p) { return keys(d, e, p); });
-        if (keys.too_deep) {
-            throw ConfigError(path.string(), "", "the document is nested too deeply",
-                              "allowed: " + std::to_string(DuplicateKeys::deepest) + " levels");
-        }
-        if (!keys.duplicate.empty()) {
-            throw ConfigError(path.string(), "",
-                              "the key \"" + keys.duplicate + "\" stands twice in one object",
-                              "allowed: once");
-        }
-        return document;
-    } catch (const json::parse_error& problem) {
-        const auto [line, column] = line_and_column(text, problem.byte);
-        throw ConfigError(
-            path.string(), "",
-            "not valid JSON at line " + std::to_string(line) + ", column " + std::to_string(column),
-            "look for a missing comma, quote or bracket just before");
-    } catch (const json::exception&) {
-        throw ConfigError(path.string(), "", "not valid JSON: a number or text in it cannot be represented",
-                          "");
-    }
-}
-
 DesignDocument DesignDocument::load(const fs::path& path) {
     DesignDocument result;
     result.file_ = path.string();
@@ -291,12 +228,16 @@ void DesignDocument::resolve(const std::string& key) {
         files_.push_back(file);
         value = std::move(read);
     }
-    if (key == "device") device_file_ = file;
+    part_files_[key] = file;
 }
 
 Device load_device(const std::string& name) {
     const auto [path, document] = load_reference("device", name, fs::current_path(), "DEVICE", "");
     return parse_device(document, path.string(), "");
+}
+
+fs::path find_recipe(const std::string& name, const std::string& option) {
+    return find_reference("recipe", name, fs::current_path(), option, "");
 }
 
 void DesignDocument::set(const std::string& pointer, const json& value) {
@@ -359,14 +300,18 @@ Design DesignDocument::parse() const {
     try {
         return parse_design(document_, file_);
     } catch (const ConfigError& error) {
-        // What is wrong inside a device is wrong in its file, unless the design has changed something there.
-        // Networks and recipes may be right and not go together.
-        const auto inside = [](const std::string& pointer) { return pointer.starts_with("/device/"); };
-        if (device_file_.empty() || !inside(error.pointer()) ||
-            std::any_of(changed_.begin(), changed_.end(), inside)) {
-            throw;
+        // What is wrong inside a part that was read from a file is wrong in that file, unless the design has
+        // changed something there.
+        for (const auto& [key, file] : part_files_) {
+            const auto inside = [part = "/" + key + "/"](const std::string& pointer) {
+                return pointer.starts_with(part);
+            };
+            if (!file.empty() && inside(error.pointer()) &&
+                std::none_of(changed_.begin(), changed_.end(), inside)) {
+                throw error.of_part(file, key, file_);
+            }
         }
-        throw error.of_part(device_file_, "/device");
+        throw;
     }
 }
 

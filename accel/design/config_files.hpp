@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,6 @@ namespace tilewright::accel {
 // The folder that holds devices/, networks/, recipes/, cost/ and schemas/: TILEWRIGHT_CONFIGS if set, else
 // configs/ beside or above the executable, else the installed one. Throws ConfigError if there is none.
 std::filesystem::path config_root();
-
-// Parses one JSON file. Throws ConfigError for a missing or unreadable file, bad syntax (with line and
-// column) and duplicate keys.
-nlohmann::json read_json_file(const std::filesystem::path& path);
 
 // A design with its references (device, network, recipe) replaced by what they name. Value semantics: a sweep
 // copies it and sets a few pointers.
@@ -56,13 +53,17 @@ class DesignDocument {
     std::vector<std::string> files_;
     std::filesystem::path folder_;
     nlohmann::json document_;
-    std::string device_file_;  // that the device was read from; empty: the design itself
+    std::map<std::string, std::string> part_files_;  // by key; empty: it stands in the design itself
     std::vector<std::string> changed_;
 };
 
 // A device by its name in configs/devices, or from a .json file. Throws ConfigError; an unknown name with
 // the allowed ones.
 Device load_device(const std::string& name);
+
+// The file of a recipe by its name in configs/recipes, or a .json file itself. Throws ConfigError, which
+// names `option`; for an unknown name with the allowed ones.
+std::filesystem::path find_recipe(const std::string& name, const std::string& option);
 
 // 64-bit FNV-1a of a text, as 16 hexadecimal digits. Identifies configurations; not a cryptographic hash.
 std::string content_hash(const std::string& text);

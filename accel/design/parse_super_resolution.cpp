@@ -6,6 +6,7 @@
 #include "accel/design/config_error.hpp"
 #include "accel/design/config_files.hpp"
 #include "accel/design/json_choice.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_matrix.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"

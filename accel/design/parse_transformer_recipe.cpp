@@ -4,6 +4,7 @@
 #include "accel/design/config_error.hpp"
 #include "accel/design/config_files.hpp"
 #include "accel/design/json_choice.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
 
 namespace tilewright::accel {

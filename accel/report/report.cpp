@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "accel/design/json_file.hpp"
 #include "accel/report/account.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/linear_split.hpp"

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
 #include "accel/design/schema.hpp"
 #include "small_design.hpp"

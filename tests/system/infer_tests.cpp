@@ -99,7 +99,9 @@ TEST_CASE("infer runs a checkpoint through the kernels of a recipe") {
     CHECK_THAT(refused("--recipe smooth.json"), Contains("--calibration"));
     CHECK_THAT(refused("--recipe w8.json --scan chunked"), Contains("recurrent"));
     CHECK_THAT(refused("--recipe lightmamba-w8a8"), Contains("#/weights/group_size"));
-    CHECK_THAT(refused("--recipe nowhere"), Contains("nowhere"));
+    CHECK_THAT(refused("--recipe lightmamba-w4a44"), Contains("--recipe#: there is no recipe") &&
+                                                         Contains("did you mean \"lightmamba-w4a4\"?") &&
+                                                         Contains("allowed: ") && Contains("w16a16"));
 }
 
 TEST_CASE("infer refuses what it cannot run and writes nothing") {

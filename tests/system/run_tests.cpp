@@ -237,9 +237,16 @@ TEST_CASE("parts of a design that contradict each other are refused") {
                   "/memory_ports/0/channels");
     check_refused(workspace.run("run " + main_design + " --set /workload/tokens=2"), "/workload/tokens");
     check_refused(workspace.run("run " + main_design + " --set /network/head_dim=100"), "/network/head_dim");
-    check_refused(workspace.run("run " + main_design + " --set /network/d_model=1152"), "/recipe/rotations");
-    check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"),
-                  "/recipe/weights/group_size");
+    // What was read from another file is wrong in that file.
+    const auto rotated = workspace.run("run " + main_design + " --set /network/d_model=1152");
+    check_refused(rotated, "/rotations");
+    CHECK_THAT(rotated.err,
+               Contains("recipes/lightmamba-w4a4.json#") && Contains("(the recipe of " + main_design + ")"));
+    check_refused(workspace.run("run " + main_design + " --set /network/d_model=288"), "/weights/group_size");
+    // Not where the design itself says it.
+    const auto own = workspace.run("run " + main_design + " --set /recipe/weights/group_size=48");
+    check_refused(own, "/recipe/weights/group_size");
+    CHECK_THAT(own.err, Contains(main_design + "#"));
     check_refused(workspace.run("run " + main_design + " --set /recipe/state/scale_bits=9"),
                   "/recipe/state/scale_bits");
     check_refused(workspace.run("run " + main_design + " --set /recipe/state/scale=floating_point" +
@@ -290,7 +297,19 @@ TEST_CASE("the command line itself is checked") {
     CHECK(unknown.code == 2);
     CHECK_THAT(unknown.err, Contains("did you mean \"sweep\"?"));
     CHECK(workspace.run("run").code == 2);
-    CHECK(workspace.run("run " + main_design + " --fidelty bound").code == 2);
+    const auto misspelt = workspace.run("run " + main_design + " --fidelty bound");
+    CHECK(misspelt.code == 2);
+    CHECK_THAT(misspelt.err, Contains("did you mean '--fidelity'?"));
+    const auto study = source_path("sweeps/studies/lightmamba.json").string();
+    for (const auto& [option, kind] : {std::pair{"-j", "whole number"}, {"--timeout", "whole number"}}) {
+        const auto letters = workspace.run("sweep " + study + " " + option + " many");
+        CAPTURE(option, letters.err);
+        CHECK(letters.code == 2);
+        CHECK_THAT(letters.err, Contains(std::string(" '") + option + "' is invalid; allowed: a " + kind));
+    }
+    const auto words = workspace.run("infer --model m --input i --output o --top-p most");
+    CHECK(words.code == 2);
+    CHECK_THAT(words.err, Contains("'--top-p' is invalid; allowed: a number;"));
     CHECK(workspace.run("run " + main_design + " --fidelity perfect").code == 2);
     for (const auto* command : {"run", "sweep", "compare", "reproduce"}) {
         CAPTURE(command);

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "accel/design/json_file.hpp"
 #include "accel/report/aie_figure.hpp"
 #include "vck190_array.hpp"
 

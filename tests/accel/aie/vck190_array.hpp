@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../small_design.hpp"
+#include "accel/design/json_file.hpp"
 #include "accel/design/parse_aie.hpp"
 
 namespace tilewright::test {
