@@ -94,19 +94,30 @@ Parameter parse_parameter(const json& item, const std::string& where) {
     return parameter;
 }
 
-// Two parameters that set the same place would make one of them silently void.
+// Two parameters that set the same place would make one of them silently void, and so would one that sets all
+// of what an earlier one sets a part of. The other way round, the part is set in what the earlier one put
+// there.
 void check_disjoint(const std::vector<Parameter>& parameters) {
     std::map<std::string, std::size_t> owner;
+    const auto check = [&](std::size_t p, const std::string& pointer) {
+        const auto& name = parameters[p].name;
+        const auto where = fmt::format("/parameters/{}", p);
+        const auto [place, fresh] = owner.emplace(pointer, p);
+        if (!fresh && place->second != p)
+            throw StudyError(where, fmt::format("parameters \"{}\" and \"{}\" both set {}",
+                                                parameters[place->second].name, name, pointer));
+        for (auto part = owner.lower_bound(pointer + "/");
+             part != owner.end() && part->first.starts_with(pointer + "/"); ++part) {
+            if (part->second == p) continue;
+            throw StudyError(where,
+                             fmt::format("parameter \"{}\" sets all of {}, and so what \"{}\" has set at {}; "
+                                         "allowed: parameter \"{}\" before it",
+                                         name, pointer, parameters[part->second].name, part->first, name));
+        }
+    };
     for (std::size_t p = 0; p < parameters.size(); ++p)
         for (const ParameterValue& value : parameters[p].values)
-            for (const Assignment& assignment : value.assignments) {
-                const auto [place, fresh] = owner.emplace(assignment.pointer, p);
-                if (!fresh && place->second != p)
-                    throw StudyError(
-                        fmt::format("/parameters/{}", p),
-                        fmt::format("parameters \"{}\" and \"{}\" both set {}",
-                                    parameters[place->second].name, parameters[p].name, assignment.pointer));
-            }
+            for (const Assignment& assignment : value.assignments) check(p, assignment.pointer);
 }
 
 std::vector<Parameter>::const_iterator find_parameter(const std::string& name,

@@ -192,13 +192,13 @@ memory::ScratchpadSpecification transformer_buffer_specification(const Design& d
             specification.word_bits =
                 32 * std::max<std::int64_t>(design.vector.lanes, transformer.quantizer.lanes);
             break;
-        case Buffer::state:  // as for weights: a block of keys or values enters while rows pass
-            specification.word_bits = std::max(
-                std::int64_t{port.width_bits} * port.channels,
-                transformer.aie_attention
-                    ? right_word_bits(*transformer.aie_attention) / 32 * kv_format(transformer).format.bits
-                    : divide_up(transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits,
-                                transformer.tile_tokens));
+        case Buffer::state:
+            specification.word_bits = cache_word_bits(design);
+            if (transformer.aie_attention) {
+                specification.word_bits = std::max(
+                    std::int64_t{port.width_bits} * port.channels,
+                    right_word_bits(*transformer.aie_attention) / 32 * kv_format(transformer).format.bits);
+            }
             break;
         case Buffer::intermediates:  // scores are written and read at once
             specification.banks = 2;

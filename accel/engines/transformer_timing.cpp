@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "accel/design/transformer_formats.hpp"
 #include "accel/engines/timing.hpp"
 #include "memory/integer_math.hpp"
 
@@ -82,8 +83,18 @@ std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std:
     return divide_up(m * n, engine.lanes) + divide_up(first, engine.lanes) + engine.pipeline_cycles;
 }
 
-std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
-    return m * divide_up(n, engine.outputs) * divide_up(k, engine.inputs) + engine.pipeline_cycles;
+std::int64_t cache_word_bits(const Design& design) {
+    const auto& transformer = *design.transformer();
+    const auto& port = design.memory_ports[design.port_of(Stream::state)];
+    const auto registers = transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits;
+    return std::max(std::int64_t{port.width_bits} * port.channels,
+                    divide_up(registers, transformer.tile_tokens));
+}
+
+std::int64_t attention_refill_cycles(const Design& design) {
+    const auto& transformer = *design.transformer();
+    const auto registers = transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits;
+    return divide_up(registers, cache_word_bits(design));
 }
 
 std::vector<EqualProducts> attention_products(const Design& design, const models::Operator& op,
@@ -106,6 +117,30 @@ std::vector<EqualProducts> attention_products(const Design& design, const models
     return {{1, m, n, work_of.prompt}, {beams, divide_up(m, beams), n, own}};
 }
 
+namespace {
+
+// On AI Engines or in the fabric, where blocks of keys or values stay in the unit's registers while rows
+// pass. Weights that the unit multiplies by (AdaLN, embedding and head) come from memory no faster than their
+// buffer's words fill the registers: they are not waited for again.
+std::int64_t attention_matmul_cycles(const Design& design, const models::Operator& op,
+                                     const Instruction& work) {
+    const auto& transformer = *design.transformer();
+    const auto& engine = transformer.attention;
+    const auto bits =
+        op.kind == models::OperatorKind::matrix_product ? kv_format(transformer).format.bits : 0;
+    std::int64_t cycles = transformer.aie_attention ? 0 : engine.pipeline_cycles;
+    for (const auto& [count, m, n, k] : attention_products(design, op, work)) {
+        cycles += count * (transformer.aie_attention
+                               ? aie_matmul_cycles(design, *transformer.aie_attention, m, n, k)
+                               : stationary_time({engine.inputs, engine.outputs, bits},
+                                                 cache_word_bits(design), m, n, k)
+                                     .cycles());
+    }
+    return cycles;
+}
+
+}  // namespace
+
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n) {
     return (m + 1) * divide_up(n, engine.lanes) + engine.pipeline_cycles;
 }
@@ -127,17 +162,9 @@ std::int64_t transformer_instruction_cycles(const Design& design, EngineKind eng
     const auto& name = section.operators[work.operator_first].name;
     switch (work.opcode) {
         case Opcode::matmul: {
-            if (engine == EngineKind::attention && transformer.aie_attention) {
-                std::int64_t cycles = 0;
-                const auto& op = section.operators[work.operator_first];
-                for (const auto& product : attention_products(design, op, work)) {
-                    cycles += product.count * aie_matmul_cycles(design, *transformer.aie_attention, product.m,
-                                                                product.n, product.k);
-                }
-                return cycles;
+            if (engine == EngineKind::attention) {
+                return attention_matmul_cycles(design, section.operators[work.operator_first], work);
             }
-            if (engine == EngineKind::attention)
-                return attention_cycles(transformer.attention, work.m, work.n, work.k);
             if (engine == EngineKind::aie) {
                 return aie_matmul_cycles(design, design.aie.value(), work.m, work.n, work.k);
             }

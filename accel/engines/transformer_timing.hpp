@@ -55,8 +55,11 @@ MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& l
 std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std::int64_t n,
                              std::int64_t group);
 
-// [m, k] x [k, n] in binary32.
-std::int64_t attention_cycles(const AttentionEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
+// Bits that the buffer of keys and values gives in a cycle: as wide as the port that fills it, and enough to
+// fill the attention unit's registers while a tile's rows pass through it.
+std::int64_t cache_word_bits(const Design& design);
+// Cycles in which those registers take a block of keys or values.
+std::int64_t attention_refill_cycles(const Design& design);
 
 // `count` equal products [m, k] x [k, n], each with a right operand of its own.
 struct EqualProducts {

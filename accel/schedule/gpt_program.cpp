@@ -86,7 +86,7 @@ class GptProgram : private TransformerProgram {
                                          return stored;
                                      });
         builder_.hold(Buffer::activations, 4 * rows * width, normed, products.second);
-        builder_.hold(Buffer::activations, 4 * 2 * width, vectors, normed);
+        builder_.hold(Buffer::state, 4 * 2 * width, vectors, normed);  // as the blocks' vectors
         builder_.end_section();
     }
 

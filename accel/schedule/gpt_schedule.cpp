@@ -4,12 +4,26 @@
 #include <algorithm>
 #include <string>
 
+#include "accel/engines/transformer_timing.hpp"
+#include "memory/integer_math.hpp"
+
 namespace tilewright::accel {
 
 namespace {
 
 std::string numbered(const char* name, std::size_t number) {
     return name + std::to_string(number);
+}
+
+// Heads whose rows go through the attention unit together: those of a tile, or more where few rows of each
+// would have to wait for the next block of keys, which all heads share. Whole tiles.
+std::int64_t heads_at_once(const Design& design, std::int64_t rows) {
+    const auto& transformer = *design.transformer();
+    const auto of_tile = heads_per_tile(design);
+    if (transformer.aie_attention) return of_tile;
+    const auto fill = std::min(attention_refill_cycles(design), transformer.tile_tokens);
+    const auto tiles = memory::divide_up(memory::divide_up(fill, rows), of_tile);
+    return std::min(tiles * of_tile, transformer.block.heads);
 }
 
 }  // namespace
@@ -23,11 +37,12 @@ GptSchedule::GptSchedule(const Design& design, ProgramBuilder& builder, const Tr
       layout_(layout),
       step_(step),
       attention_blocks_(models::attention_blocks(step, gpt_.work.attention_rows)) {
-    const auto at_once = heads_per_tile(design);
+    const auto at_once = heads_at_once(design, attention_blocks_.front().size);
     for (std::int64_t first = 0; first < block_.heads; first += at_once) {
         HeadGroup group;
         group.first_head = first;
         group.heads = std::min(at_once, block_.heads - first);
+        group.queries.resize(chunks_.size());
         group.attended.resize(attention_blocks_.size());
         groups_.push_back(std::move(group));
     }
@@ -120,8 +135,12 @@ void GptSchedule::queries(HeadGroup& group) {
     if (transformer_.pipeline.operators) {
         space.push_back(attended_before(static_cast<std::size_t>(&group - groups_.data())));
     }
-    tile(qkv_linear, group.first_head * dim_, group.heads * dim_, 0, chunks_.size(), space,
-         [&](std::size_t, InstructionRef ref) { group.queries.push_back(ref); });
+    const auto of_tile = heads_per_tile(design_);
+    for (std::int64_t head = 0; head < group.heads; head += of_tile) {
+        const auto heads = std::min(of_tile, group.heads - head);
+        tile(qkv_linear, (group.first_head + head) * dim_, heads * dim_, 0, chunks_.size(), space,
+             [&](std::size_t c, InstructionRef ref) { group.queries[c].push_back(ref); });
+    }
 }
 
 void GptSchedule::attend(std::size_t g) {
@@ -144,7 +163,8 @@ void GptSchedule::attend(std::size_t g) {
 void GptSchedule::score(Unit unit) {
     const auto& group = groups_[unit.group];
     const auto keys = attention_blocks_[unit.block].keys;
-    std::vector<InstructionRef> data = {group.queries[unit.block], keys_[unit.block]};
+    auto data = group.queries[unit.block];
+    data.push_back(keys_[unit.block]);
     if (!cache_loads_.empty()) data.push_back(cache_loads_[cache_loads_.size() / 2 - 1]);
     begin_operator();
     unit.scores = emit(
@@ -184,7 +204,7 @@ void GptSchedule::finish_group(std::size_t g) {
     auto& group = groups_[g];
     const auto columns = group.heads * dim_;
     const auto bytes = 4 * rows_ * columns;
-    builder_.hold(Buffer::activations, bytes, group.queries.front(), group.attended.back());
+    builder_.hold(Buffer::activations, bytes, group.queries.front().front(), group.attended.back());
     if (!projection_streams_) return;
     InstructionRef rounded{};
     for (std::size_t c = 0; c < chunks_.size(); ++c) {

@@ -43,7 +43,7 @@ class GptSchedule : private TransformerSchedule {
     struct HeadGroup {
         std::int64_t first_head = 0;
         std::int64_t heads = 0;
-        std::vector<InstructionRef> queries;  // by chunk
+        std::vector<std::vector<InstructionRef>> queries;  // by chunk: of every tile
         InstructionRef first_attended{};
         std::vector<InstructionRef> attended;  // by block of attention: the last of its products
     };

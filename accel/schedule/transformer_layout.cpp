@@ -11,19 +11,6 @@ namespace tilewright::accel {
 
 using memory::divide_up;
 
-models::Quantization unquantized_weights() {
-    return {models::number_format("fp16"), 0, models::ScaleKind::none, 0, 0};
-}
-
-models::Quantization unquantized_activations() {
-    return {models::number_format("fp32"), 0, models::ScaleKind::none, 0, 0};
-}
-
-models::Quantization kv_format(const TransformerDesign& design) {
-    if (!design.recipe.kv_cache) return unquantized_activations();
-    return models::row_quantization(*design.recipe.kv_cache, design.block.head_dim);
-}
-
 LinearLayout lay_out_linears(const Design& design, MemoryMap& memory) {
     LinearLayout layout;
     const auto operands = linear_operands(design);

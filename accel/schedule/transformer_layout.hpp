@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the layouts of all transformers share: formats of what recipes leave unquantized, sizes of transfers,
-// the weights of the linear layers, groups of heads.
+// What the layouts of all transformers share: sizes of transfers, the weights of the linear layers, groups of
+// heads.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "accel/design/design.hpp"
+#include "accel/design/transformer_formats.hpp"
 #include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/memory_layout.hpp"
 
@@ -16,13 +17,6 @@ namespace tilewright::accel {
 // Indices into the arrays below and into linear_operands().
 enum TransformerLinear : std::size_t { qkv_linear, proj_linear, fc1_linear, fc2_linear };
 inline constexpr std::size_t transformer_linear_count = 4;
-
-// Formats of what recipes leave unquantized.
-models::Quantization unquantized_weights();
-models::Quantization unquantized_activations();
-
-// Format of the key/value cache: the recipe's, or binary32. Rows are a head's vectors.
-models::Quantization kv_format(const TransformerDesign& design);
 
 // The linear layers' weights, in bytes in the space of the port that carries them, by LinearEngine: of the
 // first block, and from block to block.

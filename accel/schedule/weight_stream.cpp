@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "accel/schedule/schedule.hpp"
 #include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
@@ -63,22 +62,12 @@ std::array<std::int64_t, linear_engine_count> weight_buffer_slots(const Design& 
     }
     auto slots = touched;
     std::int64_t wanted = 0;  // bytes
-    std::int64_t bursts = 0;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (design.mapping.double_buffer) slots[i] *= 2;
         wanted += slots[i] * slot_bytes[i];
-        bursts += touched[i];
     }
     const auto& bytes = design.buffer(Buffer::weights).bytes;
     if (!bytes) return slots;
-    if (*bytes < wanted) {
-        throw MappingError(
-            "/buffers/weights/bytes",
-            "a buffer of " + std::to_string(*bytes) + " bytes is too small for " +
-                (design.mapping.double_buffer ? "two tiles" : "a tile") + " of " + std::to_string(bursts) +
-                " bursts",
-            "at least " + std::to_string(wanted) + " bytes, a smaller tile, or no double buffering");
-    }
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (slots[i] == 0) continue;
         const auto part = static_cast<double>(slots[i] * slot_bytes[i]) / static_cast<double>(wanted);

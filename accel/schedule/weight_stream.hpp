@@ -40,8 +40,7 @@ struct WeightNeed {
     std::int64_t weights = 0;
 };
 // Chunks that the weight buffer holds for each engine: of those that its tiles touch, the largest number and
-// the largest size, twice with double buffering. A buffer of a given size is divided in proportion; throws
-// MappingError when it is too small.
+// the largest size, twice with double buffering. A larger buffer is divided in proportion.
 std::array<std::int64_t, linear_engine_count> weight_buffer_slots(const Design& design,
                                                                   const std::vector<WeightNeed>& needs);
 

@@ -139,6 +139,20 @@ TEST_CASE("a study's mistakes are named with their place", "[sweeps]") {
     document["parameters"][2]["pointer"] = "/mapping/tile/outputs";
     CHECK_THAT(error_of(document), Contains("both set /mapping/tile/outputs"));
 
+    // A part of what another one sets as a whole: void if that comes later.
+    const auto whole = [](const json& value) {
+        return json{{"label", value.dump()}, {"set", {{"/mapping", value}}}};
+    };
+    document = testing::study_document();
+    document["parameters"].push_back(
+        {{"name", "mapping"},
+         {"values", {whole({{"tile", {{"outputs", 8}}}}), whole({{"unroll", "full"}})}}});
+    CHECK_THAT(error_of(document), Contains("parameter \"mapping\" sets all of /mapping") &&
+                                       Contains("allowed: parameter \"mapping\" before it"));
+    std::rotate(document["parameters"].begin(), document["parameters"].end() - 1,
+                document["parameters"].end());
+    CHECK_NOTHROW(parse_study(document));
+
     document = testing::study_document();
     document["columns"][0]["name"] = "energy";
     CHECK_THAT(error_of(document), Contains("/columns/0/name") && Contains("energy"));

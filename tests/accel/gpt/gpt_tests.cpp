@@ -4,8 +4,10 @@
 
 #include "../evaluation_readers.hpp"
 #include "accel/design/config_error.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "accel/report/evaluate.hpp"
 #include "accel/schedule/linear_split.hpp"
+#include "accel/schedule/schedule.hpp"
 #include "small_gpt.hpp"
 
 using namespace tilewright;
@@ -13,6 +15,7 @@ using namespace tilewright::accel;
 using nlohmann::json;
 using test::bytes_read;
 using test::bytes_written;
+using test::design_document;
 using test::evaluation_refusal;
 using test::macs_of;
 using test::Settings;
@@ -105,6 +108,48 @@ TEST_CASE("GPT-BigCode: larger slices read less and take more memory") {
     const auto large = with_slice(100);
     CHECK(bytes_read(small, {Traffic::weights}) > 6 * bytes_read(large, {Traffic::weights}) / 2);
     CHECK(small.program->buffer_bytes[1] < large.program->buffer_bytes[1]);
+}
+
+TEST_CASE("GPT-BigCode: a prompt takes the buffers of its slices, however full the last one is") {
+    const auto buffers = [](std::int64_t prompt) {
+        const auto work = json{{"phase", "prefill"}, {"prompt", prompt}};
+        const auto design =
+            small_gpt_document({{"/workload", work}, {"/mapping/tile/prompt_slice", 64}}).parse();
+        return build_program(design, build_graph(design)).buffer_bytes;
+    };
+    const auto activations = static_cast<std::size_t>(Buffer::activations);
+    CHECK(buffers(64)[activations] == buffers(65)[activations]);
+    CHECK(buffers(128)[activations] == buffers(129)[activations]);
+    CHECK(buffers(128)[activations] == buffers(65)[activations]);
+}
+
+// A block of 64 x 8 keys of 8 bits comes in 16 clocks, as wide as the port. The prompt's are shared by the
+// rows of all beams and of so many heads that their rows take as long; those that a beam has made are not.
+TEST_CASE("GPT-BigCode: rows wait for the attention unit's keys, which as many heads share") {
+    const auto document = design_document("codes-vck190-w8a8", {{"/network/layers", 2}});
+    const auto design = document.parse();
+    CHECK(attention_refill_cycles(design) == 64 * 8 * 8 / 256);
+    const auto program = build_program(design, build_graph(design));
+    std::int64_t scores = 0;
+    for (const auto& section : program.sections) {
+        for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+            for (const auto& work : section.streams[engine]) {
+                if (work.operator_count == 0 || work.opcode != Opcode::matmul) continue;
+                const auto& name = section.operators[work.operator_first].name;
+                if (name.find("attn.scores") == std::string::npos) continue;
+                ++scores;
+                CHECK(work.m == 4 * 4);  // heads x beams
+                CHECK(work.n == 2048 + 128 + 1);
+                const auto blocks = [](std::int64_t keys) { return (keys + 7) / 8 * (128 / 64); };
+                CHECK(transformer_instruction_cycles(design, EngineKind::attention, section, work) ==
+                      blocks(2048) * 16 + 4 * blocks(128 + 1) * 16 + 80);
+            }
+        }
+    }
+    CHECK(scores == 16 / 4);
+    // Of a single beam all heads go together.
+    const auto lone = design_document("codes-vck190-w8a8", {{"/network/layers", 2}, {"/workload/beams", 1}});
+    CHECK(evaluate(lone, Fidelity::timing).latency_s() <= evaluate(document, Fidelity::timing).latency_s());
 }
 
 TEST_CASE("GPT-BigCode: operators that run beside each other are faster") {
