@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -43,9 +44,9 @@ std::string names_of(const std::vector<sweeps::AskedColumn>& columns) {
     return names;
 }
 
-std::string sql_of(const std::string& question, const std::vector<sweeps::AskedColumn>& columns) {
+sweeps::Query query_of(const std::string& question, const std::vector<sweeps::AskedColumn>& columns) {
     try {
-        return sweeps::to_sql(sweeps::parse_question(question, columns), columns);
+        return sweeps::parse_question(question, columns);
     } catch (const sweeps::QuestionError& error) {
         const auto near = accel::nearest_spelling(error.word(), error.allowed());
         auto sentence = std::string(error.what());
@@ -77,27 +78,46 @@ int ask_command(const std::vector<std::string>& arguments) {
     const auto table = sweeps::result_table(loaded.study, outcome);
     sweeps::ResultTable answer;
     std::string sql = words[1];
+    std::optional<std::int64_t> misfits;  // of a question that has conditions
+    bool tells_misfits = false;
     const auto columns = sweeps::asked_columns(loaded.study, table);
     try {
-        if (values.count("sql") == 0) sql = sql_of(words[1], columns);
-        answer = sweeps::PointsDatabase(table).answer(sql);
-        if (values.count("sql") == 0) sweeps::add_units(answer, columns);
+        const sweeps::PointsDatabase points(table);
+        if (values.count("sql") > 0) {
+            answer = points.answer(sql);
+        } else {
+            const auto query = query_of(words[1], columns);
+            sql = sweeps::to_sql(query, columns);
+            answer = points.answer(sql);
+            sweeps::add_units(answer, columns);
+            if (query.fitting && !query.conditions.empty()) {
+                const auto count = points.answer(sweeps::misfits_sql(query, columns));
+                misfits = count.rows.front().cells.front().get<std::int64_t>();
+                tells_misfits = *misfits > 0 && (query.about_fitting || answer.rows.empty());
+            }
+        }
     } catch (const sweeps::QueryError& error) {
         throw UsageError(fmt::format("{}; the table \"points\" has {}", error.what(), names_of(columns)));
     }
 
     if (values.count("json") > 0) {
-        const nlohmann::ordered_json document = {{"question", words[1]},
-                                                 {"sql", sql},
-                                                 {"points", outcome.points},
-                                                 {"points_with_result", outcome.rows.size()},
-                                                 {"answer", sweeps::table_to_json(answer)}};
+        nlohmann::ordered_json document = {{"question", words[1]},
+                                           {"sql", sql},
+                                           {"points", outcome.points},
+                                           {"points_with_result", outcome.rows.size()},
+                                           {"answer", sweeps::table_to_json(answer)}};
+        if (misfits) document["others_do_not_fit"] = *misfits;
         std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n"
                   << std::flush;
     } else {
         std::cout << sql << "\n\n"
                   << (answer.rows.empty() ? "no design is like that\n" : sweeps::format_table(answer))
                   << std::flush;
+    }
+    if (tells_misfits) {
+        std::cerr << fmt::format("tilewright: {} {} of the study {} like that and {} not fit\n", *misfits,
+                                 *misfits == 1 ? "design" : "designs", *misfits == 1 ? "is" : "are",
+                                 *misfits == 1 ? "does" : "do");
     }
     if (outcome.rows.size() < outcome.points) {
         std::cerr << fmt::format(

@@ -30,7 +30,9 @@ Side load_side(const std::string& file) {
     if (content.is_object() && content.contains("provenance") && content.contains("config")) {
         side.report = content;
         side.design = content.at("config").at("design");
-        side.name = side.design.value("name", file) + " (report)";
+        const auto fidelity = side.report.at("provenance").value("fidelity", std::string("timing"));
+        side.name = side.design.value("name", file) + " (report" +
+                    (fidelity == "timing" ? "" : ", fidelity " + fidelity) + ")";
         return side;
     }
     const auto document = accel::DesignDocument::load(file);

@@ -255,6 +255,20 @@ std::string ResourceUse::overflow(const FabricResources& available) const {
     return text;
 }
 
+memory::ScratchpadSpecification vectors_specification(const Design& design) {
+    const auto& network = design.network;
+    const auto layer =
+        network.d_model + network.d_inner() + network.convolution_channels() + 3 * network.heads();
+    constexpr std::int64_t element_bytes = 2;
+    memory::ScratchpadSpecification specification;
+    specification.name = "vectors";
+    specification.kind = design.vectors_ram;
+    specification.capacity_bytes =
+        element_bytes * (network.layers * layer + (design.workload.lm_head ? network.d_model : 0));
+    specification.word_bits = 8 * element_bytes * design.vector.lanes;
+    return specification;
+}
+
 ResourceUse design_resources(const Design& design, const std::array<std::int64_t, buffer_count>& buffer_bytes,
                              const CostConstants& constants) {
     ResourceUse use;
@@ -291,15 +305,23 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
     add("infrastructure",
         {round_up(constants.infrastructure_lut), round_up(constants.infrastructure_ff), 0, 0, 0}, copies);
     for (const auto& port : design.memory_ports) add("port " + port.name, port_resources(port, constants), 1);
-    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
-        const auto specification =
-            buffer_specification(design, which, buffer_bytes[static_cast<std::size_t>(which)]);
+    const auto add_ram = [&](const std::string& name, const memory::ScratchpadSpecification& specification,
+                             std::int64_t count) {
         FabricResources one;
         auto& kind = specification.kind == memory::RamKind::bram   ? one.bram
                      : specification.kind == memory::RamKind::uram ? one.uram
                                                                    : one.lut;
         kind = memory::primitives(specification);
-        add(std::string("buffer ") + to_string(which), one, copies);
+        add(name, one, count);
+    };
+    for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
+        add_ram(std::string("buffer ") + to_string(which),
+                buffer_specification(design, which, buffer_bytes[static_cast<std::size_t>(which)]), copies);
+    }
+    if (design.is_mamba()) {
+        auto vectors = vectors_specification(design);
+        vectors.capacity_bytes = memory::divide_up(vectors.capacity_bytes, copies);
+        add_ram("buffer vectors", vectors, copies);
     }
     return use;
 }

@@ -40,6 +40,10 @@ std::int64_t aie_weight_word_bits(const Design& design);
 // The scratchpad that holds a buffer of `bytes` bytes: banks and word width follow from who reads it.
 memory::ScratchpadSpecification buffer_specification(const Design& design, Buffer buffer, std::int64_t bytes);
 
+// The memory that holds Mamba's vectors, which stay on chip: of every layer the two norms, the convolution's
+// bias, A, D and dt_bias, and the last norm, in fp16; as wide as the vector unit.
+memory::ScratchpadSpecification vectors_specification(const Design& design);
+
 struct ResourceUse {
     std::vector<std::pair<std::string, FabricResources>> components;
     FabricResources total;

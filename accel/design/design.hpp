@@ -165,6 +165,8 @@ struct Design {
     VectorEngine vector;
     std::optional<AieMapping> aie;
     BufferDesign buffers[buffer_count];
+    // Of Mamba: where norms, biases, A, D and dt_bias of all layers stay.
+    memory::RamKind vectors_ram = memory::RamKind::bram;
     std::vector<MemoryPort> memory_ports;
     std::map<std::string, MemoryControl> memory_controls;  // by memory; absent: the usual one
     Mapping mapping;

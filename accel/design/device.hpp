@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "accel/aie/array.hpp"
@@ -60,7 +61,8 @@ struct FabricPower {
 struct Device {
     std::string name;
     FabricResources available;
-    std::string dsp_primitive;  // "DSP58", "DSP48E2"
+    std::string dsp_primitive;                    // "DSP58", "DSP48E2"
+    std::optional<double> fabric_clock_limit_hz;  // none of its blocks runs faster
     memory::InterconnectSpecification interconnect;
     double interconnect_j_per_byte = 0;
     std::map<std::string, DeviceMemory> memories;

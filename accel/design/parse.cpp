@@ -10,6 +10,7 @@
 #include "accel/design/parse_aie.hpp"
 #include "accel/design/parse_device.hpp"
 #include "accel/design/parse_gpt.hpp"
+#include "accel/design/parse_matrix.hpp"
 #include "accel/design/parse_memory.hpp"
 #include "accel/design/parse_recipe.hpp"
 #include "accel/design/parse_super_resolution.hpp"
@@ -45,11 +46,15 @@ models::MambaConfig parse_network(const json& from, const std::string& file) {
     return network;
 }
 
+memory::RamKind parse_ram(const json& from) {
+    return choice<memory::RamKind>(from.at("ram"), {{"bram", memory::RamKind::bram},
+                                                    {"uram", memory::RamKind::uram},
+                                                    {"lutram", memory::RamKind::lutram}});
+}
+
 BufferDesign parse_buffer(const json& from) {
     BufferDesign buffer;
-    buffer.ram = choice<memory::RamKind>(from.at("ram"), {{"bram", memory::RamKind::bram},
-                                                          {"uram", memory::RamKind::uram},
-                                                          {"lutram", memory::RamKind::lutram}});
+    buffer.ram = parse_ram(from);
     if (from.contains("bytes")) buffer.bytes = from.at("bytes").get<std::int64_t>();
     buffer.ports = from.value("ports", 2);
     return buffer;
@@ -164,6 +169,7 @@ void check_packing(const Design& design, const std::string& file) {
                               std::to_string(bits) + " bits do not fit one DSP block",
                           "allowed: at most " + std::to_string(most));
     }
+    check_rows_in_pairs(design, file);
 }
 
 // What only designs for Mamba have.
@@ -179,6 +185,8 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
         throw ConfigError(file, "/workload/tokens", "a decode step has one token",
                           "allowed: 1, or phase \"prefill\"");
     }
+    const auto& buffers = document.at("buffers");
+    if (buffers.contains("vectors")) design.vectors_ram = parse_ram(buffers.at("vectors"));
     parse_engines(document.at("engines"), design);
     check_packing(design, file);
     check_recipe(design.recipe, design.network, file, "/recipe");
@@ -205,6 +213,12 @@ Design parse_design(const json& document, const std::string& file) {
     design.name = document.at("name").get<std::string>();
     design.device = parse_device(document.at("device"), file, "/device");
     design.clock_hz = document.at("clock_hz").get<double>();
+    if (const auto limit = design.device.fabric_clock_limit_hz; limit && design.clock_hz > *limit) {
+        throw ConfigError(
+            file, "/clock_hz",
+            document.at("clock_hz").dump() + " Hz is beyond the fabric of " + design.device.name,
+            "allowed: at most " + json(*limit).dump());
+    }
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
     }

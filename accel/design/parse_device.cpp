@@ -176,6 +176,9 @@ Device parse_device(const json& document, const std::string& file, const std::st
     device.available = {count(resources.at("lut")), count(resources.at("ff")), count(resources.at("dsp")),
                         count(resources.at("bram")), count(resources.at("uram"))};
     device.dsp_primitive = resources.at("dsp").value("unit", std::string());
+    if (document.contains("fabric_clock_limit_hz")) {
+        device.fabric_clock_limit_hz = quantity(document.at("fabric_clock_limit_hz"));
+    }
     const auto& net = document.at("interconnect");
     device.interconnect.kind = net.at("kind").get<std::string>();
     device.interconnect.clock_hz = quantity(net.at("clock_hz"));

@@ -19,6 +19,19 @@ void parse_matrix(const json& from, MatrixEngine& matrix) {
     matrix.tile_drain_cycles = from.at("pipeline_cycles").get<int>();
 }
 
+void check_rows_in_pairs(const Design& design, const std::string& file) {
+    if (design.matrix.multiplier != MultiplierKind::dsp || design.matrix.products_per_dsp < 4) return;
+    const bool lone_row =
+        design.is_mamba() ? design.workload.tokens < 2
+        : design.gpt      ? (design.gpt->work.decode ? design.gpt->work.beams : design.gpt->work.prompt) < 2
+                          : false;
+    if (!lone_row) return;
+    throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                      "4 products in one DSP block are those of two rows and two weights, and a single token "
+                      "has one row",
+                      "allowed: at most 2");
+}
+
 void check_multipliers(const Design& design, const std::string& file) {
     const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
     int widest = 0;
@@ -53,6 +66,7 @@ void check_multipliers(const Design& design, const std::string& file) {
                               std::to_string(widest) + " bits do not fit one " + design.device.dsp_primitive,
                           "allowed: at most " + std::to_string(most));
     }
+    check_rows_in_pairs(design, file);
 }
 
 }  // namespace tilewright::accel

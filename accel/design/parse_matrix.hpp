@@ -17,4 +17,8 @@ void parse_matrix(const nlohmann::json& from, MatrixEngine& matrix);
 // ConfigError for a design whose layers there have others.
 void check_multipliers(const Design& design, const std::string& file);
 
+// Four products of 4 bits in one DSP block are two rows' inputs by two weights (AMD WP521): of a single row
+// half of them would be of no use. Throws ConfigError for such a design.
+void check_rows_in_pairs(const Design& design, const std::string& file);
+
 }  // namespace tilewright::accel

@@ -67,8 +67,8 @@ std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::i
 
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
                                std::int64_t n, std::int64_t k) {
-    return aie_iterations(mapping, {m, k, n}) * mapping.replication.kernels() *
-           aie_kernel_cycles(design.device.aie, mapping.tile_kernel()).mac;
+    const auto kernel = aie_kernel_cycles(design.device.aie, mapping.tile_kernel());
+    return aie_iterations(mapping, {m, k, n}) * mapping.replication.kernels() * (kernel.mac + kernel.unpack);
 }
 
 std::int64_t ssm_steps(const SsmEngine& engine, std::int64_t channels, std::int64_t state) {

@@ -39,10 +39,18 @@ void Lexicon::add_common_words() {
     add_all({"and", "also"}, term_of(TermKind::connective));
     compare(Comparison::less,
             {"<", "under", "below", "less than", "fewer than", "lower than", "smaller than"});
-    compare(Comparison::at_most, {"<=", "at most", "no more than", "not more than", "up to", "within"});
+    compare(Comparison::at_most, {"<=", "at most", "no more than", "not more than", "up to", "within",
+                                  "less than or equal to", "no greater than"});
     compare(Comparison::greater,
             {">", "over", "above", "more than", "greater than", "higher than", "larger than", "exceeding"});
-    compare(Comparison::at_least, {">=", "at least", "no less than", "not less than"});
+    compare(Comparison::at_least, {">=", "at least", "no less than", "not less than", "no fewer than",
+                                   "not fewer than", "greater than or equal to", "more than or equal to"});
+    compare(Comparison::less,
+            {"but under", "but below", "but less than", "but fewer than", "but lower than"});
+    compare(Comparison::at_most, {"but at most", "but no more than"});
+    compare(Comparison::greater,
+            {"but over", "but above", "but more than", "but greater than", "but higher than"});
+    compare(Comparison::at_least, {"but at least", "but no less than"});
     compare(Comparison::different, {"!=", "different from"});
     compare(Comparison::equal, {"=", "equal to", "equals", "exactly"});
     compare(Comparison::greater, {"faster than"}, Role::speed);
@@ -50,8 +58,8 @@ void Lexicon::add_common_words() {
     add("between", term_of(TermKind::between));
     extreme(Extreme::highest, {"highest", "largest", "greatest", "biggest"});
     extreme(Extreme::lowest, {"lowest", "smallest", "fewest", "shortest"});
-    extreme(Extreme::highest, {"most", "maximum", "maximal"}, Role::none, true);
-    extreme(Extreme::lowest, {"least", "minimum", "minimal"}, Role::none, true);
+    extreme(Extreme::highest, {"most", "maximum", "maximal", "max"}, Role::none, true);
+    extreme(Extreme::lowest, {"least", "minimum", "minimal", "min"}, Role::none, true);
     extreme(Extreme::best, {"best"});
     extreme(Extreme::worst, {"worst"});
     extreme(Extreme::best, {"fastest", "quickest"}, Role::speed);
@@ -79,7 +87,7 @@ void Lexicon::add_common_words() {
             term_of(TermKind::negation));
     add_all({"without", "no"}, term_of(TermKind::without));
     add_all({"with", "using", "use", "uses"}, term_of(TermKind::with));
-    add("or", term_of(TermKind::alternative));
+    add_all({"or", "vs", "versus"}, term_of(TermKind::alternative));
 }
 
 }  // namespace tilewright::sweeps

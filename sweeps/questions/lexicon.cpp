@@ -134,6 +134,7 @@ void Lexicon::add_units(std::size_t index) {
     if (column.fraction()) {
         for (const auto* phrase : {"%", "percent"}) add_unit(phrase, index, 0.01);
     }
+    if (unit.empty() && !column.parameter()) add_unit("k", index, 1e3);  // "250k LUT"
     if (unit.empty() || unit == "of device") return;
     add_unit(unit, index, 1);
     const auto stroke = unit.find('/');
@@ -141,6 +142,12 @@ void Lexicon::add_units(std::size_t index) {
     const auto tail = stroke == std::string::npos ? "" : unit.substr(stroke + 1);
     if (tail == "s") {
         add_unit(head + " per second", index, 1);
+        if (head.size() > 1 && head.back() == 's') {  // "1 token/s"
+            const auto one = head.substr(0, head.size() - 1);
+            add_unit(one + "/s", index, 1);
+            add_unit(one + " per second", index, 1);
+        }
+        if (head == "frames") add_unit("fps", index, 1);
         return;
     }
     const std::map<std::string, std::string> words = {{"J", "joule"}, {"W", "watt"}, {"s", "second"}};

@@ -175,6 +175,14 @@ std::string sql_text(const std::string& text) {
     return quoted(text, '\'');
 }
 
+std::string misfits_sql(const Query& query, const std::vector<AskedColumn>& columns) {
+    Query misfits;
+    misfits.conditions = query.conditions;
+    misfits.fitting = false;
+    misfits.count = true;
+    return to_sql(misfits, columns);
+}
+
 std::string to_sql(const Query& query, const std::vector<AskedColumn>& columns) {
     return Statement(query, columns).text();
 }

@@ -37,6 +37,7 @@ struct Query {
     std::vector<Condition> conditions;  // all of them hold
     std::optional<bool> pareto;         // only points on the front, or only others
     bool fitting = true;                // points that fit; false: those that do not
+    bool about_fitting = false;         // it is asked whether they fit
     std::vector<std::size_t> figures;   // columns to show, besides those that are always shown
     bool count = false;
     std::optional<AggregatedColumn> aggregate;
@@ -47,6 +48,9 @@ struct Query {
 
 // Points are shown with all parameters, what was asked for, and the objectives.
 std::string to_sql(const Query& query, const std::vector<AskedColumn>& columns);
+
+// How many points that do not fit are like that otherwise, in a column "designs".
+std::string misfits_sql(const Query& query, const std::vector<AskedColumn>& columns);
 
 // The units of an answer to that statement.
 void add_units(ResultTable& answer, const std::vector<AskedColumn>& columns);

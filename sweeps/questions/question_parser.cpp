@@ -16,6 +16,9 @@ Query QuestionParser::parse() {
                     [](const Term& term) { return term.kind == TermKind::filler; })) {
         throw QuestionError("the question names nothing of the study; it is about " + names_of_all());
     }
+    query_.about_fitting = std::any_of(terms_.begin(), terms_.end(), [](const Term& one) {
+        return one.kind == TermKind::filler && one.text.starts_with("fit");
+    });
     while (at_ < terms_.size()) parse_term();
     finish();
     return query_;
@@ -378,10 +381,7 @@ void QuestionParser::parse_top(const Term& term) {
 }
 
 void QuestionParser::parse_misfit(const Term& term) {
-    const bool both = std::any_of(terms_.begin(), terms_.end(), [](const Term& one) {
-        return one.kind == TermKind::filler && one.text.starts_with("fit");
-    });
-    if (both || figure_at(next_place())) {
+    if (query_.about_fitting || figure_at(next_place())) {
         throw QuestionError(
             fmt::format("\"{}\" is understood of designs as a whole, and without those that fit; "
                         "allowed: \"which do not fit\"",

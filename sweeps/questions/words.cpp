@@ -10,6 +10,21 @@
 
 namespace tilewright::sweeps {
 
+namespace {
+
+// "250,000": a comma of whole thousands. Of other digits it may stand between two numbers.
+bool within_number(const std::string& text, std::size_t comma) {
+    const auto digit = [&](std::size_t at) {
+        return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0;
+    };
+    if (comma == 0 || !digit(comma - 1) || text.compare(comma + 1, 3, "000") != 0 || digit(comma + 4))
+        return false;
+    return comma + 4 >= text.size() || text[comma + 4] != ',' || !digit(comma + 5) ||
+           within_number(text, comma + 4);
+}
+
+}  // namespace
+
 std::vector<Word> split_words(const std::string& text) {
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -26,6 +41,7 @@ std::vector<Word> split_words(const std::string& text) {
             plain += c;
             continue;
         }
+        if (c == ',' && within_number(text, i)) continue;
         if (c == ',' || c == ';' || c == '(') {
             plain += c == '(' ? " ( " : " , ";
             continue;

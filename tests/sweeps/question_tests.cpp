@@ -383,7 +383,7 @@ TEST_CASE("what a question leaves open is asked back", "[questions]") {
     CHECK_THAT(refusal("not fastest"), Contains("\"not fastest\" is not understood"));
     CHECK_THAT(refusal("energy under 0.2 J, W4A4, lowest"), Contains("\"lowest\" in what?"));
     CHECK_THAT(refusal("area under 30"), Contains("area is a fraction, up to 1; allowed: 30 %"));
-    CHECK_THAT(refusal("DSP under 1,000"), Contains("000 of what?"));
+    CHECK_THAT(refusal("DSP under 1,500"), Contains("500 of what?"));
     CHECK_THAT(refusal("energy under and 5"), Contains("compared with no number"));
     CHECK_THAT(refusal("not"), Contains("\"not\" what?"));
     CHECK_THAT(refusal("what is the"), Contains("names nothing of the study"));

@@ -62,6 +62,16 @@ TEST_CASE("a question about a sweep is answered from its store") {
     REQUIRE(document.at("answer").size() == 1);
     for (const auto& [name, cell] : document.at("answer")[0].items()) CHECK(cell == fastest.at(name));
 
+    // Whether they fit is answered with those that do not.
+    const auto of_lanes = [&](const json& row) { return row.at("lanes") == 4 && !fits(row); };
+    const auto misfits = std::count_if(rows.begin(), rows.end(), of_lanes);
+    REQUIRE(misfits > 1);
+    CHECK(document.at("others_do_not_fit") == misfits);
+    const auto fitting = workspace.run("ask study.json 'do designs with 4 lanes fit?' --store points.db");
+    CHECK(fitting.code == 0);
+    CHECK_THAT(fitting.err,
+               Contains(std::to_string(misfits) + " designs of the study are like that and do not fit"));
+
     // The statement itself gives the same answer.
     workspace.write("statement.sql", document.at("sql").get<std::string>());
     const auto same = workspace.run("ask study.json \"$(cat statement.sql)\" --sql --store points.db --json");

@@ -229,6 +229,16 @@ TEST_CASE("parts of a design that contradict each other are refused") {
                                 " --set /engines/matrix/products_per_dsp=4"
                                 " --set /recipe=lightmamba-w8a8"),
                   "/engines/matrix/products_per_dsp");
+    const auto fast = workspace.run("run " + main_design + " --set /clock_hz=3e9");
+    check_refused(fast, "/clock_hz");
+    CHECK_THAT(fast.err, Contains("beyond the fabric of vck190; allowed: at most 850000000"));
+    // Two rows share a pair of weights, and a decode step has one.
+    const auto lone = workspace.run("run " + main_design + " --set /engines/matrix/products_per_dsp=4");
+    check_refused(lone, "/engines/matrix/products_per_dsp");
+    CHECK_THAT(lone.err, Contains("two rows") && Contains("allowed: at most 2"));
+    const std::string prompt = " --fidelity bound --set '/workload={\"phase\":\"prefill\",\"tokens\":";
+    CHECK(workspace.run("run " + main_design + " --set /engines/matrix/products_per_dsp=4" + prompt + "2}'")
+              .code == 0);
     check_refused(workspace.run("run " + main_design + " --set '/memory_ports/0/carries=[\"weights\"]'"),
                   "/memory_ports");
     check_refused(workspace.run("run " + main_design + " --set /memory_ports/0/memory=hbm"),

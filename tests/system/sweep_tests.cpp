@@ -230,6 +230,10 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     }
     CHECK(order);
     CHECK(workspace.run("compare " + a).code == 2);
+    // A bound is not taken for a simulation.
+    REQUIRE(workspace.run("run " + a + " --fidelity bound --report bound.json").code == 0);
+    CHECK_THAT(workspace.run("compare a.json bound.json").out,
+               Contains("lightmamba-vck190-w4a4 (report)") && Contains("(report, fidelity bound)"));
 
     // Of what makes frames and what makes tokens, each has its own figures, and what both have is compared.
     REQUIRE(workspace

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Questions that say the same in other words, and designs that would be an answer but do not fit.
+#include <string>
+#include <utility>
+
+#include <catch2/catch.hpp>
+
+#include "tests/sweeps/asked_study.hpp"
+
+using namespace tilewright::sweeps;
+using testing::asked;
+
+TEST_CASE("other words for the same question give the same statement", "[questions]") {
+    const std::pair<std::string, std::string> same[] = {
+        {"DSP below 0.6k", "DSP below 600"},
+        {"DSP below 1,000", "DSP below 1000"},
+        {"DSP below 1,000,000", "DSP below 1000000"},
+        {"at least 20 token/s", "at least 20 tokens/s"},
+        {"at least 20 token per second", "at least 20 tokens per second"},
+        {"throughput greater than or equal to 20", "throughput at least 20"},
+        {"energy less than or equal to 0.2 J", "energy at most 0.2 J"},
+        {"no fewer than 600 DSP", "at least 600 DSP"},
+        {"max throughput", "highest throughput"},
+        {"min energy", "lowest energy"},
+        {"W4A4 vs W8A8", "W4A4 or W8A8"},
+        {"W4A4 versus W8A8", "W4A4 or W8A8"},
+        {"more than 20 tokens/s but less than 40 tokens/s",
+         "more than 20 tokens/s and less than 40 tokens/s"},
+        {"tile 16,32", "tile 16 or 32"},
+        {"tile 16,32 but not W4A4", "tile 16 or 32, not W4A4"},
+    };
+    for (const auto& [one, other] : same) {
+        CAPTURE(one, other);
+        CHECK(asked().sql(one) == asked().sql(other));
+    }
+    // Only whole thousands: the others may be a list.
+    CHECK(asked().sql("DSP between 100,600") == asked().sql("DSP between 100 and 600"));
+}
+
+TEST_CASE("designs that are asked for and do not fit are counted", "[questions]") {
+    const auto& all = asked();
+    const auto misfits = [&](const std::string& question) {
+        const auto sql = misfits_sql(parse_question(question, all.columns), all.columns);
+        return PointsDatabase(all.table).answer(sql).rows.at(0).cells.at(0).get<std::int64_t>();
+    };
+    const auto count = [&](const std::string& format) {
+        return static_cast<std::int64_t>(all.rows([&](const nlohmann::json& row) {
+                                                return row.at("status") == "does_not_fit" &&
+                                                       (format.empty() || row.at("format") == format);
+                                            })
+                                             .size());
+    };
+    REQUIRE(count("") > 0);
+    std::int64_t sum = 0;
+    for (const auto* format : {"W4A4", "W8A8", "W16A16"}) {
+        CHECK(misfits(std::string("does ") + format + " fit") == count(format));
+        CHECK(misfits(std::string("fastest ") + format) == count(format));
+        sum += count(format);
+    }
+    CHECK(sum == count(""));
+}
