@@ -3,6 +3,7 @@
 // kernels.
 #include <iostream>
 
+#include "accel/design/config_error.hpp"
 #include "accel/design/json_file.hpp"
 #include "accel/design/parse_transformer_recipe.hpp"
 #include "accel/report/evaluate.hpp"
@@ -75,8 +76,22 @@ int check_command(const std::vector<std::string>& arguments) {
     const auto file = values["design"].as<std::vector<std::string>>().front();
     const auto content = accel::read_json_file(file);
     if (content.is_object() && content.value("kind", json()) == "transformer") {
+        for (const auto* option : {"layers", "set"}) {
+            if (values.count(option) == 0 || values[option].defaulted()) continue;
+            throw UsageError("--" + std::string(option) +
+                             " is of a design; allowed: without it, for a recipe");
+        }
         return check_transformer_recipe(file, values["width"].as<std::int64_t>(), values.count("json") > 0);
     }
+    const bool recipe = content.is_object() && !content.contains("engines") &&
+                        (content.contains("activations") || content.contains("convolutions"));
+    if (recipe) {
+        throw accel::ConfigError(
+            file, "", "is a recipe that is checked with a design",
+            "allowed: a design with it (--set /recipe=...), or a recipe of kind \"transformer\"");
+    }
+    if (!values["width"].defaulted())
+        throw UsageError("--width is of a transformer recipe; allowed: without it, for a design");
     auto document = accel::DesignDocument::load(file);
     if (values.count("set") > 0) {
         for (const auto& assignment : values["set"].as<std::vector<std::string>>())

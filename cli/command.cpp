@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <regex>
 #include <sstream>
 #include <typeinfo>
 
@@ -28,22 +29,22 @@ std::string spelling_like(const std::string& unknown, const po::options_descript
     return near.empty() ? "" : ", did you mean '--" + near + "'?";
 }
 
-// Of an option's value, which the library turned down: it must be of another type. Of an option that has a
-// letter alone the library tells the name with two dashes.
-std::string invalid_value(const po::validation_error& error, const po::options_description& options) {
-    const auto full_name = error.get_option_name();
-    const auto name = full_name.substr(std::min(full_name.find_first_not_of('-'), full_name.size()));
-    const auto shown = (name.size() == 1 ? "-" : "--") + name;
-    std::string text = error.what();
-    if (const auto at = text.find("--" + name); at != std::string::npos)
-        text.replace(at, name.size() + 2, shown);
+// The library tells names of one letter with two dashes.
+std::string with_one_dash(const std::string& message) {
+    return std::regex_replace(message, std::regex("'--([A-Za-z])'"), "'-$1'");
+}
+
+// What a value must be that the library turned down: it is of another type.
+std::string allowed_value(const po::validation_error& error, const po::options_description& options) {
     for (const auto& option : options.options()) {
-        if (option->long_name() != name && option->format_name() != shown) continue;
+        const auto full_name = error.get_option_name();
+        if (full_name != "--" + option->long_name() && full_name.substr(1) != option->format_name()) continue;
         const auto* typed = dynamic_cast<const po::typed_value_base*>(option->semantic().get());
         if (typed == nullptr || typed->value_type() == typeid(std::string)) continue;
-        return text + "; allowed: a " + (typed->value_type() == typeid(double) ? "number" : "whole number");
+        return std::string("; allowed: a ") +
+               (typed->value_type() == typeid(double) ? "number" : "whole number");
     }
-    return text;
+    return "";
 }
 
 }  // namespace
@@ -68,13 +69,14 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
             return false;
         }
         po::notify(values);
-    } catch (const po::unknown_option& error) {
-        throw UsageError(error.what() + spelling_like(error.get_option_name(), all) + "; usage: tilewright " +
-                         usage);
-    } catch (const po::validation_error& error) {
-        throw UsageError(invalid_value(error, all) + "; usage: tilewright " + usage);
     } catch (const po::error& error) {
-        throw UsageError(std::string(error.what()) + "; usage: tilewright " + usage);
+        auto message = with_one_dash(error.what());
+        if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&error)) {
+            message += spelling_like(unknown->get_option_name(), all);
+        } else if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
+            message += allowed_value(*invalid, all);
+        }
+        throw UsageError(message + "; usage: tilewright " + usage);
     }
     const auto given = values.count(positional) > 0
                            ? static_cast<int>(values[positional].as<std::vector<std::string>>().size())
@@ -105,6 +107,8 @@ void check_outputs(const po::variables_map& values, const std::vector<OutputOpti
         if (text.empty()) throw UsageError("--" + option.name + " is empty; allowed: the path of a file");
         const auto path = std::filesystem::absolute(text).lexically_normal();
         std::error_code error;
+        if (std::filesystem::is_directory(path, error))
+            throw UsageError("--" + option.name + " " + text + " is a folder; allowed: the path of a file");
         if (!std::filesystem::is_directory(path.parent_path(), error)) {
             throw UsageError("--" + option.name + " " + text +
                              ": No such file or directory; allowed: a path in a folder that exists");

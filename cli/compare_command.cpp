@@ -54,7 +54,9 @@ sweeps::ResultRow figure_row(const Figure& figure, std::size_t sides, const Valu
         const nlohmann::json value = value_of(i);
         row.cells.push_back(value);
         if (i == 0) continue;
-        const bool comparable = value.is_number() && first.is_number() && first.get<double>() != 0;
+        // Decibels are ratios themselves.
+        const bool comparable =
+            figure.unit != "dB" && value.is_number() && first.is_number() && first.get<double>() != 0;
         row.cells.push_back(comparable ? nlohmann::json(value.get<double>() / first.get<double>())
                                        : nlohmann::json());
     }

@@ -278,8 +278,11 @@ void DmaEngine::set_copies(const std::vector<std::int64_t>& copies) {
 inline void DmaEngine::issue(Transfer& transfer) {
     auto* executor = environment_.executor;
     const auto& work = *transfer.work;
-    memory::DmaTransfer part{0, layout_.share(work.value_bytes), layout_.share(work.scale_bytes),
-                             work.opcode == Opcode::store, nullptr};
+    memory::DmaTransfer part;
+    part.value_bytes = layout_.share(work.value_bytes);
+    part.scale_bytes = layout_.share(work.scale_bytes);
+    part.write = work.opcode == Opcode::store;
+    part.wanted = std::exchange(ready_since_, not_ready);
     for (const auto i : active_) {
         part.address = layout_.address(work, transfer.step.repetition, i);
         if (executor != nullptr) part.data = executor->transfer_bytes(transfer.step, i).data();
@@ -327,7 +330,7 @@ void DmaEngine::show_oldest(TimeFs time) {
 }
 
 void DmaEngine::proceed() {
-    while (in_flight_count_ < in_flight_.size()) {
+    for (;;) {
         if (finished()) {
             if (in_flight_count_ == 0) became_idle();
             return;
@@ -343,6 +346,8 @@ void DmaEngine::proceed() {
             continue;
         }
         const auto time = now();
+        ready_since_ = std::min(ready_since_, time);
+        if (in_flight_count_ == in_flight_.size()) return;
         start_current(time);
         if (in_flight_count_ == 0) busy_since_ = time;
         const auto newest = oldest_ + in_flight_count_++;

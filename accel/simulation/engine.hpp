@@ -180,6 +180,8 @@ class DmaEngine : public Engine {
     std::size_t oldest_ = 0;
     std::size_t in_flight_count_ = 0;
     memory::TimeFs busy_since_ = 0;
+    static constexpr memory::TimeFs not_ready = std::numeric_limits<memory::TimeFs>::max();
+    memory::TimeFs ready_since_ = not_ready;  // of the next transfer, which waits for those in flight alone
     PortActivity port_activity_;
 };
 

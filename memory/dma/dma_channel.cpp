@@ -37,7 +37,8 @@ TimeFs DmaChannel::transfer(const DmaTransfer& transfer) {
     auto done = now;
     while (left > 0) {
         const auto bytes = std::min(left, burst_bytes_);
-        done = std::max(done, burst(now, address, bytes, transfer.write, data));
+        done =
+            std::max(done, burst(std::min(transfer.wanted, now), now, address, bytes, transfer.write, data));
         address += bytes;
         if (data != nullptr) data += bytes;
         left -= bytes;
@@ -52,6 +53,7 @@ void DmaChannel::request(const DmaTransfer& transfer, TransferWatcher& watcher) 
     request.rest = transfer;
     request.left = padded(transfer.value_bytes) + padded(transfer.scale_bytes);
     request.requested = request.end = agenda_.now();
+    request.wanted = std::min(transfer.wanted, request.requested);
     request.watcher = &watcher;
     request.next = nullptr;
     (to_issue_ == nullptr ? to_issue_ : last_to_issue_->next) = &request;
@@ -85,7 +87,7 @@ TimeFs DmaChannel::issue_burst() {
         send(request, part.address, bytes, part.write, part.data);
         return 0;
     }
-    answered(request, burst(request.requested, part.address, bytes, part.write, part.data));
+    answered(request, burst(request.wanted, request.requested, part.address, bytes, part.write, part.data));
     return timing_.pins_free;
 }
 
@@ -123,12 +125,12 @@ void check(const tlm::tlm_generic_payload& payload) {
 }  // namespace
 
 // `wanted`: since when it has been there to be issued.
-inline TimeFs DmaChannel::burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write,
-                                std::byte* data) {
+inline TimeFs DmaChannel::burst(TimeFs wanted, TimeFs requested, std::int64_t address, std::int64_t bytes,
+                                bool write, std::byte* data) {
     const auto kernel_time = simulation_time();
     const auto slot = take_slot();
     timing_.wanted = wanted;
-    timing_.allowed = ends_[slot];
+    timing_.allowed = std::max(ends_[slot], requested);
     fill(payload_, address, bytes, write, data);
     auto delay = to_sc_time(std::max(agenda_.now(), timing_.allowed) - kernel_time);
     socket->b_transport(payload_, delay);
@@ -157,8 +159,8 @@ inline void DmaChannel::send(Request& request, std::int64_t address, std::int64_
     auto& burst = idle_burst();
     burst.request = &request;
     burst.slot = take_slot();
-    burst.wanted = request.requested;
-    burst.allowed = std::exchange(ends_[burst.slot], unknown);
+    burst.wanted = request.wanted;
+    burst.allowed = std::max(std::exchange(ends_[burst.slot], unknown), request.requested);
     fill(burst, address, bytes, write, data);
     burst.acquire();
     ++bursts_;

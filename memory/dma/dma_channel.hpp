@@ -24,6 +24,8 @@ struct DmaTransfer {
     std::int64_t scale_bytes = 0;
     bool write = false;
     std::byte* data = nullptr;  // if given, as many bytes, padding included, to be written or to be filled
+    // Since when it has been there to be issued, but for others that are in flight; at most now.
+    TimeFs wanted = std::numeric_limits<TimeFs>::max();
 };
 
 // Whoever has requested a transfer.
@@ -86,6 +88,7 @@ class DmaChannel : public sc_core::sc_module,
         std::int64_t unanswered = 0;  // bursts
         TimeFs end = 0;
         TimeFs requested = 0;
+        TimeFs wanted = 0;
         TransferWatcher* watcher = nullptr;
         Request* next = nullptr;  // to be issued behind it
     };
@@ -95,7 +98,8 @@ class DmaChannel : public sc_core::sc_module,
         std::size_t slot = 0;  // of ends_
     };
 
-    TimeFs burst(TimeFs wanted, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
+    TimeFs burst(TimeFs wanted, TimeFs requested, std::int64_t address, std::int64_t bytes, bool write,
+                 std::byte* data);
     Burst& idle_burst();
     void send(Request& request, std::int64_t address, std::int64_t bytes, bool write, std::byte* data);
     void answered(Request& request, TimeFs end);

@@ -121,7 +121,10 @@ inline void Interconnect::account(const BurstExtension& burst, TimeFs done) {
     auto& timeline = timelines_[burst.channel];
     ++timeline.bursts;
     timeline.in_flight.add(burst.issued, done);
-    if (burst.allowed > burst.wanted) timeline.limit(burst.wanted, burst.allowed);
+    if (burst.allowed <= burst.wanted) return;
+    timeline.limit(burst.wanted, burst.allowed);
+    // Of transfers in flight others' channels may be left.
+    timeline.in_flight.add(burst.wanted, burst.allowed);
 }
 
 void Interconnect::Port::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

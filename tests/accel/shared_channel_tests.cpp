@@ -55,16 +55,33 @@ TEST_CASE("ports that share a channel carry the same data in the same time as wi
     }
 }
 
-TEST_CASE("one burst on its way slows a port down, and the account says so") {
-    const auto limit = [](int bursts) {
-        const auto all = port("all", {"weights", "state", "convolution"}, {{"outstanding_bursts", bursts}});
+TEST_CASE("few bursts or transfers on their way slow a port down, and the account says so") {
+    const auto limit = [](const json& settings) {
+        const auto all = port("all", {"weights", "state", "convolution"}, settings);
         return evaluate(with_ports(json::array({all})), Fidelity::timing);
     };
-    const auto one = limit(1);
-    const auto many = limit(32);
-    CHECK(one.latency_s() > 1.1 * many.latency_s());
-    CHECK(one.activity->occupancy.front().limited > one.activity->duration / 4);
-    CHECK(many.activity->occupancy.front().limited == 0);
+    const auto limited = [](const Evaluation& evaluation) {
+        const auto& occupancy = evaluation.activity->occupancy.front();
+        CHECK(occupancy.in_flight >= occupancy.active + occupancy.limited);
+        return static_cast<double>(occupancy.limited) / static_cast<double>(evaluation.activity->duration);
+    };
+    const auto many = limit({{"outstanding_bursts", 32}, {"outstanding", 16}});
+    CHECK(limited(many) == 0);
+    const auto one_burst = limit({{"outstanding_bursts", 1}, {"outstanding", 16}});
+    CHECK(one_burst.latency_s() > 1.1 * many.latency_s());
+    CHECK(limited(one_burst) > 0.25);
+    // With bursts of four beats most of a transfer's time is the way there and back.
+    const auto transfers = [&](int outstanding) {
+        return limit({{"outstanding", outstanding}, {"burst_beats", 4}});
+    };
+    const auto one = transfers(1);
+    const auto two = transfers(2);
+    const auto plenty = transfers(16);
+    CHECK(one.latency_s() > 1.1 * two.latency_s());
+    CHECK(limited(one) > limited(two));
+    CHECK(limited(two) > limited(plenty));
+    CHECK(limited(one) > 0.25);
+    CHECK(limited(plenty) < 0.01);
 }
 
 TEST_CASE("weights through GMIO: same bits, another port, waiting has the array's name") {

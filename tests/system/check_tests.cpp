@@ -110,6 +110,18 @@ TEST_CASE("a transformer recipe is checked part by part") {
     const auto refused = workspace.run("check " + recipe + " --width 100");
     CHECK(refused.code == 2);
     CHECK_THAT(refused.err, Contains("multiples of 64"));
+    for (const auto& [arguments, words] :
+         {std::pair{recipe + " --layers 3", "--layers is of a design"},
+          {main_design + " --width 64", "--width is of a transformer recipe"},
+          {source_path("configs/recipes/ebsr-int8-fp16.json").string(),
+           "#: is a recipe that is checked with a design"},
+          {source_path("configs/recipes/lightmamba-w4a4.json").string(),
+           "#: is a recipe that is checked with a design"}}) {
+        const auto other = workspace.run("check " + arguments);
+        CAPTURE(arguments, other.err);
+        CHECK(other.code == 2);
+        CHECK_THAT(other.err, Contains(words));
+    }
     const auto design_with_it = workspace.run("check " + main_design + " --set /recipe=fpqvar-fp6");
     CHECK(design_with_it.code == 2);
     CHECK_THAT(design_with_it.err, Contains("#/recipe"));

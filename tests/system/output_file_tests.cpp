@@ -71,6 +71,10 @@ TEST_CASE("a run that is ended leaves no part of a trace") {
 
 TEST_CASE("outputs that are empty or the same file are refused before any work") {
     const Workspace workspace;
+    const auto folder = workspace.run("run " + main_design + " --report " + workspace.path("").string());
+    CHECK(folder.code == 2);
+    CHECK(folder.out.empty());
+    CHECK_THAT(folder.err, Contains("--report ") && Contains("is a folder; allowed: the path of a file"));
     CHECK(workspace.run("run " + main_design + small + "--report ''").code == 2);
     const auto result = workspace.run("run " + main_design + small + "--report x --vcd ./x");
     CHECK(result.code == 2);

@@ -53,6 +53,11 @@ TEST_CASE("run prints figures and writes the same as a report") {
         energy += joules.get<double>();
     CHECK(energy == Approx(printed.at("energy").at("total_j").get<double>()));
     CHECK(printed.at("config").at("hash").get<std::string>().size() == 16);
+    // The design that a report holds can be run again.
+    workspace.write("again.json", printed.at("config").at("design").dump());
+    const auto again = json::parse(workspace.run("run again.json --json").out);
+    CHECK(again.at("config") == printed.at("config"));
+    CHECK(again.at("latency_s") == printed.at("latency_s"));
 }
 
 TEST_CASE("the same design gives the same report, byte for byte but for wall time") {

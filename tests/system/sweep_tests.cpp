@@ -254,4 +254,7 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     CHECK(row("throughput", "frames/s").at("B/A").is_null());
     CHECK(row("energy per frame", "J").at("A").is_null());
     CHECK(row("LUT", "").at("B/A").is_number());
+    for (const auto& one : mixed.at("figures")) {
+        if (one.at("unit") == "dB") CHECK(one.at("B/A").is_null());
+    }
 }
