@@ -120,11 +120,12 @@ TimeFs Interconnect::acknowledge(const BurstExtension& burst) const {
 inline void Interconnect::account(const BurstExtension& burst, TimeFs done) {
     auto& timeline = timelines_[burst.channel];
     ++timeline.bursts;
-    timeline.in_flight.add(burst.issued, done);
-    if (burst.allowed <= burst.wanted) return;
+    if (burst.allowed <= burst.wanted) return timeline.in_flight.add(burst.issued, done);
     timeline.limit(burst.wanted, burst.allowed);
     // Of transfers in flight others' channels may be left.
+    if (burst.allowed >= burst.issued) return timeline.in_flight.add(burst.wanted, done);
     timeline.in_flight.add(burst.wanted, burst.allowed);
+    timeline.in_flight.add(burst.issued, done);
 }
 
 void Interconnect::Port::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
