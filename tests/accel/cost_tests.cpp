@@ -47,6 +47,37 @@ TEST_CASE("DSP blocks of the matrix unit follow the packing") {
     CHECK(matrix_resources(design, constants()).dsp == 16 + 7);
 }
 
+TEST_CASE("Mamba's vectors stay on chip and take memory") {
+    auto design = design_document("lightmamba-vck190-w4a4").parse();
+    // Of 64 layers 2560 and 5120 of the norms, 5376 of the convolution, three times 80 heads; the last norm.
+    const std::int64_t elements = 64 * (2560 + 5120 + 5376 + 3 * 80) + 2560;
+    const auto vectors = vectors_specification(design);
+    CHECK(vectors.capacity_bytes == 2 * elements);
+    CHECK(vectors.word_bits == 8 * 16);
+    const auto of = [&](const char* name) {
+        for (const auto& [component, resources] :
+             design_resources(design, {100000, 100000, 100000, 100000}, constants()).components) {
+            if (component == name) return resources;
+        }
+        return FabricResources{};
+    };
+    // 106,688 words of 128 bits: 27 blocks of 4096 x 9 deep, 15 wide.
+    const std::int64_t words = (elements + 7) / 8;
+    CHECK(of("buffer vectors").bram == (words + 4095) / 4096 * 15);
+    design.vectors_ram = memory::RamKind::uram;
+    CHECK(of("buffer vectors").bram == 0);
+    CHECK(of("buffer vectors").uram == (words + 4095) / 4096 * 2);  // 72 bits each
+    design.workload.lm_head = false;
+    CHECK(vectors_specification(design).capacity_bytes == 2 * (elements - 2560));
+    // Fully unrolled, every layer has its own.
+    design.mapping.unroll = Unroll::full;
+    CHECK(of("buffer vectors").uram == 64 * 2);
+    for (const auto* other : {"fpqvar-vck190-fp4", "codes-vck190-w8a8", "ebsr-vck190-light-x4"}) {
+        design = design_document(other).parse();
+        CHECK(of("buffer vectors").bram + of("buffer vectors").uram == 0);
+    }
+}
+
 TEST_CASE("a matrix unit of LUTs has its multipliers, trees, accumulators and shifts") {
     const auto design = design_document("lightmamba-rtl-vck190").parse();
     const auto use = matrix_resources(design, constants());

@@ -48,6 +48,28 @@ TEST_CASE("an instruction on the array takes its iterations in cycles of the acc
     CHECK(aie_vector_cycles(design, *design.aie, 17, 50, 130) == 12 * 12 * 4 * 8);
 }
 
+TEST_CASE("vector cycles that unpack int4 weights are those of every call, and cost energy") {
+    // 16 x 32 x 32 multiplies in 128 vector cycles; 1024 weights in 32 vectors take three each to unpack.
+    const auto run = [](const std::string& precision) {
+        const auto document = design_document(
+            "mamba2-vck190-aie", {{"/network/layers", 1}, {"/engines/aie/precision", precision}});
+        const auto design = document.parse();
+        return std::pair{aie_vector_cycles(design, *design.aie, 1, 512, 512),
+                         evaluate(document, Fidelity::timing)};
+    };
+    const auto [whole_cycles, whole] = run("int8");
+    const auto [packed_cycles, packed] = run("int8_int4");
+    CHECK(packed_cycles * 128 == whole_cycles * (128 + 32 * 3));
+    const auto joules = [](const Evaluation& evaluation) {
+        for (const auto& [name, energy] : evaluation.energy.components_j) {
+            if (name == "aie vector") return energy;
+        }
+        return 0.0;
+    };
+    CHECK(joules(packed) == Approx(joules(whole) * (128 + 32 * 3) / 128));
+    CHECK(packed.energy.total_j >= packed.bound_energy.total_j);
+}
+
 TEST_CASE("simulations on AI Engines stay at or above their bounds") {
     const Settings variants[] = {
         {},
