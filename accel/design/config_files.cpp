@@ -86,7 +86,7 @@ void check_kind(const std::string& key, const json& document, const std::string&
     throw ConfigError(file, pointer + "/" + member,
                       document.at(member).dump() + " is not a known value" +
                           (near.empty() ? "" : ", did you mean \"" + near + "\"?"),
-                      "allowed: " + list);
+                      "allowed: " + list + (key == "network" ? "" : ", or none, of Mamba"));
 }
 
 void validate(const std::string& key, const json& document, const std::string& file,
@@ -122,6 +122,13 @@ bool stands(const json& document, const json::json_pointer& pointer) {
     } catch (const json::exception&) {
         return false;
     }
+}
+
+// Of a place that has no such member or item.
+std::string what_stands(const json& there, const std::string& pointer) {
+    if (!there.is_array()) return pointer + " is " + there.dump() + ", not an object";
+    if (there.empty()) return pointer + " has no items";
+    return pointer + " has items 0 to " + std::to_string(there.size() - 1);
 }
 
 bool is_utf8(const json& value) {
@@ -261,13 +268,8 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
         standing.pop_back();
     }
     if (!missing.empty() && !document_.at(standing).is_object()) {
-        std::vector<std::string> known;
-        if (document_.is_object()) {
-            for (const auto& [key, member] : document_.items()) known.push_back(key);
-        }
-        std::string list;
-        for (const auto& name : known) list += (list.empty() ? "/" : ", /") + name;
-        throw ConfigError(file_, pointer, "nothing stands there to be set", "the design has " + list);
+        throw ConfigError(file_, pointer, "nothing stands there to be set",
+                          what_stands(document_.at(standing), standing.to_string()));
     }
     auto* place = &document_.at(standing);
     for (const auto& key : missing) place = &(*place)[key];

@@ -154,9 +154,15 @@ TEST_CASE("values set on the command line are checked like those in a file") {
     check_refused(workspace.run("run " + main_design + " --set /mapping/tile/outputs=0"),
                   "/mapping/tile/outputs");
     check_refused(workspace.run("run " + main_design + " --set /mapping/tiles/outputs=8"), "/mapping/tiles");
-    check_refused(workspace.run("run " + main_design + " --set /name/outputs=8"), "/name/outputs");
-    check_refused(workspace.run("run " + main_design + " --set /memory_ports/1/outstanding=8"),
-                  "/memory_ports/1/outstanding");
+    const auto text = workspace.run("run " + main_design + " --set /name/outputs=8");
+    check_refused(text, "/name/outputs");
+    CHECK_THAT(text.err, Contains("/name is \"lightmamba-vck190-w4a4\", not an object"));
+    const auto item = workspace.run("run " + main_design + " --set /memory_ports/1/outstanding=8");
+    check_refused(item, "/memory_ports/1/outstanding");
+    CHECK_THAT(item.err, Contains("/memory_ports has items 0 to 0"));
+    const auto kind = workspace.run("run " + main_design + " --set /kind=mamba2");
+    check_refused(kind, "/kind");
+    CHECK_THAT(kind.err, Contains("\"gpt_bigcode\"") && Contains("or none, of Mamba"));
     check_refused(workspace.run("run " + main_design + " --set /memories//model=commands"), "/memories/");
     check_refused(workspace.run("run " + main_design + " --set /memories/7/model=commands"), "/memories/7");
     check_refused(workspace.run("run " + main_design +
