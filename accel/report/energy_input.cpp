@@ -55,8 +55,9 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
             const auto& traffic = port.traffic[static_cast<std::size_t>(i)];
             const auto kind = static_cast<Traffic>(i);
             const auto bits = 8 * static_cast<double>(traffic.read_bytes + traffic.write_bytes);
-            // Weights are written by the port and read once by the matrix unit; state is filled and drained.
-            if (is_weights(kind)) add(Buffer::weights, 2 * bits);
+            // Weights are written by the port, and AI Engines take them once; state is filled and drained.
+            if (is_weights(kind)) add(Buffer::weights, bits);
+            if (is_weights_of(kind, LinearEngine::aie)) add(Buffer::weights, bits);
             if (kind == Traffic::ssm_state) add(Buffer::state, bits);
         }
     }
@@ -73,6 +74,10 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
                                                  design.recipe.activations.format.bits);
                 };
                 read(LinearEngine::pl, design.matrix.outputs);
+                // The matrix unit reads its weights for every token: it has no registers that keep them.
+                add(Buffer::weights, 8 * static_cast<double>(op.count * op.m) *
+                                         static_cast<double>(models::stored_bytes(
+                                             design.recipe.weights, split.outputs(LinearEngine::pl) * op.k)));
                 if (design.uses_aie()) read(LinearEngine::aie, design.aie->native().n);
                 break;
             }

@@ -3,11 +3,14 @@
 
 #include "accel/cost/energy.hpp"
 #include "accel/cost/resources.hpp"
+#include "accel/report/energy_input.hpp"
+#include "accel/report/evaluate.hpp"
 #include "small_design.hpp"
 
 using namespace tilewright;
 using namespace tilewright::accel;
 using tilewright::test::design_document;
+using tilewright::test::small_document;
 
 namespace {
 
@@ -133,4 +136,31 @@ TEST_CASE("energy adds up primitives, accesses, bytes and time") {
     const double in_luts = (100 * 7e-12 + 3000 * 50e-15) * 400e6 * (1 + 0.25 * 1);
     CHECK(energy(design, resources, input).above_idle_j == Approx(in_luts + dram + network));
     CHECK(use.total_j == Approx(matrix + dram + network + 2 * 0.5 + 2 * 3.0));
+}
+
+TEST_CASE("the matrix unit reads its weights from their buffer for every token") {
+    // Without heads and tables, whose traffic would come on top.
+    const auto words = [](std::int64_t tokens) {
+        const auto evaluation =
+            evaluate(small_document({{"/workload/phase", tokens > 1 ? "prefill" : "decode"},
+                                     {"/workload/tokens", tokens},
+                                     {"/workload/lm_head", false}}),
+                     Fidelity::timing);
+        const auto input =
+            energy_input(evaluation.design, evaluation.graph, *evaluation.program, *evaluation.activity);
+        const auto bits = buffer_specification(evaluation.design, Buffer::weights, 1).word_bits;
+        return input.buffer_words[static_cast<std::size_t>(Buffer::weights)] * static_cast<double>(bits);
+    };
+    const auto design = small_document().parse();
+    double stored = 0;  // bits of all linear layers' weights and scales
+    for (const auto& op : models::build_mamba_graph(design.network, design.step()).operators) {
+        if (op.kind != models::OperatorKind::linear || op.layer < 0) continue;
+        const auto weights = static_cast<double>(op.n * op.k);
+        stored += weights * design.recipe.weights.format.bits +
+                  weights / static_cast<double>(design.recipe.weights.group_size) *
+                      design.recipe.weights.scale_bits;
+    }
+    // One pass loads them once, however many tokens there are.
+    CHECK(words(37) - words(1) == Approx(36 * stored).epsilon(1e-3));
+    CHECK(words(1) == Approx(2 * stored).epsilon(0.02));  // and padding
 }
