@@ -63,6 +63,31 @@ sweeps::ResultRow figure_row(const Figure& figure, std::size_t sides, const Valu
     return row;
 }
 
+// Inside a device, a network or a recipe where its name says already that the sides have others.
+bool told_by_name(const std::vector<Side>& sides, const std::string& pointer) {
+    for (const std::string part : {"/device", "/network", "/recipe"}) {
+        const auto name = part + "/name";
+        if (!pointer.starts_with(part + "/") || pointer == name) continue;
+        return std::any_of(sides.begin(), sides.end(), [&](const Side& side) {
+            return metric(side.design, name) != metric(sides.front().design, name);
+        });
+    }
+    return false;
+}
+
+// Boards count different things as static: where they differ it is said what.
+ordered_json static_power(const std::vector<Side>& sides) {
+    ordered_json powers = ordered_json::array();
+    for (const auto& side : sides) {
+        const auto& device = side.design.at("device");
+        const auto& power = device.at("power").at("static_w");
+        const ordered_json one = {
+            {"device", device.at("name")}, {"static_w", power.at("value")}, {"source", power.at("source")}};
+        if (std::find(powers.begin(), powers.end(), one) == powers.end()) powers.push_back(one);
+    }
+    return powers.size() > 1 ? powers : ordered_json::array();
+}
+
 }  // namespace
 
 int compare_command(const std::vector<std::string>& arguments) {
@@ -124,6 +149,7 @@ int compare_command(const std::vector<std::string>& arguments) {
             result["designs"].push_back({{"file", side.file}, {"name", side.name}});
         result["figures"] = sweeps::table_to_json(figures);
         result["differences"] = sweeps::table_to_json(differences);
+        if (!static_power(sides).empty()) result["static_power"] = static_power(sides);
         std::cout << result.dump(2) << "\n";
         return success;
     }
@@ -131,7 +157,17 @@ int compare_command(const std::vector<std::string>& arguments) {
         std::cout << static_cast<char>('A' + i % 26) << "  " << sides[i].name << "  (" << sides[i].file
                   << ")\n";
     }
+    std::erase_if(differences.rows, [&](const sweeps::ResultRow& row) {
+        return told_by_name(sides, row.cells.front().get<std::string>());
+    });
     std::cout << "\n" << sweeps::format_table(figures) << "\n" << sweeps::format_table(differences);
+    const auto powers = static_power(sides);
+    if (!powers.empty())
+        std::cout << "\nThese boards do not count the same as static; compare energy above idle:\n";
+    for (const auto& one : powers) {
+        std::cout << "  " << one.at("device").get<std::string>() << ": " << one.at("static_w") << " W, "
+                  << one.at("source").get<std::string>() << "\n";
+    }
     return success;
 }
 

@@ -230,6 +230,16 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     }
     CHECK(order);
     CHECK(workspace.run("compare " + a).code == 2);
+    CHECK_FALSE(compared.contains("static_power"));
+    const auto boards = workspace.run("compare " + a + " " + design("lightmamba-u280-w4a4") + " --json");
+    REQUIRE(boards.code == 0);
+    const auto powers = json::parse(boards.out).at("static_power");
+    REQUIRE(powers.size() == 2);
+    CHECK(powers[1].at("device") == "u280");
+    CHECK(powers[1].at("static_w") == 30);
+    const auto text = workspace.run("compare " + a + " " + design("lightmamba-u280-w4a4")).out;
+    CHECK_THAT(text, Contains("/device/name") && !Contains("/device/resources") &&
+                         Contains("/engines/matrix/inputs") && Contains("u280: 30 W"));
     // A bound is not taken for a simulation.
     REQUIRE(workspace.run("run " + a + " --fidelity bound --report bound.json").code == 0);
     CHECK_THAT(workspace.run("compare a.json bound.json").out,
