@@ -166,6 +166,11 @@ int run_command(const std::vector<std::string>& arguments) {
             document.assign(assignment);
     }
     if (values.count("emit") > 0) {
+        for (const auto* option : {"report", "vcd", "trace", "program"}) {
+            if (values.count(option) > 0)
+                throw UsageError("--emit stops before there is anything for --" + std::string(option) +
+                                 "; allowed: one of them");
+        }
         emit_stage(document, values["emit"].as<std::string>());
         return success;
     }

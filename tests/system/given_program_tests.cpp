@@ -28,6 +28,18 @@ TEST_CASE("every stage can be dumped, and a dumped program runs") {
     CHECK(direct.at("cycles") == replayed.at("cycles"));
 }
 
+TEST_CASE("a stage is dumped alone") {
+    const Workspace workspace;
+    for (const auto* option : {"--report", "--vcd", "--trace"}) {
+        const auto both = workspace.run("run " + main_design + " --emit graph " + option + " out");
+        CAPTURE(option, both.err);
+        CHECK(both.code == 2);
+        CHECK(both.out.empty());
+        CHECK_THAT(both.err, Contains(option));
+        CHECK_FALSE(fs::exists(workspace.path("out")));
+    }
+}
+
 TEST_CASE("a program that deadlocks is refused with who waits for whom") {
     const Workspace workspace;
     auto program = json::parse(workspace.run("run " + main_design + small + "--emit program").out);
