@@ -78,7 +78,7 @@ int ask_command(const std::vector<std::string>& arguments) {
     const auto table = sweeps::result_table(loaded.study, outcome);
     sweeps::ResultTable answer;
     std::string sql = words[1];
-    std::optional<std::int64_t> misfits;  // of a question that has conditions
+    std::optional<std::int64_t> misfits;  // that have the parameters which are asked for
     bool tells_misfits = false;
     const auto columns = sweeps::asked_columns(loaded.study, table);
     try {
@@ -90,7 +90,7 @@ int ask_command(const std::vector<std::string>& arguments) {
             sql = sweeps::to_sql(query, columns);
             answer = points.answer(sql);
             sweeps::add_units(answer, columns);
-            if (query.fitting && !query.conditions.empty()) {
+            if (query.fitting) {
                 const auto count = points.answer(sweeps::misfits_sql(query, columns));
                 misfits = count.rows.front().cells.front().get<std::int64_t>();
                 tells_misfits = *misfits > 0 && (query.about_fitting || answer.rows.empty());
@@ -115,9 +115,8 @@ int ask_command(const std::vector<std::string>& arguments) {
                   << std::flush;
     }
     if (tells_misfits) {
-        std::cerr << fmt::format("tilewright: {} {} of the study {} like that and {} not fit\n", *misfits,
-                                 *misfits == 1 ? "design" : "designs", *misfits == 1 ? "is" : "are",
-                                 *misfits == 1 ? "does" : "do");
+        std::cerr << fmt::format("tilewright: {} more with the parameters that are asked for {} not fit\n",
+                                 *misfits, *misfits == 1 ? "does" : "do");
     }
     if (outcome.rows.size() < outcome.points) {
         std::cerr << fmt::format(

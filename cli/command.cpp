@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <regex>
 #include <sstream>
 #include <typeinfo>
@@ -25,7 +26,10 @@ std::string spelling_like(const std::string& unknown, const po::options_descript
         if (option->long_name().size() > 1) known.push_back(option->long_name());
     }
     const auto name = unknown.substr(std::min(unknown.find_first_not_of('-'), unknown.size()));
-    const auto near = accel::nearest_spelling(name, known);
+    std::vector<std::string> begun;  // "--fid"
+    std::copy_if(known.begin(), known.end(), std::back_inserter(begun),
+                 [&](const std::string& one) { return one.starts_with(name); });
+    const auto near = begun.size() == 1 ? begun.front() : accel::nearest_spelling(name, known);
     return near.empty() ? "" : ", did you mean '--" + near + "'?";
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace tilewright::accel {
 
@@ -18,11 +19,15 @@ class ConfigError : public std::runtime_error {
           allowed_(allowed) {}
 
     const std::string& pointer() const { return pointer_; }
-    // The same of the "device", "network" or "recipe" of a design, which was read from another file.
-    ConfigError of_part(const std::string& part_file, const std::string& part,
-                        const std::string& design_file) const {
-        const auto part_pointer = pointer_.substr(part.size() + 1);
-        return {part_file, part_pointer, what_ + " (the " + part + " of " + design_file + ")", allowed_};
+    // The same of the "device", "network" or "recipe" of a design, which was read from another file; the
+    // design has `changed` these places elsewhere.
+    ConfigError of_part(const std::string& part_file, const std::string& part, const std::string& design_file,
+                        const std::vector<std::string>& changed) const {
+        auto whose = "the " + part + " of " + design_file;
+        for (const auto& pointer : changed) {
+            whose += (&pointer == &changed.front() ? ", which sets " : ", ") + pointer;
+        }
+        return {part_file, pointer_.substr(part.size() + 1), what_ + " (" + whose + ")", allowed_};
     }
 
   private:

@@ -126,9 +126,10 @@ bool stands(const json& document, const json::json_pointer& pointer) {
 
 // Of a place that has no such member or item.
 std::string what_stands(const json& there, const std::string& pointer) {
-    if (!there.is_array()) return pointer + " is " + there.dump() + ", not an object";
+    if (!there.is_array()) return pointer + " is " + there.dump() + "; allowed: " + pointer + " itself";
     if (there.empty()) return pointer + " has no items";
-    return pointer + " has items 0 to " + std::to_string(there.size() - 1);
+    if (there.size() == 1) return "allowed: " + pointer + "/0";
+    return "allowed: " + pointer + "/0 to " + pointer + "/" + std::to_string(there.size() - 1);
 }
 
 bool is_utf8(const json& value) {
@@ -274,6 +275,8 @@ void DesignDocument::set(const std::string& pointer, const json& value) {
     auto* place = &document_.at(standing);
     for (const auto& key : missing) place = &(*place)[key];
     *place = value;
+    std::erase_if(changed_,
+                  [&](const std::string& before) { return (before + "/").starts_with(pointer + "/"); });
     changed_.push_back(pointer);
     const auto key = parsed.back();
     if (parsed.parent_pointer().empty() && reference_folders.contains(key)) resolve(key);
@@ -308,10 +311,10 @@ Design DesignDocument::parse() const {
             const auto inside = [part = "/" + key + "/"](const std::string& pointer) {
                 return pointer.starts_with(part);
             };
-            if (!file.empty() && inside(error.pointer()) &&
-                std::none_of(changed_.begin(), changed_.end(), inside)) {
-                throw error.of_part(file, key, file_);
-            }
+            if (file.empty() || !inside(error.pointer()) ||
+                std::any_of(changed_.begin(), changed_.end(), inside))
+                continue;
+            throw error.of_part(file, key, file_, changed_);
         }
         throw;
     }

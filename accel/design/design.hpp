@@ -33,6 +33,10 @@ struct MatrixEngine {
     int tile_drain_cycles = 0;
 
     std::int64_t macs_per_cycle() const { return static_cast<std::int64_t>(inputs) * outputs; }
+    // Four products of 4 bits in one DSP block are two rows' inputs by two weights (AMD WP521).
+    bool pairs_rows() const { return multiplier == MultiplierKind::dsp && products_per_dsp == 4; }
+    // Rows whose time m rows take: the last one may have no other.
+    std::int64_t row_slots(std::int64_t m) const { return pairs_rows() ? m + m % 2 : m; }
 };
 
 // One element-wise unit for every operator of the SSM, each with head_unroll x head_dim_unroll x state_unroll

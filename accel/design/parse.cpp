@@ -169,7 +169,6 @@ void check_packing(const Design& design, const std::string& file) {
                               std::to_string(bits) + " bits do not fit one DSP block",
                           "allowed: at most " + std::to_string(most));
     }
-    check_rows_in_pairs(design, file);
 }
 
 // What only designs for Mamba have.
@@ -191,6 +190,7 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
     check_packing(design, file);
     check_recipe(design.recipe, design.network, file, "/recipe");
     parse_mapping(document.at("mapping"), design.mapping);
+    check_rows_in_pairs(design, file);
     parse_linear_engine(document.at("mapping"), design);
     align_tiles(design);
     if (document.at("engines").contains("aie")) {

@@ -20,15 +20,18 @@ void parse_matrix(const json& from, MatrixEngine& matrix) {
 }
 
 void check_rows_in_pairs(const Design& design, const std::string& file) {
-    if (design.matrix.multiplier != MultiplierKind::dsp || design.matrix.products_per_dsp < 4) return;
-    const bool lone_row =
-        design.is_mamba() ? design.workload.tokens < 2
-        : design.gpt      ? (design.gpt->work.decode ? design.gpt->work.beams : design.gpt->work.prompt) < 2
-                          : false;
-    if (!lone_row) return;
+    if (!design.matrix.pairs_rows()) return;
+    std::int64_t rows = 2;  // that pass through the unit together, at most
+    if (design.is_mamba()) rows = std::min(design.workload.tokens, design.mapping.tile.tokens.value_or(2));
+    if (design.gpt) {
+        const auto& work = design.gpt->work;
+        rows =
+            std::min(work.decode ? work.beams : std::min(work.prompt, work.slice), design.gpt->tile_tokens);
+    }
+    if (rows >= 2) return;
     throw ConfigError(file, "/engines/matrix/products_per_dsp",
-                      "4 products in one DSP block are those of two rows and two weights, and a single token "
-                      "has one row",
+                      "4 products in one DSP block are those of two rows and two weights, and here one row "
+                      "passes at a time",
                       "allowed: at most 2");
 }
 

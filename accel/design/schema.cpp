@@ -266,7 +266,7 @@ std::string pointer_token(const std::string& name) {
 
 std::string nearest_spelling(const std::string& word, const std::vector<std::string>& candidates) {
     std::string best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 2) + 1;
+    std::size_t best_distance = (word.size() + 2) / 3 + 1;
     for (const auto& candidate : candidates) {
         // Levenshtein distance, one row at a time.
         std::vector<std::size_t> row(candidate.size() + 1);

@@ -46,7 +46,7 @@ std::int64_t hadamard_on_matrix_cycles(const MatrixEngine& engine, std::int64_t 
 }  // namespace
 
 std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
-    return m * divide_up(n, engine.outputs) * divide_up(k, engine.inputs);
+    return engine.row_slots(m) * divide_up(n, engine.outputs) * divide_up(k, engine.inputs);
 }
 
 std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {

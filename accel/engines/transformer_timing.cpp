@@ -67,7 +67,7 @@ MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& l
                                    std::int64_t n) {
     const auto& engine = design.matrix;
     auto time = stationary_time({engine.inputs, engine.outputs, layer.weights.format.bits},
-                                weight_word_bits(design), m, n, layer.inputs);
+                                weight_word_bits(design), engine.row_slots(m), n, layer.inputs);
     time.drain = engine.tile_drain_cycles;
     if (!design.transformer()->pipeline.matrix) {
         const auto [segment, per_segment] = rescale_work(layer);

@@ -74,8 +74,10 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
                                                  design.recipe.activations.format.bits);
                 };
                 read(LinearEngine::pl, design.matrix.outputs);
-                // The matrix unit reads its weights for every token: it has no registers that keep them.
-                add(Buffer::weights, 8 * static_cast<double>(op.count * op.m) *
+                // The matrix unit reads its weights for every row or pair of rows: it has no registers that
+                // keep them.
+                const auto reads = design.matrix.row_slots(op.m) / (design.matrix.pairs_rows() ? 2 : 1);
+                add(Buffer::weights, 8 * static_cast<double>(op.count * reads) *
                                          static_cast<double>(models::stored_bytes(
                                              design.recipe.weights, split.outputs(LinearEngine::pl) * op.k)));
                 if (design.uses_aie()) read(LinearEngine::aie, design.aie->native().n);

@@ -147,9 +147,9 @@ void GptSchedule::attend(std::size_t g) {
     const auto& group = groups_[g];
     for (std::size_t b = 0; b < attention_blocks_.size(); ++b) {
         const auto size = attention_blocks_[b].size;
-        const auto heads_at_once = std::max<std::int64_t>(1, transformer_.tile_tokens / size);
-        for (std::int64_t h = 0; h < group.heads; h += heads_at_once) {
-            const auto heads = std::min(heads_at_once, group.heads - h);
+        const auto heads_of_unit = std::max<std::int64_t>(1, transformer_.tile_tokens / size);
+        for (std::int64_t h = 0; h < group.heads; h += heads_of_unit) {
+            const auto heads = std::min(heads_of_unit, group.heads - h);
             Unit unit;
             unit.group = g;
             unit.block = b;

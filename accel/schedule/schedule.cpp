@@ -2,6 +2,8 @@
 #include "accel/schedule/schedule.hpp"
 
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "accel/schedule/gpt_program.hpp"
 #include "accel/schedule/mamba2_program.hpp"
@@ -30,24 +32,38 @@ std::array<std::int64_t, buffer_count> buffer_demand(const TileProgram& program)
 }
 
 // Weights are loaded as far ahead as their buffer has room, but where sections meet those of both may be in
-// it: then less far ahead, down to two tiles (or one).
+// it: then less far ahead, down to two tiles (or one). How far is found by halving.
 TileProgram schedule_weights(const Design& design, const models::OperatorGraph& graph,
                              std::array<std::int64_t, buffer_count>& needed) {
+    constexpr auto weights = static_cast<std::size_t>(Buffer::weights);
+    constexpr int halvings = 5;  // to within 3 % of the buffer
     auto planned = design;
-    auto& bytes = planned.buffers[static_cast<std::size_t>(Buffer::weights)].bytes;
-    const auto& kept = needed[static_cast<std::size_t>(Buffer::weights)];
-    for (int attempts = 0;; ++attempts) {
+    const auto plan_for = [&](std::optional<std::int64_t> bytes) {
+        planned.buffers[weights].bytes = bytes;
         auto program = schedule(planned, graph);
         needed = buffer_demand(program);
-        const auto& asked = design.buffer(Buffer::weights).bytes;
-        if (!asked || !bytes || kept <= *asked) return program;
-        if (attempts == 3) {
-            bytes.reset();
+        return program;
+    };
+    const auto& asked = design.buffer(Buffer::weights).bytes;
+    auto program = plan_for(asked);
+    if (!asked || needed[weights] <= *asked) return program;
+    program = plan_for({});
+    if (needed[weights] > *asked) return program;  // too small
+    std::int64_t fits = 0;
+    auto exceeds = *asked;
+    for (int i = 0; i < halvings; ++i) {
+        const auto fitting = needed;
+        const auto middle = fits + (exceeds - fits) / 2;
+        auto further = plan_for(middle);
+        if (needed[weights] <= *asked) {
+            fits = middle;
+            program = std::move(further);
         } else {
-            *bytes = static_cast<std::int64_t>(static_cast<double>(*bytes) * static_cast<double>(*asked) /
-                                               static_cast<double>(kept));
+            exceeds = middle;
+            needed = fitting;
         }
     }
+    return program;
 }
 
 // Gives a new program its buffers.

@@ -2,6 +2,7 @@
 #include "sweeps/questions/query.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -177,7 +178,8 @@ std::string sql_text(const std::string& text) {
 
 std::string misfits_sql(const Query& query, const std::vector<AskedColumn>& columns) {
     Query misfits;
-    misfits.conditions = query.conditions;
+    std::copy_if(query.conditions.begin(), query.conditions.end(), std::back_inserter(misfits.conditions),
+                 [&](const Condition& condition) { return columns[condition.column].parameter(); });
     misfits.fitting = false;
     misfits.count = true;
     return to_sql(misfits, columns);

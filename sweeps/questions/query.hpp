@@ -49,7 +49,8 @@ struct Query {
 // Points are shown with all parameters, what was asked for, and the objectives.
 std::string to_sql(const Query& query, const std::vector<AskedColumn>& columns);
 
-// How many points that do not fit are like that otherwise, in a column "designs".
+// How many points that do not fit have the parameters that are asked for, in a column "designs". Figures of a
+// simulation they have none.
 std::string misfits_sql(const Query& query, const std::vector<AskedColumn>& columns);
 
 // The units of an answer to that statement.

@@ -216,8 +216,8 @@ bool QuestionParser::has_unit(const Term& number, std::size_t column) {
 double QuestionParser::in_unit(const Term& number, std::size_t column) const {
     if (number.units.empty()) {
         if (!columns_[column].fraction() || number.number <= 1) return number.number;
-        throw QuestionError(
-            fmt::format("{} is a fraction, up to 1; allowed: {} %", name(column), number.text));
+        throw QuestionError(fmt::format("{} is a fraction, up to 1; allowed: {}", name(column),
+                                        number.number <= 100 ? number.text + " %" : "0 to 100 %"));
     }
     for (const auto& [of, scale] : number.units) {
         if (of == column) return number.number * scale;

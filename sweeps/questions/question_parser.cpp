@@ -12,13 +12,14 @@
 namespace tilewright::sweeps {
 
 Query QuestionParser::parse() {
-    if (std::all_of(terms_.begin(), terms_.end(),
-                    [](const Term& term) { return term.kind == TermKind::filler; })) {
-        throw QuestionError("the question names nothing of the study; it is about " + names_of_all());
-    }
     query_.about_fitting = std::any_of(terms_.begin(), terms_.end(), [](const Term& one) {
         return one.kind == TermKind::filler && one.text.starts_with("fit");
     });
+    if (!query_.about_fitting && std::all_of(terms_.begin(), terms_.end(), [](const Term& term) {
+            return term.kind == TermKind::filler;
+        })) {
+        throw QuestionError("the question names nothing of the study; it is about " + names_of_all());
+    }
     while (at_ < terms_.size()) parse_term();
     finish();
     return query_;

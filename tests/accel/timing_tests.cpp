@@ -15,6 +15,13 @@ TEST_CASE("the matrix unit takes one step for every inputs x outputs block of we
     CHECK(320 * matmul_steps(engine, 1, 8, 5120) == 204800);
     CHECK(matmul_cycles(engine, 1, 8, 2560) == 330);
     CHECK(matmul_steps(engine, 3, 9, 17) == 3 * 2 * 3);
+    // Four products a DSP block are two rows by two weights: the third row goes alone.
+    auto paired = engine;
+    paired.products_per_dsp = 4;
+    CHECK(matmul_steps(paired, 3, 9, 17) == 4 * 2 * 3);
+    CHECK(matmul_steps(paired, 4, 9, 17) == 4 * 2 * 3);
+    paired.multiplier = MultiplierKind::lut;
+    CHECK(matmul_steps(paired, 3, 9, 17) == 3 * 2 * 3);
 }
 
 TEST_CASE("the SSM unit of the released hardware takes 256 cycles for eight channels") {

@@ -70,7 +70,17 @@ TEST_CASE("a question about a sweep is answered from its store") {
     const auto fitting = workspace.run("ask study.json 'do designs with 4 lanes fit?' --store points.db");
     CHECK(fitting.code == 0);
     CHECK_THAT(fitting.err,
-               Contains(std::to_string(misfits) + " designs of the study are like that and do not fit"));
+               Contains(std::to_string(misfits) + " more with the parameters that are asked for do not fit"));
+    // All of them, and where what is asked for are figures, which those that do not fit have none of.
+    const auto all_misfits =
+        std::count_if(rows.begin(), rows.end(), [](const json& row) { return !fits(row); });
+    for (const auto* question :
+         {"which designs fit?", "how many designs fit", "throughput above 1000000 tokens/s"}) {
+        const auto run = workspace.run("ask study.json '" + std::string(question) + "' --store points.db");
+        CAPTURE(question, run.err);
+        CHECK(run.code == 0);
+        CHECK_THAT(run.err, Contains(std::to_string(all_misfits) + " more"));
+    }
 
     // The statement itself gives the same answer.
     workspace.write("statement.sql", document.at("sql").get<std::string>());
