@@ -193,12 +193,11 @@ memory::ScratchpadSpecification transformer_buffer_specification(const Design& d
                 32 * std::max<std::int64_t>(design.vector.lanes, transformer.quantizer.lanes);
             break;
         case Buffer::state:
-            specification.word_bits = cache_word_bits(design);
-            if (transformer.aie_attention) {
-                specification.word_bits = std::max(
-                    std::int64_t{port.width_bits} * port.channels,
-                    right_word_bits(*transformer.aie_attention) / 32 * kv_format(transformer).format.bits);
-            }
+            specification.word_bits = transformer.aie_attention
+                                          ? std::max(std::int64_t{port.width_bits} * port.channels,
+                                                     right_word_bits(*transformer.aie_attention) / 32 *
+                                                         kv_format(transformer).format.bits)
+                                          : cache_word_bits(design);
             break;
         case Buffer::intermediates:  // scores are written and read at once
             specification.banks = 2;

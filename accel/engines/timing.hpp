@@ -25,7 +25,7 @@ std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, 
 // Of these, the cycles of its iterations.
 std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// Vector MACs that all tiles issue for it, padding included.
+// Vector cycles in which all tiles multiply for it, padding included, or unpack its weights.
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
                                std::int64_t n, std::int64_t k);
 

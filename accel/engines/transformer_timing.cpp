@@ -83,18 +83,24 @@ std::int64_t quantize_cycles(const QuantizerEngine& engine, std::int64_t m, std:
     return divide_up(m * n, engine.lanes) + divide_up(first, engine.lanes) + engine.pipeline_cycles;
 }
 
+namespace {
+
+// Bits of a block of keys or values in the attention unit's registers.
+std::int64_t attention_register_bits(const TransformerDesign& transformer) {
+    return transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits;
+}
+
+}  // namespace
+
 std::int64_t cache_word_bits(const Design& design) {
     const auto& transformer = *design.transformer();
     const auto& port = design.memory_ports[design.port_of(Stream::state)];
-    const auto registers = transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits;
     return std::max(std::int64_t{port.width_bits} * port.channels,
-                    divide_up(registers, transformer.tile_tokens));
+                    divide_up(attention_register_bits(transformer), transformer.tile_tokens));
 }
 
 std::int64_t attention_refill_cycles(const Design& design) {
-    const auto& transformer = *design.transformer();
-    const auto registers = transformer.attention.macs_per_cycle() * kv_format(transformer).format.bits;
-    return divide_up(registers, cache_word_bits(design));
+    return divide_up(attention_register_bits(*design.transformer()), cache_word_bits(design));
 }
 
 std::vector<EqualProducts> attention_products(const Design& design, const models::Operator& op,
