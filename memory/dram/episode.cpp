@@ -94,6 +94,7 @@ MemoryClock DramEpisodes::begin_of(const DramCommandScheduler& scheduler,
 bool DramEpisodes::describe(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts) {
     const auto& scheduler = channel.scheduler();
     begin_ = begin_of(scheduler, bursts);
+    refresh_due_ = scheduler.refresh_due(0) - begin_;
     sets_ = 0;
     key_.clear();
     key_.push_back(static_cast<std::int64_t>(bursts.size()) << 3U |
@@ -136,10 +137,9 @@ bool DramEpisodes::refreshed_within(const DramCommandScheduler& scheduler, Memor
 
 // A refresh comes due before nothing waits any more, and is postponed up to there: the clock makes no
 // difference.
-bool DramEpisodes::waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const {
-    const auto due = scheduler.refresh_due(0) - begin_;
-    return postpones_ && organization_.ranks == 1 && due <= episode.first_idle &&
-           due + timing_.refi >= episode.rest();
+bool DramEpisodes::waits_for_idle(const DramEpisode& episode) const {
+    return postpones_ && organization_.ranks == 1 && refresh_due_ <= episode.first_idle &&
+           refresh_due_ + timing_.refi >= episode.rest();
 }
 
 // Whether a row of the rank is open in a bank that no burst goes to: such a one is not closed before a
@@ -172,10 +172,10 @@ const DramEpisode* DramEpisodes::known(const DramCommandScheduler& scheduler) {
     if (postpones_) {
         key_with_refresh(scheduler, true);
         const auto* postponed = store_->find(key_, any_clock.until);
-        if (postponed != nullptr && waits_for_idle(scheduler, *postponed)) return postponed;
+        if (postponed != nullptr && waits_for_idle(*postponed)) return postponed;
     }
     key_with_refresh(scheduler, false);
-    return store_->find(key_, scheduler.refresh_due(0) - begin_);
+    return store_->find(key_, refresh_due_);
 }
 
 const DramEpisode* DramEpisodes::find(const DramBurstQueue& channel,
@@ -215,14 +215,14 @@ const DramEpisode* DramEpisodes::add(const DramBurstQueue& channel,
     const auto& scheduler = channel.scheduler();
     not_stored_ = work.finish(bursts);
     add_banks(scheduler, work.scheduler(), not_stored_);
-    auto due = scheduler.refresh_due(0) - begin_;
+    auto due = refresh_due_;
     auto window = not_stored_.course.refresh_due;
     if (!refreshed_within(scheduler, not_stored_.rest())) {
         key_.resize(bursts_key_);
         key_.front() &= ~refreshed_flag;
         due = any_clock.until;
         window = any_clock;
-    } else if (waits_for_idle(scheduler, not_stored_)) {
+    } else if (waits_for_idle(not_stored_)) {
         key_with_refresh(scheduler, true);
         due = any_clock.until;
         window = any_clock;

@@ -35,8 +35,9 @@ class DramEpisodes {
     const DramEpisode* find(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
     // Whether it can be known at all.
     bool comparable() const { return comparable_; }
-    // Other channels may be about to meet the same one.
-    bool shared() const { return store_->shared(); }
+    // Whether the one that was looked for and is not known is likely to be met again, whatever joins it this
+    // time: by another channel, or because it has been begun before.
+    bool worth_finishing() { return store_->shared() || store_->begun_again(key_, refresh_due_); }
     // From now on it is: what `work` has done of the bursts that were looked for last. Valid as long.
     const DramEpisode* add(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts,
                            DramEpisodeWork& work);
@@ -72,7 +73,7 @@ class DramEpisodes {
     bool meet_in_place(const std::vector<DramBurstQueue::Burst>& bursts) const;
     bool refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const;
     const DramEpisode* known(const DramCommandScheduler& scheduler);
-    bool waits_for_idle(const DramCommandScheduler& scheduler, const DramEpisode& episode) const;
+    bool waits_for_idle(const DramEpisode& episode) const;
     bool open_elsewhere(const DramCommandScheduler& scheduler, int rank) const;
     void key_with_refresh(const DramCommandScheduler& scheduler, bool waits);
     void add_banks(const DramCommandScheduler& before, const DramCommandScheduler& behind,
@@ -93,6 +94,7 @@ class DramEpisodes {
     DramEpisodeStore::Key key_;
     std::size_t bursts_key_ = 0;  // words of it that do without refreshes
     MemoryClock begin_ = 0;
+    MemoryClock refresh_due_ = 0;  // of rank 0, from the begin on
     int first_group_ = 0;
     std::size_t sets_ = 0;
     std::vector<BankSet> bank_sets_;

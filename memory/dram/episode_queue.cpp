@@ -90,7 +90,7 @@ void DramEpisodeQueue::find_episode() {
     } else {
         works_ = true;
         work_.begin(channel_, episodes_.begin(), bursts_);
-        if (episodes_.shared()) finish_work();
+        if (episodes_.worth_finishing()) finish_work();
     }
 }
 

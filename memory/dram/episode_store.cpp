@@ -6,12 +6,18 @@
 
 namespace tilewright::memory {
 
+namespace {
+
+std::uint64_t mixed(std::uint64_t hash, std::int64_t word) {
+    hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x9E3779B97F4A7C15U;  // 2^64 over the golden ratio
+    return hash ^ hash >> 29U;
+}
+
+}  // namespace
+
 std::size_t DramEpisodeStore::Hash::operator()(const Key& key) const {
     std::uint64_t hash = key.size();
-    for (const auto word : key) {
-        hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x9E3779B97F4A7C15U;  // 2^64 over the golden ratio
-        hash ^= hash >> 29U;
-    }
+    for (const auto word : key) hash = mixed(hash, word);
     return static_cast<std::size_t>(hash);
 }
 
@@ -21,6 +27,11 @@ const DramEpisode* DramEpisodeStore::find(const Key& key, MemoryClock due) const
     const auto& entries = at->second;
     const auto entry = std::lower_bound(entries.begin(), entries.end(), due, sooner);
     return entry == entries.end() || entry->due.after >= due ? nullptr : entry->episode.get();
+}
+
+bool DramEpisodeStore::begun_again(const Key& key, MemoryClock due) {
+    if (begun_.size() == most_episodes_) begun_.clear();
+    return !begun_.insert(mixed(Hash()(key), due)).second;
 }
 
 const DramEpisode* DramEpisodeStore::add(const Key& key, MemoryClock due,

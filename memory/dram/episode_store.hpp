@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "memory/dram/command_scheduler.hpp"
@@ -57,6 +58,10 @@ class DramEpisodeStore {
                            const DramEpisode& episode);
     std::size_t size() const { return size_; }
 
+    // Whether an episode that is not known was begun before. One that others join every time is never done by
+    // itself, and would be worked out anew every time up to there.
+    bool begun_again(const Key& key, MemoryClock due);
+
   private:
     struct Hash {
         std::size_t operator()(const Key& key) const;
@@ -73,6 +78,7 @@ class DramEpisodeStore {
     std::size_t most_episodes_;
     std::size_t size_ = 0;
     std::unordered_map<Key, Entries, Hash> episodes_;
+    std::unordered_set<std::uint64_t> begun_;  // hashes: two of one value cost nothing but work
 };
 
 }  // namespace tilewright::memory

@@ -68,6 +68,16 @@ TEST_CASE("an episode is found for every clock of its window, and for none that 
     }));
 }
 
+TEST_CASE("a store remembers what has been begun, refresh by refresh") {
+    DramEpisodeStore store;
+    CHECK_FALSE(store.begun_again({1, 2}, 5));
+    CHECK_FALSE(store.begun_again({1, 2}, 6));
+    CHECK_FALSE(store.begun_again({1, 3}, 5));
+    CHECK(store.begun_again({1, 2}, 5));
+    CHECK(store.begun_again({1, 3}, 5));
+    CHECK(store.size() == 0);
+}
+
 TEST_CASE("a store that is full takes no more, and channels do without") {
     const auto dram = ddr4(1 << 28);
     const DramControllerPolicy policy;
