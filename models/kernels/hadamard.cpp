@@ -8,14 +8,16 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
+
+#include "models/kernels/hadamard_kernels.hpp"
 
 namespace tilewright::models {
 
 namespace {
 
 constexpr std::array<int, 4> cores = {12, 20, 28, 40};
-constexpr int largest_core = 40;
 
 // Legendre symbol of a modulo a prime: 0, 1 for a square, -1 otherwise.
 int legendre(int a, int prime) {
@@ -84,13 +86,38 @@ std::vector<std::int8_t> doubled(const std::vector<std::int8_t>& a, std::size_t 
     return matrix;
 }
 
+template <typename Number>
+struct Matrices {
+    std::vector<Number> forward;
+    std::vector<Number> inverse;  // the transpose
+
+    explicit Matrices(const std::vector<std::int8_t>& matrix, std::size_t order)
+        : forward(matrix.begin(), matrix.end()), inverse(forward) {
+        for (std::size_t i = 0; i < order; ++i) {
+            for (std::size_t j = 0; j < i; ++j) std::swap(inverse[i * order + j], inverse[j * order + i]);
+        }
+    }
+    const std::vector<Number>& towards(Direction direction) const {
+        return direction == Direction::forward ? forward : inverse;
+    }
+};
+
+struct Core {
+    std::vector<std::int8_t> matrix;
+    Matrices<double> doubles;
+    Matrices<std::int64_t> integers;
+
+    Core(const std::vector<std::int8_t>& entries, std::size_t order)
+        : matrix(entries), doubles(entries, order), integers(entries, order) {}
+};
+
 // The cores are built once.
-const std::vector<std::int8_t>& stored_core(int order) {
-    static const std::vector<std::int8_t> twelve = paley_first(11);
-    static const std::vector<std::int8_t> twenty = paley_first(19);
-    static const std::vector<std::int8_t> twenty_eight = paley_second(13);
-    static const std::vector<std::int8_t> forty = doubled(twenty, 20);
-    static const std::vector<std::int8_t> one = {1};
+const Core& stored_core(int order) {
+    static const Core twelve = {paley_first(11), 12};
+    static const Core twenty = {paley_first(19), 20};
+    static const Core twenty_eight = {paley_second(13), 28};
+    static const Core forty = {doubled(twenty.matrix, 20), 40};
+    static const Core one = {{1}, 1};
     switch (order) {
         case 1:
             return one;
@@ -120,41 +147,14 @@ HadamardShape checked_shape(std::size_t n) {
 // H x or H^T x without a factor. Butterflies within each run of 2^stages, then the core across the runs.
 template <typename Number>
 void transform(std::span<Number> x, HadamardShape shape, Direction direction) {
-    const auto points = std::size_t{1} << shape.stages;
-    for (std::size_t distance = 1; distance < points; distance *= 2) {
-        for (std::size_t start = 0; start < x.size(); start += 2 * distance) {
-            for (auto i = start; i < start + distance; ++i) {
-                const auto upper = x[i];
-                const auto lower = x[i + distance];
-                x[i] = upper + lower;
-                x[i + distance] = upper - lower;
-            }
-        }
-    }
+    hadamard_butterflies(x, std::size_t{1} << shape.stages);
     if (shape.core == 1) return;
-    const auto& matrix = stored_core(shape.core);
+    const auto& core = stored_core(shape.core);
     const auto order = static_cast<std::size_t>(shape.core);
-    // A few columns at a time, so that the additions of all rows run over neighbours.
-    constexpr std::size_t lines = 16;
-    std::array<std::array<Number, lines>, largest_core> inputs{};
-    for (std::size_t begin = 0; begin < points; begin += lines) {
-        const auto count = std::min(lines, points - begin);
-        for (std::size_t k = 0; k < order; ++k) {
-            for (std::size_t j = 0; j < count; ++j) inputs[k][j] = x[k * points + begin + j];
-        }
-        for (std::size_t i = 0; i < order; ++i) {
-            std::array<Number, lines> sums{};
-            for (std::size_t k = 0; k < order; ++k) {
-                const auto entry =
-                    direction == Direction::forward ? matrix[i * order + k] : matrix[k * order + i];
-                if (entry > 0) {
-                    for (std::size_t j = 0; j < lines; ++j) sums[j] += inputs[k][j];
-                } else {
-                    for (std::size_t j = 0; j < lines; ++j) sums[j] -= inputs[k][j];
-                }
-            }
-            for (std::size_t j = 0; j < count; ++j) x[i * points + begin + j] = sums[j];
-        }
+    if constexpr (std::is_same_v<Number, double>) {
+        hadamard_core_product(x, core.doubles.towards(direction), order);
+    } else {
+        hadamard_core_product(x, core.integers.towards(direction), order);
     }
 }
 
@@ -194,7 +194,7 @@ std::optional<HadamardShape> find_hadamard_shape(std::size_t n) {
 }
 
 std::vector<std::int8_t> hadamard_core(int order) {
-    return stored_core(order);
+    return stored_core(order).matrix;
 }
 
 void hadamard_transform(std::span<double> x, Direction direction) {

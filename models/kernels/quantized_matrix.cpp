@@ -110,6 +110,7 @@ UnitTable::UnitTable(const NumberFormat& format) {
 }
 
 double decode_scale(const Quantization& quantization, std::uint32_t field) {
+    static const auto fp16 = number_format("fp16");
     switch (quantization.scale_kind) {
         case ScaleKind::power_of_two:
             return power_of_two(static_cast<int>(field) + quantization.scale_exponent_min);
@@ -120,7 +121,7 @@ double decode_scale(const Quantization& quantization, std::uint32_t field) {
                    power_of_two(-static_cast<int>(field >> half));
         }
         case ScaleKind::floating_point:
-            if (quantization.scale_bits == 16) return decode(number_format("fp16"), field);
+            if (quantization.scale_bits == 16) return decode(fp16, field);
             return static_cast<double>(std::bit_cast<float>(field));
         case ScaleKind::none:
             break;

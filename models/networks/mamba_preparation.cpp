@@ -22,9 +22,8 @@ std::vector<double> all(const TensorView& view) {
 
 // A vector as it is kept on chip.
 std::vector<double> in_fp16(std::vector<double> values) {
-    Quantization fp16;
-    fp16.format = number_format("fp16");
-    GroupQuantizer(fp16, TieRule::to_even).round(values);
+    static const GroupQuantizer fp16({.format = number_format("fp16")}, TieRule::to_even);
+    fp16.round(values);
     return values;
 }
 

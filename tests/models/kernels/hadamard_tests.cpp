@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
 #include "accel/engines/timing.hpp"
 #include "models/kernels/hadamard.hpp"
+#include "tests/models/simd_targets.hpp"
 
 using namespace tilewright::models;
+using tilewright::test::for_every_simd_target;
 
 namespace {
 
@@ -101,10 +106,18 @@ TEST_CASE("fast transforms equal the dense matrix") {
     CAPTURE(n);
     const DenseHadamard dense(core, points);
     const auto x = random_integers(n, static_cast<unsigned>(n));
-    auto integer = x;
-    hadamard_transform_integer(integer);
-    auto transposed = x;
-    hadamard_transform_integer(transposed, Direction::inverse);
+    std::vector<std::int64_t> integer;
+    std::vector<std::int64_t> transposed;
+    for_every_simd_target([&](const auto&) {
+        auto next = x;
+        hadamard_transform_integer(next);
+        CHECK((integer.empty() || next == integer));
+        integer = std::move(next);
+        next = x;
+        hadamard_transform_integer(next, Direction::inverse);
+        CHECK((transposed.empty() || next == transposed));
+        transposed = std::move(next);
+    });
     std::vector<double> real(x.begin(), x.end());
     hadamard_transform(real);
     std::size_t mismatches = 0;
@@ -129,6 +142,52 @@ TEST_CASE("fast transforms equal the dense matrix") {
         error = std::max(error, std::abs(real[i] - static_cast<double>(x[i])));
     CHECK(mismatches == 0);
     CHECK(error < 1e-12);
+}
+
+TEST_CASE(
+    "transforms of doubles round as sums in the order of butterflies and core, whatever the processor") {
+    const int core = GENERATE(1, 12, 20, 28, 40);
+    const std::size_t points = std::size_t{1} << static_cast<unsigned>(GENERATE(0, 1, 2, 3, 4, 5, 7));
+    const auto direction = GENERATE(Direction::forward, Direction::inverse);
+    CAPTURE(core, points, direction == Direction::forward);
+    const auto order = static_cast<std::size_t>(core);
+    const auto n = order * points;
+    // Multiples of 40 are split with that core.
+    if (find_hadamard_shape(n) != HadamardShape{core, std::countr_zero(points)}) return;
+    std::mt19937 random(static_cast<unsigned>(n));
+    std::normal_distribution<double> normal;
+    std::vector<double> x(n);
+    for (auto& value : x) value = random() % 16 == 0 ? -0.0 : normal(random);
+
+    auto mixed = x;
+    for (std::size_t distance = 1; distance < points; distance *= 2) {
+        for (std::size_t i = 0; i < n; ++i) {
+            if ((i & distance) != 0) continue;
+            const auto upper = mixed[i];
+            mixed[i] = upper + mixed[i + distance];
+            mixed[i + distance] = upper - mixed[i + distance];
+        }
+    }
+    const auto signs = hadamard_core(core);
+    std::vector<double> expected(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const auto row = i / points;
+        double sum = core == 1 ? mixed[i] : 0;
+        for (std::size_t k = 0; core > 1 && k < order; ++k) {
+            const auto sign =
+                direction == Direction::forward ? signs[row * order + k] : signs[k * order + row];
+            sum += sign * mixed[k * points + i % points];
+        }
+        expected[i] = sum / std::sqrt(static_cast<double>(n));
+    }
+    const auto same_bits = [](double a, double b) {
+        return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+    };
+    for_every_simd_target([&](const auto&) {
+        auto result = x;
+        hadamard_transform(result, direction);
+        CHECK(std::equal(result.begin(), result.end(), expected.begin(), same_bits));
+    });
 }
 
 TEST_CASE("points are split as the Hadamard engine splits them") {
