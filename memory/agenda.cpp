@@ -2,18 +2,9 @@
 #include "memory/agenda.hpp"
 
 #include <algorithm>
-
-#include "memory/simulation_time.hpp"
+#include <iterator>
 
 namespace tilewright::memory {
-
-namespace {
-
-constexpr auto later = [](const auto& a, const auto& b) {
-    return a.time != b.time ? a.time > b.time : a.number > b.number;
-};
-
-}  // namespace
 
 Agenda::Member::Member(Agenda& agenda) : agenda_(agenda), index_(agenda.states_.size()) {
     agenda.states_.push_back({this});
@@ -25,42 +16,43 @@ Agenda::Agenda(sc_core::sc_module_name name, TimeFs quantum) : sc_module(name), 
     dont_initialize();
 }
 
-TimeFs Agenda::now() const {
-    return running_ ? now_ : std::max(now_, simulation_time());
+void Agenda::insert(const Entry& entry) {
+    auto at = timed_.end();
+    while (at != timed_.begin() && std::prev(at)->time <= entry.time) --at;
+    timed_.insert(at, entry);
+}
+
+void Agenda::erase(std::size_t member) {
+    timed_.erase(std::find_if(timed_.begin(), timed_.end(),
+                              [member](const Entry& entry) { return entry.member == member; }));
 }
 
 void Agenda::notify(std::size_t member, TimeFs delay) {
     auto& state = states_[member];
     if (state.pending == Pending::next) return;
     if (delay == 0) {
+        if (state.pending == Pending::timed) erase(member);
         state.pending = Pending::next;
         next_.push_back(member);
         if (!running_) wake_.notify(sc_core::SC_ZERO_TIME);
         return;
     }
     const auto time = now() + delay;
-    if (state.pending == Pending::timed && state.time <= time) return;
+    if (state.pending == Pending::timed) {
+        if (state.time <= time) return;
+        erase(member);
+    }
     state.pending = Pending::timed;
-    state.entry = entries_made_;
     state.time = time;
-    timed_.push_back({time, entries_made_++, member});
-    std::push_heap(timed_.begin(), timed_.end(), later);
+    insert({time, member});
     if (!running_) wake_.notify(to_sc_time(time - simulation_time()));
 }
 
 void Agenda::cancel(std::size_t member) {
     auto& state = states_[member];
     if (state.pending == Pending::next) next_.erase(std::find(next_.begin(), next_.end(), member));
+    if (state.pending == Pending::timed) erase(member);
     state.pending = Pending::nothing;
-}
-
-void Agenda::drop_first() {
-    std::pop_heap(timed_.begin(), timed_.end(), later);
-    timed_.pop_back();
-}
-
-void Agenda::drop_those_that_do_not_stand() {
-    while (!timed_.empty() && !stands(timed_.front())) drop_first();
 }
 
 void Agenda::run() {
@@ -73,18 +65,16 @@ void Agenda::run() {
             next_.clear();
             call_due();
         }
-        drop_those_that_do_not_stand();
-        if (timed_.empty() || timed_.front().time > until) break;
-        now_ = timed_.front().time;
+        if (timed_.empty() || timed_.back().time > until) break;
+        now_ = timed_.back().time;
         due_.clear();
-        for (; !timed_.empty() && timed_.front().time == now_; drop_those_that_do_not_stand()) {
-            due_.push_back(timed_.front().member);
-            drop_first();
+        for (; !timed_.empty() && timed_.back().time == now_; timed_.pop_back()) {
+            due_.push_back(timed_.back().member);
         }
         call_due();
     }
     running_ = false;
-    if (!timed_.empty()) wake_.notify(to_sc_time(timed_.front().time - simulation_time()));
+    if (!timed_.empty()) wake_.notify(to_sc_time(timed_.back().time - simulation_time()));
 }
 
 // What they ask for from now on is another call.

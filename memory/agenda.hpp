@@ -6,11 +6,13 @@
 // would be a third of a run.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <systemc>
 #include <vector>
 
+#include "memory/simulation_time.hpp"
 #include "memory/time.hpp"
 
 namespace tilewright::memory {
@@ -43,7 +45,7 @@ class Agenda : public sc_core::sc_module {
     Agenda(sc_core::sc_module_name name, TimeFs quantum);
 
     // The time of the call that is being made or, without one, of the kernel, if that is not behind.
-    TimeFs now() const;
+    TimeFs now() const { return running_ ? now_ : std::max(now_, simulation_time()); }
 
   private:
     SC_HAS_PROCESS(Agenda);
@@ -51,32 +53,27 @@ class Agenda : public sc_core::sc_module {
     struct State {
         Member* member = nullptr;
         Pending pending = Pending::nothing;
-        std::uint64_t entry = 0;  // that it waits for, if timed
-        TimeFs time = 0;
+        TimeFs time = 0;  // if timed
     };
     struct Entry {
         TimeFs time = 0;
-        std::uint64_t number = 0;  // of those at the same time the one that was made first
         std::size_t member = 0;
     };
 
-    bool stands(const Entry& entry) const {
-        const auto& state = states_[entry.member];
-        return state.pending == Pending::timed && state.entry == entry.number;
-    }
     void notify(std::size_t member, TimeFs delay);
     void cancel(std::size_t member);
+    void insert(const Entry& entry);
+    void erase(std::size_t member);
     void run();
-    void drop_first();
-    void drop_those_that_do_not_stand();
     void call_due();
 
     TimeFs quantum_;
     TimeFs now_ = 0;
     bool running_ = false;
-    std::uint64_t entries_made_ = 0;
     std::vector<State> states_;
-    std::vector<Entry> timed_;  // a heap, the first one to come in front
+    // One a member at most, the first one to come at the end; of the same time the one that was made first.
+    // They are few, and most new ones come soon.
+    std::vector<Entry> timed_;
     std::vector<std::size_t> next_;
     std::vector<std::size_t> due_;
     sc_core::sc_event wake_;
