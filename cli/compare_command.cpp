@@ -32,7 +32,8 @@ Side load_side(const std::string& file) {
         side.design = content.at("config").at("design");
         const auto fidelity = side.report.at("provenance").value("fidelity", std::string("timing"));
         side.name = side.design.value("name", file) + " (report" +
-                    (fidelity == "timing" ? "" : ", fidelity " + fidelity) + ")";
+                    (fidelity == "timing" ? "" : ", fidelity " + fidelity) +
+                    (metric(side.report, "/resources/fits") == false ? ", does not fit" : "") + ")";
         return side;
     }
     const auto document = accel::DesignDocument::load(file);

@@ -80,7 +80,10 @@ int dispatch(int count, char** words) {
 int main(int count, char** words) {
     tilewright::accel::keep_freed_memory();
     try {
-        return dispatch(count, words);
+        const auto status = dispatch(count, words);
+        if (std::cout.flush()) return status;
+        std::cerr << "tilewright: stdout: writing failed\n";
+        return status == success ? check_failed : status;
     } catch (const UsageError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <stdexcept>
 
@@ -130,7 +133,9 @@ void for_each_input_line(const std::function<void(std::string_view, std::int64_t
         const auto text = trim(line);
         if (!text.empty()) read(text, number);
     }
-    if (std::cin.bad()) throw std::runtime_error("stdin: reading failed");
+    // std::cin reads through stdio and takes an error there for the end.
+    if (std::ferror(stdin) != 0)
+        throw UsageError(fmt::format("stdin: cannot be read: {}", std::strerror(errno)));
 }
 
 void refuse_line(std::int64_t number, const std::string& wrong, const std::string& allowed) {

@@ -206,7 +206,8 @@ int run_command(const std::vector<std::string>& arguments) {
     }
     if (!evaluation.overflow.empty()) {
         std::cerr << "tilewright: " << document.file() << "#: does not fit " << evaluation.design.device.name
-                  << ": " << evaluation.overflow << "\n";
+                  << ": " << evaluation.overflow << " ("
+                  << evaluation.resources.most_of_overflow(evaluation.design.device.available) << ")\n";
         return does_not_fit;
     }
     if (evaluation.functional && evaluation.functional->mismatches > 0) {

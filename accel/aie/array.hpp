@@ -52,6 +52,7 @@ struct AieArray {
     std::int64_t rows = 0;  // 0: the device has no AI Engines
     std::int64_t columns = 0;
     double clock_hz = 0;
+    double interface_clock_hz = 0;            // of the fabric's side of a PLIO, at most
     std::int64_t interface_columns = 0;       // that reach the fabric
     std::int64_t streams_in_per_column = 0;   // 64 bits wide, from the fabric
     std::int64_t streams_out_per_column = 0;  // 64 bits wide, to the fabric

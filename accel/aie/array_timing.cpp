@@ -35,6 +35,9 @@ std::int64_t adder_cycles(const AieArray& array, const AieMapping& mapping) {
     return divide_up(bytes, array.load_ports * array.vector_bytes) + array.kernel(mapping.kernel).call_cycles;
 }
 
+// A core reads its own tile's data memory and those of three neighbours (AM009, UG1079).
+constexpr std::int64_t memories_of_a_core = 4;
+
 std::string of(std::int64_t used, const char* what, std::int64_t limit) {
     return std::to_string(used) + " " + what + " of " + std::to_string(limit);
 }
@@ -48,19 +51,43 @@ AieKernel AieMapping::tile_kernel() const {
     return {kernel, precision, tile, static_cast<int>(ways), sum_bytes};
 }
 
+namespace {
+
+AieMapping::Streams shared(std::int64_t tiles, std::int64_t turns) {
+    return {divide_up(tiles, turns), std::min(tiles, turns)};
+}
+
+}  // namespace
+
+AieMapping::Streams AieMapping::left_streams() const {
+    return shared(replication.x * replication.y, tiles_per_plio_in);
+}
+
+AieMapping::Streams AieMapping::right_streams() const {
+    return shared(replication.y * replication.z, tiles_per_plio_in);
+}
+
+AieMapping::Streams AieMapping::sum_streams() const {
+    return shared(replication.x * replication.z, tiles_per_plio_out);
+}
+
 AiePlacement aie_placement(const AieMapping& mapping) {
     const auto& [x, y, z] = mapping.replication;
     AiePlacement placement;
     placement.tiles = mapping.replication.kernels();
-    if (y > 1 && mapping.reduction == AieReduction::adder_tiles) placement.tiles += x * z;
-    placement.plio_in = divide_up(x * y, mapping.tiles_per_plio_in);
-    if (mapping.weight_gmio == 0) placement.plio_in += divide_up(y * z, mapping.tiles_per_plio_in);
+    if (mapping.adds_apart()) placement.tiles += x * z;
+    placement.plio_in = mapping.left_streams().plio;
+    if (mapping.weight_gmio == 0) placement.plio_in += mapping.right_streams().plio;
     placement.gmio_in = mapping.weight_gmio;
-    placement.plio_out = divide_up(x * z, mapping.tiles_per_plio_out);
+    placement.plio_out = mapping.sum_streams().plio;
     // A left operand, and a right one that comes as one stream or in parts through several GMIO.
     placement.tile_dma_in = 1 + std::max(divide_up(mapping.weight_gmio, y * z), std::int64_t{1});
     placement.tile_memory_bytes = aie_kernel_memory_bytes(mapping.tile_kernel());
     return placement;
+}
+
+std::int64_t aie_sums_per_cycle(const AieMapping& mapping) {
+    return mapping.sum_streams().plio * mapping.plio_bits / 32;
 }
 
 std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,
@@ -87,6 +114,16 @@ AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMappin
                 "the kernel's ping-pong buffers take " + of(placement.tile_memory_bytes, "bytes", memory) +
                     " in a tile's data memory",
                 "smaller m, k or n"};
+    }
+    // An adder tile reads the sums of its chain in the memories that its core reaches.
+    const auto sums = 2 * mapping.replication.y * mapping.tile.m * mapping.tile.n *
+                      aie_operands(mapping.precision).sum_bytes;
+    const auto reach = memories_of_a_core * array.data_memory_bytes;
+    if (mapping.adds_apart() && sums > reach) {
+        return {
+            "reduction",
+            "an adder tile reads " + of(sums, "bytes of sums", reach) + " in the memories that it reaches",
+            "a smaller y, m or n, or \"cascade\""};
     }
     if (placement.tiles > tiles) {
         return {"replication", "the design takes " + of(placement.tiles, "AI Engine tiles", tiles),
@@ -134,8 +171,8 @@ std::int64_t AieIteration::fill_cycles() const {
 
 const char* AieIteration::limit() const {
     if (cycles() == compute_cycles) return "compute";
-    if (cycles() == left_cycles) return "left operand";
-    return cycles() == right_cycles ? "right operand" : "sums";
+    if (cycles() == left_cycles) return "left_operand";
+    return cycles() == right_cycles ? "right_operand" : "sums";
 }
 
 AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz) {
@@ -144,16 +181,16 @@ AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, dou
         return round_up(static_cast<double>(bytes * turns) / rate);
     };
     AieIteration iteration;
-    iteration.left_cycles = move(left_bytes(mapping), mapping.tiles_per_plio_in);
-    iteration.right_cycles = move(right_bytes(mapping), mapping.tiles_per_plio_in);
+    iteration.left_cycles = move(left_bytes(mapping), mapping.left_streams().turns);
+    iteration.right_cycles = move(right_bytes(mapping), mapping.right_streams().turns);
     if (mapping.weight_gmio > 0) {  // all right operands share the GMIO, a stream each
         iteration.right_cycles =
             divide_up(mapping.replication.y * mapping.replication.z * right_bytes(mapping),
                       mapping.weight_gmio * array.stream_bytes_per_cycle);
     }
-    iteration.out_cycles = move(out_bytes(mapping), mapping.tiles_per_plio_out);
+    iteration.out_cycles = move(out_bytes(mapping), mapping.sum_streams().turns);
     iteration.compute_cycles = aie_kernel_cycles(array, mapping.tile_kernel()).total;
-    if (mapping.replication.y > 1 && mapping.reduction == AieReduction::adder_tiles) {
+    if (mapping.adds_apart()) {
         iteration.compute_cycles = std::max(iteration.compute_cycles, adder_cycles(array, mapping));
     }
     return iteration;
@@ -168,12 +205,11 @@ double aie_least_cycles(const AieArray& array, const AieMapping& mapping, const 
                         double fabric_clock_hz) {
     const auto [m, k, n] =
         std::tuple(static_cast<double>(work.m), static_cast<double>(work.k), static_cast<double>(work.n));
-    const auto& [x, y, z] = mapping.replication;
     const auto operands = aie_operands(mapping.precision);
     const auto sum_bytes = mapping.sum_bytes > 0 ? mapping.sum_bytes : operands.sum_bytes;
     const auto plio = aie_plio_bytes_per_cycle(array, fabric_clock_hz, mapping.plio_bits);
-    const auto streams = [&](std::int64_t tiles, std::int64_t turns) {
-        return static_cast<double>(divide_up(tiles, turns)) * plio;
+    const auto rate = [&](const AieMapping::Streams& streams) {
+        return static_cast<double>(streams.plio) * plio;
     };
     const auto gmio = static_cast<double>(mapping.weight_gmio * array.stream_bytes_per_cycle);
     const auto left = m * k * static_cast<double>(operands.left_bytes);
@@ -182,9 +218,8 @@ double aie_least_cycles(const AieArray& array, const AieMapping& mapping, const 
         m * n * std::max(1.0, k / static_cast<double>(mapping.native().k)) * static_cast<double>(sum_bytes);
     return std::max(
         {m * k * n / (static_cast<double>(mapping.replication.kernels()) * array.macs(mapping.precision)),
-         left / streams(x * y, mapping.tiles_per_plio_in),
-         right / (gmio > 0 ? gmio : streams(y * z, mapping.tiles_per_plio_in)),
-         sums / streams(x * z, mapping.tiles_per_plio_out)});
+         left / rate(mapping.left_streams()), right / (gmio > 0 ? gmio : rate(mapping.right_streams())),
+         sums / rate(mapping.sum_streams())});
 }
 
 std::int64_t aie_product_cycles(const AieArray& array, const AieMapping& mapping, const AieShape& work,

@@ -30,12 +30,22 @@ struct AieMapping {
     AieKernelKind kernel = AieKernelKind::intrinsics;
     AieReduction reduction = AieReduction::cascade;
     std::int64_t plio_bits = 128;        // 64 or 128, at the clock of the fabric
-    std::int64_t tiles_per_plio_in = 1;  // tiles that take turns on one PLIO (packet switching)
+    std::int64_t tiles_per_plio_in = 1;  // tiles that take turns on one PLIO (packet switching), at most
     std::int64_t tiles_per_plio_out = 1;
     std::int64_t weight_gmio = 0;  // GMIO that bring the right operands from memory; 0: PLIO do
     std::int64_t sum_bytes = 0;    // of an output; 0: those of a partial sum
 
     AieKernel tile_kernel() const;
+    // Partial sums are added by tiles of their own.
+    bool adds_apart() const { return replication.y > 1 && reduction == AieReduction::adder_tiles; }
+    // PLIO that bring left and right operands and take sums away, and how many tiles share the busiest.
+    struct Streams {
+        std::int64_t plio = 0;
+        std::int64_t turns = 0;
+    };
+    Streams left_streams() const;
+    Streams right_streams() const;
+    Streams sum_streams() const;
     // What one iteration of the whole array multiplies.
     AieShape native() const {
         return {replication.x * tile.m, replication.y * tile.k, replication.z * tile.n};
@@ -54,6 +64,9 @@ struct AiePlacement {
 };
 AiePlacement aie_placement(const AieMapping& mapping);
 
+// Sums that its PLIO bring in a cycle of the fabric, each of 32 bits.
+std::int64_t aie_sums_per_cycle(const AieMapping& mapping);
+
 // PLIO that the interface columns offer: a column has `streams` 64-bit channels, a wider PLIO joins two; and
 // inside the array each is a 32-bit stream, of which the switch above the interface passes `switch_streams`.
 std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,
@@ -64,7 +77,7 @@ AiePlacement aie_limits(const AieArray& array, std::int64_t plio_bits);
 
 // Why a mapping cannot be placed, with the member of the mapping that is to blame; empty if it can.
 struct AiePlacementProblem {
-    std::string member;  // "tile", "replication" or "gmio"
+    std::string member;  // "tile", "replication", "reduction" or "gmio"
     std::string what;
     std::string allowed;
 };
@@ -85,6 +98,7 @@ struct AieIteration {
     // The first operands come before anything is computed; the last sums leave after it.
     std::int64_t fill_cycles() const;
     std::int64_t drain_cycles() const { return out_cycles; }
+    // "compute", "left_operand", "right_operand" or "sums".
     const char* limit() const;
 };
 AieIteration aie_iteration(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz);

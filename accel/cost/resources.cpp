@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "accel/cost/super_resolution_resources.hpp"
 #include "accel/cost/transformer_resources.hpp"
 #include "accel/engines/timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
 #include "accel/schedule/weight_stream.hpp"
 #include "memory/integer_math.hpp"
 
@@ -91,19 +93,24 @@ FabricResources plio_resources(const AieMapping& mapping, const CostConstants& c
 FabricResources aie_resources(const Design& design, const CostConstants& constants) {
     if (!design.uses_aie()) return {};
     // A PLIO brings so many sums a cycle of the fabric.
-    const auto lanes = aie_placement(*design.aie).plio_out * design.aie->plio_bits / 32;
+    const auto lanes = aie_sums_per_cycle(*design.aie);
     auto use = plio_resources(*design.aie, constants);
     const bool floating = aie_operands(design.aie->precision).floating;
     const auto adder_bits = static_cast<double>(design.matrix.accumulator_bits);
     double lut = static_cast<double>(lanes) *
                  (floating ? constants.fp32_adder_lut : adder_bits * constants.adder_lut_per_bit);
-    const auto scales = linear_operands_on(design, LinearEngine::aie).front().weights.scale_kind;
+    use.ff += round_up(static_cast<double>(lanes) * (floating ? constants.fp32_adder_ff : adder_bits));
+    if (!design.is_mamba()) {
+        use.lut += round_up(lut);
+        use += rescale_resources(design, aie_rescale_lanes(design), constants);
+        return use;
+    }
+    const auto scales = design.recipe.weights.scale_kind;
     if (scales == models::ScaleKind::floating_point) use.dsp = lanes;
     if (scales == models::ScaleKind::sum_of_two_powers) {
         lut += static_cast<double>(lanes) * constants.shift_scale_lut;
     }
     use.lut += round_up(lut);
-    use.ff += round_up(static_cast<double>(lanes) * (floating ? constants.fp32_adder_ff : adder_bits));
     return use;
 }
 
@@ -184,7 +191,7 @@ FabricResources port_resources(const MemoryPort& port, const CostConstants& cons
 }
 
 std::int64_t right_word_bits(const AieMapping& mapping) {
-    return mapping.replication.y * mapping.replication.z * mapping.plio_bits;
+    return mapping.right_streams().plio * mapping.plio_bits;
 }
 
 std::int64_t aie_weight_word_bits(const Design& design) {
@@ -216,8 +223,7 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
                     std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits;
             }
             if (design.uses_aie()) {  // a word for every PLIO of left operands
-                const auto& [x, y, z] = design.aie->replication;
-                specification.word_bits += x * y * design.aie->plio_bits;
+                specification.word_bits += design.aie->left_streams().plio * design.aie->plio_bits;
             }
             specification.word_bits =
                 std::max(specification.word_bits,
@@ -239,19 +245,35 @@ bool ResourceUse::fits(const FabricResources& available) const {
     return overflow(available).empty();
 }
 
+namespace {
+
+constexpr std::pair<const char*, std::int64_t FabricResources::*> primitive_kinds[] = {
+    {"LUT", &FabricResources::lut},   {"FF", &FabricResources::ff},     {"DSP", &FabricResources::dsp},
+    {"BRAM", &FabricResources::bram}, {"URAM", &FabricResources::uram},
+};
+
+}  // namespace
+
 std::string ResourceUse::overflow(const FabricResources& available) const {
     std::string text;
-    const auto check = [&](const char* name, std::int64_t used, std::int64_t limit) {
-        if (used > limit) {
-            text += (text.empty() ? "" : ", ") + std::to_string(used) + " " + name + " of " +
-                    std::to_string(limit);
-        }
-    };
-    check("LUT", total.lut, available.lut);
-    check("FF", total.ff, available.ff);
-    check("DSP", total.dsp, available.dsp);
-    check("BRAM", total.bram, available.bram);
-    check("URAM", total.uram, available.uram);
+    for (const auto& [name, kind] : primitive_kinds) {
+        if (total.*kind <= available.*kind) continue;
+        text += (text.empty() ? "" : ", ") + std::to_string(total.*kind) + " " + name + " of " +
+                std::to_string(available.*kind);
+    }
+    return text;
+}
+
+std::string ResourceUse::most_of_overflow(const FabricResources& available) const {
+    std::string text;
+    for (const auto& [name, kind] : primitive_kinds) {
+        if (total.*kind <= available.*kind) continue;
+        const auto most = std::max_element(
+            components.begin(), components.end(),
+            [kind = kind](const auto& a, const auto& b) { return a.second.*kind < b.second.*kind; });
+        text += (text.empty() ? "most " : ", most ") + std::string(name) + ": " + most->first + " " +
+                std::to_string(most->second.*kind);
+    }
     return text;
 }
 

@@ -52,6 +52,8 @@ struct ResourceUse {
     bool fits(const FabricResources& available) const;
     // "2110 DSP of 1968, ..." for everything that does not fit; empty if all does.
     std::string overflow(const FabricResources& available) const;
+    // "most DSP: matrix 2048, ..." for each of those: the component that takes most.
+    std::string most_of_overflow(const FabricResources& available) const;
 };
 
 // Of the whole design with buffers of the given capacities. Fully unrolled designs have every engine and

@@ -50,6 +50,14 @@ Products products_of(const Design& design, const CostConstants& constants) {
 
 }  // namespace
 
+FabricResources rescale_resources(const Design& design, std::int64_t lanes, const CostConstants& constants) {
+    FabricResources use;
+    use.lut = round_up(static_cast<double>(lanes) * constants.shift_scale_lut);
+    use.ff = lanes * 96;
+    use.dsp = lanes * round_up(3 * multiply_add_dsp(design, constants));
+    return use;
+}
+
 FabricResources stationary_matrix_resources(const Design& design, const CostConstants& constants) {
     const auto& engine = design.matrix;
     const auto multipliers = engine.macs_per_cycle();
@@ -76,14 +84,11 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
     const auto accumulator = leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
     lut +=
         static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
-    // A rescaling unit: the sum becomes a binary32 number; product of both scales, product, addition.
-    const auto lanes = rescale_lanes(design);
-    lut += static_cast<double>(lanes) * constants.shift_scale_lut;
-    use.dsp += lanes * round_up(3 * multiply_add_dsp(design, constants));
     use.lut = round_up(lut);
     // Two sets of weight registers, one in use while the other is filled; registers behind every product and
     // every adder.
-    use.ff = multipliers * (2 * weight_bits + leaf_bits) + trees * (tree + accumulator) + lanes * 96;
+    use.ff = multipliers * (2 * weight_bits + leaf_bits) + trees * (tree + accumulator);
+    use += rescale_resources(design, rescale_lanes(design), constants);
     return use;
 }
 

@@ -71,9 +71,10 @@ std::size_t Design::weights_port(LinearEngine engine) const {
 memory::PortSpecification Design::port_specification(const MemoryPort& port) const {
     if (port.gmio == 0) return {port.name, port.width_bits, clock_hz, 1, port.hops};
     const auto beat_bytes = port.width_bits / 8;
-    const auto transfer_bytes = port.burst_beats * beat_bytes / port.gmio;
-    const auto bytes_per_s = gmio_bytes_per_s(device.aie, port.gmio, transfer_bytes, 0);
-    return {port.name, port.width_bits, bytes_per_s / beat_bytes, (port.gmio + 1) / 2, port.hops};
+    const auto gmio = port.gmio / port.channels;  // of one channel
+    const auto transfer_bytes = port.burst_beats * beat_bytes / gmio;
+    const auto bytes_per_s = gmio_bytes_per_s(device.aie, gmio, transfer_bytes, 0);
+    return {port.name, port.width_bits, bytes_per_s / beat_bytes, (gmio + 1) / 2, port.hops};
 }
 
 std::vector<std::string> Design::linear_layers() const {

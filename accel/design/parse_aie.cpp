@@ -45,6 +45,7 @@ AieArray parse_aie_array(const json& from, const std::string& file, const std::s
     }
     const std::pair<const char*, double AieArray::*> reals[] = {
         {"clock_hz", &AieArray::clock_hz},
+        {"interface_clock_hz", &AieArray::interface_clock_hz},
         {"unpack_int4_cycles_per_vector", &AieArray::unpack_int4_cycles_per_vector},
         {"noc_interface_bytes_per_s", &AieArray::noc_interface_bytes_per_s},
         {"mixed_dram_bytes_per_s", &AieArray::mixed_dram_bytes_per_s},

@@ -35,9 +35,33 @@ void check_placement(const Design& design, const AieMapping& mapping, const std:
                      const std::string& file) {
     const auto problem = aie_placement_problem(design.device.aie, mapping);
     if (problem.what.empty()) return;
-    const auto pointer =
-        problem.member == "gmio" ? gmio_pointer(design) : engine + (problem.member == "tile" ? "/m" : "/x");
+    const auto pointer = problem.member == "gmio"        ? gmio_pointer(design)
+                         : problem.member == "reduction" ? engine + "/reduction"
+                         : problem.member == "tile"      ? engine + "/m"
+                                                         : engine + "/x";
     throw ConfigError(file, pointer, problem.what, "allowed: " + problem.allowed);
+}
+
+// What kernels of an engine there are, and how fast the fabric may feed them.
+void check_engine(const Design& design, const AieMapping& mapping, const std::string& engine,
+                  const std::string& file) {
+    const auto& array = design.device.aie;
+    if (design.clock_hz > array.interface_clock_hz) {
+        throw ConfigError(
+            file, "/clock_hz",
+            json(design.clock_hz).dump() + " Hz is beyond the interface between fabric and AI Engines",
+            "allowed: at most " + json(array.interface_clock_hz).dump());
+    }
+    // The data types of matrix_mult in AMD's Vitis DSP library for AIE.
+    const bool bytes =
+        mapping.precision == AiePrecision::int8 || mapping.precision == AiePrecision::int8_int4;
+    if (mapping.kernel == AieKernelKind::library && bytes) {
+        throw ConfigError(
+            file, engine + "/kernel",
+            std::string("\"library\" has no matrix multiplication of ") + to_string(mapping.precision),
+            "allowed: \"library\" with another precision, or another kernel");
+    }
+    check_placement(design, mapping, engine, file);
 }
 
 // Linear layers and attention must find room side by side.
@@ -180,7 +204,7 @@ void check_aie_attention(const Design& design, const std::string& file) {
                           "the device " + design.device.name + " has no AI Engines",
                           "allowed: a device with an \"aie\" array, or attention_engine \"pl\"");
     }
-    check_placement(design, *transformer->aie_attention, "/engines/aie_attention", file);
+    check_engine(design, *transformer->aie_attention, "/engines/aie_attention", file);
     if (design.uses_aie() && design.aie) check_both(design, file);
 }
 
@@ -195,7 +219,7 @@ void check_aie_engine(const Design& design, const std::string& file) {
         throw ConfigError(file, engine_pointer, "the device " + design.device.name + " has no AI Engines",
                           "allowed: a device with an \"aie\" array, or none in the design");
     }
-    check_placement(design, *design.aie, engine_pointer, file);
+    check_engine(design, *design.aie, engine_pointer, file);
     if (!design.uses_aie()) return;
     check_formats(design, file);
     check_groups(design, file);

@@ -43,10 +43,16 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
     port.qos_weight = from.value("qos_weight", port.qos_weight);
     port.gmio = from.value("gmio", 0);
-    if (port.gmio > 0) port.width_bits = 32 * port.gmio;
     if (from.contains("hops")) port.hops = from.at("hops").get<int>();
     port.first_channel = from.value("first_channel", 0);
     port.channels = from.value("channels", 1);
+    if (port.gmio % port.channels != 0) {
+        throw ConfigError(file, pointer + "/gmio",
+                          std::to_string(port.gmio) + " GMIO do not divide by " +
+                              std::to_string(port.channels) + " channels",
+                          "allowed: as many GMIO for each channel");
+    }
+    if (port.gmio > 0) port.width_bits = 32 * port.gmio / port.channels;
     port.scales_inside_burst = from.value("scales_inside_burst", true);
     const auto channels = memory.dram.organization.channels;
     if (port.first_channel + port.channels > channels) {

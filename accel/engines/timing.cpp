@@ -59,10 +59,13 @@ std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, 
                               aie_product_cycles(design.device.aie, mapping, {m, k, n}, design.clock_hz));
 }
 
-std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
+AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
     const auto& mapping = design.aie.value();
     const auto iteration = aie_iteration(design.device.aie, mapping, design.clock_hz);
-    return accelerator_cycles(design, aie_iterations(mapping, {m, k, n}) * iteration.cycles());
+    const auto iterations = aie_iterations(mapping, {m, k, n});
+    const auto all = accelerator_cycles(design, iterations * iteration.cycles());
+    const auto computing = accelerator_cycles(design, iterations * iteration.compute_cycles);
+    return {computing, all - computing};
 }
 
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,

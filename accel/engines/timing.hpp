@@ -22,8 +22,13 @@ std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int6
 std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
                                std::int64_t n, std::int64_t k);
 
-// Of these, the cycles of its iterations.
-std::int64_t aie_matmul_pace_cycles(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
+// Of these, the cycles of its iterations: kernels compute in those, and in the others wait for the slowest
+// stream between fabric and array (AieIteration::limit()).
+struct AiePace {
+    std::int64_t computing = 0;
+    std::int64_t moving = 0;
+};
+AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
 
 // Vector cycles in which all tiles multiply for it, padding included, or unpack its weights.
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,

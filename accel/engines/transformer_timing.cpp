@@ -36,6 +36,17 @@ std::int64_t rescale_lanes(const Design& design) {
     return lanes;
 }
 
+std::int64_t aie_rescale_lanes(const Design& design) {
+    const auto sums = aie_sums_per_cycle(*design.aie);
+    std::int64_t lanes = 0;
+    for (const auto& layer : linear_operands_on(design, LinearEngine::aie)) {
+        const auto [segment, per_segment] = rescale_work(layer);
+        const auto inputs = std::min(design.aie->native().k, layer.inputs);
+        lanes = std::max(lanes, divide_up(sums * inputs * per_segment, segment));
+    }
+    return lanes;
+}
+
 std::int64_t weight_word_bits(const Design& design) {
     int bits = 0;
     for (const auto& layer : linear_operands_on(design, LinearEngine::pl))

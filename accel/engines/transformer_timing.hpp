@@ -22,6 +22,9 @@ RescaleWork rescale_work(const LinearOperands& layer);
 // Units that rescale a sum each cycle: as many as keep up with the multipliers in every layer of the design,
 // but for the head of a super-resolution network beside others.
 std::int64_t rescale_lanes(const Design& design);
+// The same behind the AI Engines: as many as keep up with the sums that leave the array, of which those of a
+// segment are added up first.
+std::int64_t aie_rescale_lanes(const Design& design);
 
 // Bits that weight registers take from the weight buffer in a cycle: as many as the port brings, or more if a
 // tile of rows, or a strip of pixels, would otherwise be through before the next weights are there.

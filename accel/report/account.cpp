@@ -2,7 +2,9 @@
 #include "accel/report/account.hpp"
 
 #include <algorithm>
+#include <string>
 
+#include "accel/aie/array_timing.hpp"
 #include "accel/engines/super_resolution_timing.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
@@ -16,11 +18,12 @@ namespace {
 // Cycles of all products of the linear layers, by what they go to.
 struct ProductCycles {
     std::int64_t multiplying = 0;
+    std::int64_t moving = 0;  // operands or sums of the AI Engines, for longer than they multiply
     std::int64_t weight_registers = 0;
     std::int64_t rescaling = 0;
     std::int64_t around = 0;
 
-    std::int64_t total() const { return multiplying + weight_registers + rescaling + around; }
+    std::int64_t total() const { return multiplying + moving + weight_registers + rescaling + around; }
 };
 
 // Of the engine at `index` of the program.
@@ -43,10 +46,13 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
                 sum.around += section.repeat * time.drain;
                 continue;
             }
-            const auto pace = kind == EngineKind::aie ? aie_matmul_pace_cycles(design, work.m, work.n, work.k)
-                                                      : matmul_steps(design.matrix, work.m, work.n, work.k);
-            sum.multiplying += section.repeat * pace;
-            sum.around += section.repeat * (instruction_cycles(design, kind, section, work) - pace);
+            const auto pace = kind == EngineKind::aie
+                                  ? aie_matmul_pace(design, work.m, work.n, work.k)
+                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k), 0};
+            sum.multiplying += section.repeat * pace.computing;
+            sum.moving += section.repeat * pace.moving;
+            sum.around += section.repeat *
+                          (instruction_cycles(design, kind, section, work) - pace.computing - pace.moving);
         }
     }
     return sum;
@@ -59,16 +65,27 @@ ordered_json account_of(const Design& design, const TileProgram& program, const 
     const auto& engine = activity.engines[index];
     const auto products = product_cycles(design, program, index);
     ordered_json result{{"engine", to_string(kind)}, {"multiplying", products.multiplying}};
+    if (products.moving > 0) {
+        const auto iteration = aie_iteration(design.device.aie, *design.aie, design.clock_hz);
+        result[std::string("moving_") + iteration.limit()] = products.moving;
+    }
     if (products.weight_registers > 0) result["weight_registers"] = products.weight_registers;
     if (products.rescaling > 0) result["rescaling"] = products.rescaling;
     result[kind == EngineKind::aie ? "fill_and_drain" : "tile_drain"] = products.around;
     const auto other = engine.busy / period - products.total();
     if (other > 0) result["other_work"] = other;
+    // Rounded to whole cycles one behind the other, so that all add up to the run's.
+    memory::TimeFs told = engine.busy;
+    const auto cycles = [&](memory::TimeFs time) {
+        const auto before = (told + period / 2) / period;
+        told += time;
+        return (told + period / 2) / period - before;
+    };
     for (int i = 0; i < stall_cause_count; ++i) {
         const auto time = engine.stalled[static_cast<std::size_t>(i)];
-        if (time > 0) result[to_string(static_cast<StallCause>(i))] = (time + period / 2) / period;
+        if (time > 0) result[to_string(static_cast<StallCause>(i))] = cycles(time);
     }
-    result["finished_early"] = (engine.idle + period / 2) / period;
+    result["finished_early"] = cycles(engine.idle);
     return result;
 }
 

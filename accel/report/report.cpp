@@ -115,8 +115,10 @@ ordered_json bandwidth_account(const Activity& activity, std::size_t index,
             {"column_spacing", fraction(statistics.spacing_stall)},
             {"column_latency", fraction(statistics.column_stall)},
             {"port_limit", fraction(occupancy.active - statistics.served())},
+            {"link_limit", fraction(occupancy.linked)},
             {"outstanding_limit", fraction(occupancy.limited)},
-            {"burst_overhead", fraction(occupancy.in_flight - occupancy.active - occupancy.limited)},
+            {"burst_overhead",
+             fraction(occupancy.in_flight - occupancy.active - occupancy.linked - occupancy.limited)},
             {"waiting_for_fabric", fraction(whole - occupancy.in_flight)},
             {"channels", occupancy.channels}};
 }

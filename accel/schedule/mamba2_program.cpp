@@ -183,6 +183,9 @@ TileProgram build_mamba2_program(const Design& design, const models::OperatorGra
     const auto engines = add_mamba2_engines(design, program);
     const auto layout = lay_out_mamba2(design, graph);
     check_tile_count(design);
+    // The residual stream of all tokens goes from block to block, however few of them a pass takes.
+    program.resident_bytes[static_cast<std::size_t>(Buffer::activations)] =
+        divide_up(design.workload.tokens * design.network.d_model * design.recipe.residual.bits, 8);
     const auto slots = weight_slots(design, graph);
     ProgramBuilder builder(program);
     if (design.workload.lm_head) embedding_section(design, graph, engines, layout, builder);

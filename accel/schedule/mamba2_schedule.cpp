@@ -269,7 +269,6 @@ void Mamba2Schedule::on_outputs(const TokenPass& pass, const OutputRun& run,
 
 void Mamba2Schedule::finish_pass(const TokenPass& pass) {
     const auto inner = design_.network.d_inner();
-    const auto d_model = design_.network.d_model;
     const auto last_gate = builder_.last(engines_.vector);
     if (in_proj_split_.shared()) hold_norm(pass, last_gate);
     // in_proj's outputs are kept until the gates have used them.
@@ -301,8 +300,6 @@ void Mamba2Schedule::finish_pass(const TokenPass& pass) {
     builder_.hold(Buffer::activations,
                   models::stored_bytes(design_.recipe.activations, pass.tokens.size * inner), normed,
                   out_proj_split_.shared() ? added : last_product(out_proj_split_));
-    builder_.hold(Buffer::activations,
-                  divide_up(pass.tokens.size * d_model * design_.recipe.residual.bits, 8), pass.norm, added);
 }
 
 void Mamba2Schedule::store_convolution() {

@@ -299,6 +299,7 @@ ProgramFindings examine_program(const TileProgram& program) {
         return findings;
     }
     findings.buffer_demand = demands(order);
+    for (std::size_t i = 0; i < buffer_count; ++i) findings.buffer_demand[i] += program.resident_bytes[i];
     check_coverage(program, findings.problems);
     return findings;
 }

@@ -207,6 +207,8 @@ ordered_json program_to_json(const TileProgram& program) {
     for (int i = 0; i < buffer_count; ++i) {
         result["buffer_bytes"][to_string(static_cast<Buffer>(i))] =
             program.buffer_bytes[static_cast<std::size_t>(i)];
+        const auto resident = program.resident_bytes[static_cast<std::size_t>(i)];
+        if (resident > 0) result["resident_bytes"][to_string(static_cast<Buffer>(i))] = resident;
     }
     auto& sections = result["sections"] = ordered_json::array();
     for (const auto& section : program.sections) {
@@ -243,6 +245,9 @@ TileProgram program_from_json(const json& document, const TileProgram& scheduled
     for (int i = 0; i < buffer_count; ++i) {
         program.buffer_bytes[static_cast<std::size_t>(i)] =
             document.at("buffer_bytes").at(to_string(static_cast<Buffer>(i))).get<std::int64_t>();
+        program.resident_bytes[static_cast<std::size_t>(i)] =
+            document.value("resident_bytes", json::object())
+                .value(to_string(static_cast<Buffer>(i)), std::int64_t{0});
     }
     Reader reader(file, program);
     const auto& sections = document.at("sections");

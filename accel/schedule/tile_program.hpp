@@ -174,6 +174,8 @@ struct TileProgram {
     std::vector<EngineDescription> engines;
     std::vector<std::string> labels;
     std::array<std::int64_t, buffer_count> buffer_bytes{};  // capacities
+    // Kept from the first instruction to the last one, beside all holds.
+    std::array<std::int64_t, buffer_count> resident_bytes{};
     std::vector<Section> sections;
 
     // Instructions that will be executed, repetitions counted.

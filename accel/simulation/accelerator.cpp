@@ -5,8 +5,8 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "accel/engines/timing.hpp"
@@ -48,6 +48,7 @@ class Accelerator : public sc_core::sc_module {
         for (int i = 0; i < buffer_count; ++i) {
             buffers_.emplace_back(to_string(static_cast<Buffer>(i)),
                                   program.buffer_bytes[static_cast<std::size_t>(i)]);
+            buffers_.back().acquire(program.resident_bytes[static_cast<std::size_t>(i)]);
         }
         completed_.resize(program.engines.size());
         environment_ = {&agenda_, &program, memory::period_fs(design.clock_hz), &buffers_, &completed_,
@@ -91,6 +92,10 @@ class Accelerator : public sc_core::sc_module {
     SC_HAS_PROCESS(Accelerator);
 
     void begin() {
+        for (int i = 0; environment_.observer != nullptr && i < buffer_count; ++i) {
+            const auto bytes = program_.resident_bytes[static_cast<std::size_t>(i)];
+            if (bytes > 0) environment_.observer->buffer_fill(0, static_cast<Buffer>(i), bytes);
+        }
         for (const auto& engine : engines_) engine->begin();
     }
 
@@ -185,10 +190,12 @@ class Accelerator : public sc_core::sc_module {
                 system.controllers.push_back(
                     std::make_unique<memory::DramBurstController>(module_name.c_str(), dram, policy, base));
             } else {
+                const auto [nearest, furthest] = ways(initiators, c, *system.interconnect);
+                const auto access = dram.timing.column_spacing() * memory::period_fs(dram.timing.clock_hz);
+                policy.ahead_accesses = static_cast<int>((furthest - nearest) / access);
                 auto controller = std::make_unique<memory::DramCommandController>(
                     module_name.c_str(), agenda_, dram.channel(), policy,
-                    memory::AddressMapping(control.address_mapping, dram.channel()), base,
-                    shortest_way(initiators, c, *system.interconnect), episodes);
+                    memory::AddressMapping(control.address_mapping, dram.channel()), base, nearest, episodes);
                 system.by_command.push_back(controller.get());
                 system.controllers.push_back(std::move(controller));
             }
@@ -220,16 +227,16 @@ class Accelerator : public sc_core::sc_module {
         });
     }
 
-    // The soonest that a burst can be at a channel behind its issue.
-    static TimeFs shortest_way(const std::vector<Initiator>& initiators, int channel,
-                               const memory::Interconnect& interconnect) {
-        std::optional<TimeFs> shortest;
+    // From the nearest and from the furthest port to a channel.
+    static std::pair<TimeFs, TimeFs> ways(const std::vector<Initiator>& initiators, int channel,
+                                          const memory::Interconnect& interconnect) {
+        std::vector<TimeFs> all;
         for (std::size_t i = 0; i < initiators.size(); ++i) {
-            if (initiators[i].channel != channel) continue;
-            const auto way = interconnect.request_latency(i);
-            shortest = std::min(shortest.value_or(way), way);
+            if (initiators[i].channel == channel) all.push_back(interconnect.request_latency(i));
         }
-        return shortest.value_or(0);
+        if (all.empty()) return {0, 0};
+        const auto [nearest, furthest] = std::minmax_element(all.begin(), all.end());
+        return {*nearest, *furthest};
     }
 
     // Channels that several ports go to get an arbiter. It looks ahead as far as the controller's queue.
@@ -291,6 +298,7 @@ MemoryOccupancy occupancy(const std::string& name, const MemorySystem& system) {
         result.channels += copies;
         result.active += copies * channel.active;
         result.in_flight += copies * channel.in_flight;
+        result.linked += copies * channel.linked;
         result.limited += copies * channel.limited;
         result.in_doubt = std::max(result.in_doubt, system.controllers[c]->statistics().in_doubt());
     }

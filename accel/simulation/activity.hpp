@@ -66,7 +66,8 @@ struct MemoryOccupancy {
     std::int64_t channels = 0;
     memory::TimeFs active = 0;     // a burst is served or moves through its port
     memory::TimeFs in_flight = 0;  // a burst is active or on the way
-    memory::TimeFs limited = 0;    // nothing active, and a port has as many bursts on their way as it may
+    memory::TimeFs linked = 0;     // nothing active, and data on a link that is slower than their port
+    memory::TimeFs limited = 0;    // neither, and a port has as many bursts on their way as it may
     // Of the one channel where it is most: in_doubt() of its DramStatistics.
     memory::TimeFs in_doubt = 0;
 };

@@ -234,14 +234,15 @@ void DramBurstQueue::take_accepted(std::vector<Accepted>& taken) {
 }
 
 bool DramBurstQueue::has_room() const {
-    return unserved_reads() < policy_.read_queue && unserved_writes() < policy_.write_queue;
+    return unserved_reads() < policy_.read_queue + policy_.ahead_accesses &&
+           unserved_writes() < policy_.write_queue + policy_.ahead_accesses;
 }
 
 std::optional<MemoryClock> DramBurstQueue::next_room() const {
     if (has_room()) return {};
-    if (may_forward() && unserved_reads() >= policy_.read_queue) return now() + 1;
-    const auto to_serve =
-        std::max(unserved_reads() - policy_.read_queue, unserved_writes() - policy_.write_queue);
+    const auto reads = unserved_reads() - policy_.ahead_accesses - policy_.read_queue;
+    if (may_forward() && reads >= 0) return now() + 1;
+    const auto to_serve = std::max(reads, unserved_writes() - policy_.ahead_accesses - policy_.write_queue);
     return now() + to_serve * closest_columns_ + 1;
 }
 

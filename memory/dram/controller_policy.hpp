@@ -22,7 +22,11 @@ struct DramControllerPolicy {
     double write_high_watermark = 0.8;  // of the write queue
     double write_low_watermark = 0.2;
     int refreshes_postponed = 0;  // at most, while accesses wait; JESD79-4 allows eight
-    int packet_accesses = 1;      // of written data, that come at once
+    // More accesses that may be on their way or wait than a queue takes, before a shared channel has no room:
+    // those that are served while a burst goes the longer way of a port that is further away than the
+    // nearest.
+    int ahead_accesses = 0;
+    int packet_accesses = 1;  // of written data, that come at once
 };
 
 }  // namespace tilewright::memory

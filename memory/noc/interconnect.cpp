@@ -63,10 +63,17 @@ inline Interconnect::Lane& Interconnect::port_for(const tlm::tlm_generic_payload
     return port;
 }
 
+void Interconnect::Timeline::link(TimeFs begin, TimeFs end) {
+    if (!ever_linked) active_or_linked = active;
+    ever_linked = true;
+    active_or_linked.add(begin, end);
+    if (ever_limited) active_linked_or_limited.add(begin, end);
+}
+
 void Interconnect::Timeline::limit(TimeFs begin, TimeFs end) {
-    if (!ever_limited) active_or_limited = active;
+    if (!ever_limited) active_linked_or_limited = moving();
     ever_limited = true;
-    active_or_limited.add(begin, end);
+    active_linked_or_limited.add(begin, end);
 }
 
 // Notes which way a burst goes; null if no channel has its address.
@@ -95,7 +102,9 @@ inline TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, con
     const auto begin = std::max(on_link + port.response_latency, port.free);
     port.free = std::max(port.link_free + port.response_latency, begin + port.move);
     port.busy += port.move;
-    timelines_[burst.channel].work(port.free - port.move, port.free);
+    auto& timeline = timelines_[burst.channel];
+    timeline.work(port.free - port.move, port.free);
+    if (port.read_link > port.move) timeline.link(on_link, port.link_free);
     return port.free;
 }
 
@@ -105,9 +114,11 @@ inline TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstE
     const auto begin = std::max(burst.issued, port.free);
     port.free = begin + port.move;
     port.busy += port.move;
-    timelines_[burst.channel].work(begin, port.free);
+    auto& timeline = timelines_[burst.channel];
+    timeline.work(begin, port.free);
     const auto on_link = std::max(begin, port.link_free);
     port.link_free = std::max(port.free, on_link + port.write_link);
+    if (port.write_link > port.move) timeline.link(on_link, port.link_free);
     burst.sent = port.link_free + port.request_latency;
     return on_link + port.request_latency;
 }

@@ -24,7 +24,9 @@ struct ChannelOccupancy {
     std::int64_t bursts = 0;
     TimeFs active = 0;     // a burst is served by the memory or moves through its port
     TimeFs in_flight = 0;  // a burst has been issued and is not done: active, or on the way
-    // Nothing is active, and a burst waits because its port has as many on their way as it may.
+    // Nothing is active, and data go over a link that is slower than their port.
+    TimeFs linked = 0;
+    // Neither, and a burst waits because its port has as many on their way as it may.
     TimeFs limited = 0;
 };
 
@@ -48,7 +50,8 @@ class Interconnect : public sc_core::sc_module {
     TimeFs port_busy(std::size_t port) const { return ports_[port].busy; }
     ChannelOccupancy occupancy(std::size_t channel) const {
         const auto& timeline = timelines_[channel];
-        return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered(), timeline.limited()};
+        return {timeline.bursts, timeline.active.covered(), timeline.in_flight.covered(), timeline.linked(),
+                timeline.limited()};
     }
     TimeFs request_latency(std::size_t port) const { return ports_[port].request_latency; }
     // A memory was occupied, perhaps beyond its last answer by posted writes. Reads of b_transport are seen
@@ -107,17 +110,24 @@ class Interconnect : public sc_core::sc_module {
         std::int64_t bursts = 0;
         IntervalUnion active;
         IntervalUnion in_flight;
-        // Kept apart from `active` only from the first time on that a port's limit binds.
-        IntervalUnion active_or_limited;
+        // Each the one before it and more, and kept apart only from the first time on that there is more:
+        // data on a slow link; a burst that a port's limit holds up.
+        IntervalUnion active_or_linked;
+        IntervalUnion active_linked_or_limited;
+        bool ever_linked = false;
         bool ever_limited = false;
 
         void work(TimeFs begin, TimeFs end) {
             active.add(begin, end);
-            if (ever_limited) active_or_limited.add(begin, end);
+            if (ever_linked) active_or_linked.add(begin, end);
+            if (ever_limited) active_linked_or_limited.add(begin, end);
         }
+        void link(TimeFs begin, TimeFs end);
         void limit(TimeFs begin, TimeFs end);  // a burst waits for one more to be allowed on its way
+        const IntervalUnion& moving() const { return ever_linked ? active_or_linked : active; }
+        TimeFs linked() const { return moving().covered() - active.covered(); }
         TimeFs limited() const {
-            return ever_limited ? active_or_limited.covered() - active.covered() : TimeFs{0};
+            return ever_limited ? active_linked_or_limited.covered() - moving().covered() : TimeFs{0};
         }
     };
 

@@ -111,7 +111,11 @@ TEST_CASE(
 TEST_CASE("what does not fit is named with how much there is") {
     ResourceUse use;
     use.total = {10, 20, 2110, 5, 5};
+    use.components = {
+        {"matrix", {10, 10, 2048, 0, 0}}, {"vector", {0, 10, 62, 1, 0}}, {"buffer state", {0, 0, 0, 4, 5}}};
     CHECK(use.overflow({100, 100, 1968, 10, 4}) == "2110 DSP of 1968, 5 URAM of 4");
+    CHECK(use.most_of_overflow({100, 100, 1968, 10, 4}) ==
+          "most DSP: matrix 2048, most URAM: buffer state 5");
     CHECK(use.fits({100, 100, 3000, 10, 10}));
 }
 

@@ -8,6 +8,7 @@
 
 using namespace tilewright::accel;
 using nlohmann::json;
+using tilewright::test::design_document;
 using tilewright::test::refusal;
 using tilewright::test::Settings;
 using tilewright::test::small_document;
@@ -82,6 +83,41 @@ TEST_CASE("few bursts or transfers on their way slow a port down, and the accoun
     CHECK(limited(two) > limited(plenty));
     CHECK(limited(one) > 0.25);
     CHECK(limited(plenty) < 0.01);
+}
+
+TEST_CASE("a link that is slower than its port is what limits it, and the account says so") {
+    const auto linked = [](int width_bits, int outstanding) {
+        const auto all =
+            port("all", {"weights", "state", "convolution"},
+                 {{"width_bits", width_bits}, {"burst_beats", 64}, {"outstanding", outstanding}});
+        const auto evaluation = evaluate(with_ports(json::array({all})), Fidelity::timing);
+        const auto& occupancy = evaluation.activity->occupancy.front();
+        CHECK(occupancy.in_flight >= occupancy.active + occupancy.linked + occupancy.limited);
+        return static_cast<double>(occupancy.linked) / static_cast<double>(evaluation.activity->duration);
+    };
+    // 64 bytes a cycle of 400 MHz are more than the 16 of a link of 1 GHz; 32 are not.
+    CHECK(linked(256, 2) == 0);
+    CHECK(linked(512, 2) > 0.005);
+    CHECK(linked(512, 16) > 0.005);
+}
+
+TEST_CASE("a port that is nearer to the memory than another one takes nothing from that") {
+    const auto latency = [](int hops) {
+        const json wide = {{"width_bits", 512}, {"burst_beats", 64}, {"outstanding", 4}};
+        auto far = port("far", {"weights"}, wide);
+        far.update({{"hops", 64}, {"burst_beats", 8}, {"outstanding", 32}});
+        auto near = port("near", {"state", "convolution"}, wide);
+        near["hops"] = hops;
+        const auto document =
+            design_document("mamba2-vck190-aie", {{"/network/layers", 2},
+                                                  {"/workload/lm_head", false},
+                                                  {"/memory_ports", json::array({far, near})},
+                                                  {"/memories/ddr4/model", "commands"}});
+        return evaluate(document, Fidelity::timing).latency_s();
+    };
+    const auto alike = latency(64);
+    CHECK(latency(32) <= 1.005 * alike);
+    CHECK(latency(8) <= 1.005 * alike);
 }
 
 TEST_CASE("weights through GMIO: same bits, another port, waiting has the array's name") {

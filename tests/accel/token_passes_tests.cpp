@@ -81,6 +81,22 @@ TEST_CASE("passes that overlap: same bits, same traffic, same work, never below 
     }
 }
 
+TEST_CASE("the residual stream of all tokens stays on chip, however few of them a pass takes") {
+    const auto activations = static_cast<std::size_t>(Buffer::activations);
+    for (const auto ahead : {0, 2}) {
+        const auto evaluation = evaluate(document(ahead), Fidelity::timing);
+        const auto& design = evaluation.design;
+        const auto residual =
+            design.workload.tokens * design.network.d_model * design.recipe.residual.bits / 8;
+        CHECK(evaluation.program->resident_bytes[activations] == residual);
+        // A pass of a quarter of the tokens works beside it.
+        CHECK(evaluation.activity->buffers[activations].peak_bytes > residual);
+        const auto longer = evaluate(document(ahead, {{"/workload/tokens", 130}}), Fidelity::timing);
+        CHECK(longer.program->buffer_bytes[activations] >=
+              evaluation.program->buffer_bytes[activations] + 9 * residual);
+    }
+}
+
 TEST_CASE("a pass makes as many groups as asked for before out_proj of the pass before it") {
     for (const auto ahead : {1, 3}) {
         const auto design = document(ahead).parse();

@@ -2,6 +2,7 @@
 // What a run writes, where it may not, and what is left when it ends early.
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -96,5 +97,24 @@ TEST_CASE("outputs that cannot be written are errors and leave nothing behind") 
         CHECK(result.code == 2);
         CHECK_THAT(result.err, Contains("missing/folder/file") && Contains("No such file or directory"));
         CHECK_FALSE(fs::exists(workspace.path("missing")));
+    }
+}
+
+TEST_CASE("standard output that cannot be written, and input that cannot be read, are told") {
+    const Workspace workspace;
+    for (const auto& command : std::vector<std::string>{
+             "run " + main_design + " " + small, "run " + main_design + " " + small + "--json",
+             "compare " + main_design + " " + main_design, "--version"}) {
+        const auto result = workspace.run(command + " >/dev/full 2>err.txt #");
+        CAPTURE(command);
+        CHECK(result.code == 1);
+        CHECK_THAT(result.err, Contains("stdout: writing failed"));
+    }
+    for (const auto& command : std::vector<std::string>{"convert --format e2m1", "quantize --format int4",
+                                                        "dram-trace vck190 --memory ddr4"}) {
+        const auto result = workspace.run(command + " </tmp >out.txt 2>err.txt #");
+        CAPTURE(command);
+        CHECK(result.code == 2);
+        CHECK_THAT(result.err, Contains("stdin: cannot be read"));
     }
 }

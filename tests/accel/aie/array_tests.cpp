@@ -109,6 +109,41 @@ TEST_CASE("what cannot be placed says why") {
     CHECK(aie_placement_problem(array, mapping).what.empty());
 }
 
+TEST_CASE("no more tiles take turns on a PLIO than there are") {
+    const auto array = vck190_array();
+    const auto cycles = [&](const AieReplication& replication, std::int64_t turns) {
+        AieMapping mapping;
+        mapping.tile = {16, 32, 32};
+        mapping.replication = replication;
+        mapping.tiles_per_plio_in = mapping.tiles_per_plio_out = turns;
+        return aie_iteration(array, mapping, 400e6);
+    };
+    const auto alone = cycles({1, 1, 1}, 1);
+    CHECK(cycles({1, 1, 1}, 8).left_cycles == alone.left_cycles);
+    CHECK(cycles({1, 1, 1}, 8).right_cycles == alone.right_cycles);
+    CHECK(cycles({1, 1, 1}, 8).out_cycles == alone.out_cycles);
+    // x y = 2, y z = 6, x z = 3 tiles on one PLIO each.
+    const auto several = cycles({1, 2, 3}, 8);
+    CHECK(several.left_cycles == 2 * alone.left_cycles);
+    CHECK(several.right_cycles == 6 * alone.right_cycles);
+    CHECK(several.out_cycles == 3 * alone.out_cycles);
+}
+
+TEST_CASE("adder tiles add what their core reaches") {
+    const auto array = vck190_array();
+    AieMapping mapping;
+    mapping.tile = {16, 32, 32};  // 2 KB of sums, twice
+    mapping.reduction = AieReduction::adder_tiles;
+    mapping.replication = {1, 32, 1};  // 128 KB
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+    mapping.replication.y = 33;
+    CHECK(aie_placement_problem(array, mapping).member == "reduction");
+    CHECK(aie_placement_problem(array, mapping).what ==
+          "an adder tile reads 135168 bytes of sums of 131072 in the memories that it reaches");
+    mapping.reduction = AieReduction::cascade;
+    CHECK(aie_placement_problem(array, mapping).what.empty());
+}
+
 TEST_CASE("a slow fabric slows the PLIO") {
     const auto array = vck190_array();
     CHECK(aie_plio_bytes_per_cycle(array, 312.5e6, 128) == 4.0);

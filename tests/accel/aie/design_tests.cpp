@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Designs whose linear layers run on AI Engines.
 #include <cmath>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
+#include "accel/cost/resources.hpp"
 #include "accel/design/config_error.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/report/evaluate.hpp"
@@ -80,7 +82,7 @@ TEST_CASE("simulations on AI Engines stay at or above their bounds") {
         {{"/mapping/unroll", "none"}},
         {{"/mapping/operator_order", "naive"}},
         {{"/engines/aie/plio_bits", 64}},
-        {{"/engines/aie/kernel", "library"}},
+        {{"/engines/aie/kernel", "library"}, {"/engines/aie/precision", "int16"}},
         {{"/engines/aie/precision", "int8_int4"}},
         {{"/clock_hz", 123456789}},
     };
@@ -129,6 +131,54 @@ TEST_CASE("the matrix unit goes when the array takes its work") {
     CHECK(shared.design.has_matrix_unit());
 }
 
+TEST_CASE("buffers have a word for every PLIO that they feed") {
+    const auto words = [](int turns) {
+        const auto design = small_on_aie({{"/engines/aie/tiles_per_plio_in", turns}}).parse();
+        return std::pair{buffer_specification(design, Buffer::weights, 1 << 20).word_bits,
+                         buffer_specification(design, Buffer::activations, 1 << 20).word_bits};
+    };
+    CHECK(words(1) == std::pair<std::int64_t, std::int64_t>{6 * 128, 4 * 128});
+    CHECK(words(3) == std::pair<std::int64_t, std::int64_t>{2 * 128, 2 * 128});
+}
+
+TEST_CASE("sums of transformers and convolutions are rescaled in the fabric at the rate at which they come") {
+    const auto dsp = [](const std::string& name, const Settings& settings) {
+        const auto use = evaluate(design_document(name, settings), Fidelity::bound).resources;
+        for (const auto& [component, fabric] : use.components) {
+            if (component == "aie") return fabric.dsp;
+        }
+        return std::int64_t{0};
+    };
+    // 48 PLIO bring 4 sums a cycle, of the 64 products that have scales of their own; three DSP blocks each.
+    CHECK(dsp("ebsr-vck190-light-x4-aie", {}) == 48 * 4 * 3);
+    // Four sums of 512 products to each scale.
+    const auto plio = design_document("codes-vck190-w8a8", {}).parse().aie_placement().plio_out;
+    CHECK(dsp("codes-vck190-w8a8", {}) == plio * 4 / 4 * 3);
+}
+
+TEST_CASE("GMIO divide over the channels of their memory") {
+    const auto ports = [](int gmio, int channels) {
+        nlohmann::json weights = {{"name", "gmio"},     {"memory", "lpddr4"},  {"width_bits", 64},
+                                  {"burst_beats", 256}, {"outstanding", 2},    {"carries", {"weights"}},
+                                  {"gmio", gmio},       {"channels", channels}};
+        nlohmann::json others = {{"name", "axi"},     {"memory", "ddr4"},
+                                 {"width_bits", 256}, {"burst_beats", 256},
+                                 {"outstanding", 2},  {"carries", {"weights", "state", "convolution"}}};
+        return small_on_aie({{"/engines/aie/precision", "int8_int4"},
+                             {"/memory_ports", nlohmann::json::array({others, weights})}});
+    };
+    const auto bytes_per_s = [&](int gmio, int channels) {
+        const auto design = ports(gmio, channels).parse();
+        const auto& port = design.memory_ports[1];
+        const auto specification = design.port_specification(port);
+        return specification.clock_hz * specification.width_bits / 8 * port.channels;
+    };
+    CHECK(bytes_per_s(2, 2) == Approx(2 * bytes_per_s(1, 1)));
+    CHECK(bytes_per_s(2, 2) == Approx(bytes_per_s(2, 1)));
+    CHECK_THAT(refusal(ports(3, 2)),
+               Catch::Matchers::Contains("/memory_ports/1/gmio") && Catch::Matchers::Contains("2 channels"));
+}
+
 TEST_CASE("arrays that cannot be are refused with a pointer") {
     using Catch::Matchers::Contains;
     const auto on_u280 = design_document("lightmamba-u280-w4a4", {{"/engines/aie", small_array}});
@@ -148,5 +198,17 @@ TEST_CASE("arrays that cannot be are refused with a pointer") {
     CHECK_THAT(refusal(small_on_aie({{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}})),
                Contains("/engines/aie/precision"));
     CHECK_THAT(refusal(small_on_aie({{"/mapping/unroll", "full"}})), Contains("/mapping/unroll"));
+    CHECK_THAT(refusal(small_on_aie({{"/clock_hz", 626e6}})),
+               Contains("/clock_hz") && Contains("at most 625000000"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/kernel", "library"}})),
+               Contains("/engines/aie/kernel") && Contains("no matrix multiplication of int8"));
+    CHECK_THAT(refusal(small_on_aie({{"/engines/aie/reduction", "adder_tiles"},
+                                     {"/engines/aie/y", 64},
+                                     {"/engines/aie/x", 1},
+                                     {"/engines/aie/z", 1},
+                                     {"/engines/aie/k", 1},
+                                     {"/engines/aie/m", 32},
+                                     {"/engines/aie/n", 32}})),
+               Contains("/engines/aie/reduction") && Contains("of 131072"));
     CHECK(refusal(small_on_aie()).empty());
 }

@@ -328,7 +328,20 @@ TEST_CASE("a shared design has both units, and an account of either") {
     const auto report = make_report(document, evaluation);
     CHECK(report["account_cycles"]["engine"] == "matrix");
     CHECK(report["account_cycles_aie"]["engine"] == "aie");
+    for (const auto* account : {"account_cycles", "account_cycles_aie"}) {
+        std::int64_t cycles = 0;
+        for (const auto& [name, value] : report[account].items()) {
+            if (value.is_number()) cycles += value.get<std::int64_t>();
+        }
+        const auto period = tilewright::memory::period_fs(evaluation.design.clock_hz);
+        CHECK(cycles == (evaluation.activity->duration + period / 2) / period);
+    }
+    // What its streams take longer than its kernels is told apart.
+    const auto iteration =
+        aie_iteration(evaluation.design.device.aie, *evaluation.design.aie, evaluation.design.clock_hz);
     CHECK(report["account_cycles_aie"]["multiplying"] > 0);
+    CHECK(report["account_cycles_aie"].contains(std::string("moving_") + iteration.limit()) ==
+          (iteration.cycles() > iteration.compute_cycles));
     CHECK(!make_report(shared_document("pl"), alone).contains("account_cycles_aie"));
     // The share that came of it: what the AI Engines have multiplied of the weights.
     CHECK(!make_report(shared_document("pl"), alone).contains("aie_share"));
