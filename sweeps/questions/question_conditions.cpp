@@ -192,6 +192,17 @@ bool QuestionParser::follows_extreme() const {
     return next + 1 < terms_.size() && !terms_[next].comma && terms_[next + 1].kind == TermKind::extreme;
 }
 
+// Behind the column that is named there stands a value of it: of a second one in "for each" also a number
+// that begins nothing else.
+bool QuestionParser::valued(std::size_t at) const {
+    if (at + 1 >= terms_.size()) return false;
+    const auto& behind = terms_[at + 1];
+    if (has(behind, terms_[at].column)) return true;
+    const bool counts = at + 2 < terms_.size() && !behind.comma && terms_[at + 2].kind == TermKind::extreme;
+    return !query_.groups.empty() && behind.kind == TermKind::number && !counts &&
+           columns_[terms_[at].column].numeric;
+}
+
 // The column's value of a number in a question.
 std::string QuestionParser::value_of(std::size_t column, const Term& number) const {
     for (const auto& value : columns_[column].values) {

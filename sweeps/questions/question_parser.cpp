@@ -319,12 +319,8 @@ void QuestionParser::parse_groups(const Term& term) {
         throw QuestionError(fmt::format("\"{}\" what? {}", term.text, "allowed: a parameter or a figure"));
     }
     if (!columns_[look()->column].groups() && term.kind == TermKind::by) return parse_order(term);
-    // "for each format, fusion none" goes on with a condition.
-    const auto valued = [this] {
-        const auto behind = next_place() + 1;
-        return behind < terms_.size() && has(terms_[behind], look()->column);
-    };
-    while (next_of_list(TermKind::column) && columns_[look()->column].groups() && !valued()) {
+    // "for each format, fusion none" and "for each model, prompt 1024" go on with a condition.
+    while (next_of_list(TermKind::column) && columns_[look()->column].groups() && !valued(next_place())) {
         query_.groups.push_back(take().column);
     }
     if (query_.groups.empty()) {

@@ -43,6 +43,7 @@ class QuestionParser {
     std::string say_order() const;
     void parse_column(std::size_t column, bool negated);
     bool follows_extreme() const;
+    bool valued(std::size_t at) const;
     void share_unit();
     void require_plain_number() const;
     void more_comparisons(std::size_t column);

@@ -231,6 +231,9 @@ TEST_CASE("a question counts, averages and looks at groups", "[questions]") {
     const auto unfused = all.ask("fastest for each format, fusion none");
     REQUIRE(unfused.size() == 3);
     for (const auto& row : unfused) CHECK(row.at("fusion") == "none");
+    const auto tiled = all.ask("fastest for each format, tile 16");
+    REQUIRE(tiled.size() == 3);
+    for (const auto& row : tiled) CHECK(row.at("tile") == 16);
     // Groups come in the order of the table, not of the alphabet.
     CHECK(averages.front().at("format") == "W4A4");
     CHECK(averages.back().at("format") == "W16A16");
