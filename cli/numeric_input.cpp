@@ -128,14 +128,18 @@ std::int64_t count_option(const boost::program_options::variables_map& values, c
 void for_each_input_line(const std::function<void(std::string_view, std::int64_t)>& read) {
     std::string line;
     std::int64_t number = 0;
+    // std::cin reads through stdio and takes an error there for the end.
+    const auto check = [] {
+        if (std::ferror(stdin) != 0)
+            throw UsageError(fmt::format("stdin: cannot be read: {}", std::strerror(errno)));
+    };
     while (std::getline(std::cin, line)) {
+        check();
         ++number;
         const auto text = trim(line);
         if (!text.empty()) read(text, number);
     }
-    // std::cin reads through stdio and takes an error there for the end.
-    if (std::ferror(stdin) != 0)
-        throw UsageError(fmt::format("stdin: cannot be read: {}", std::strerror(errno)));
+    check();
 }
 
 void refuse_line(std::int64_t number, const std::string& wrong, const std::string& allowed) {

@@ -54,7 +54,8 @@ AieKernel AieMapping::tile_kernel() const {
 namespace {
 
 AieMapping::Streams shared(std::int64_t tiles, std::int64_t turns) {
-    return {divide_up(tiles, turns), std::min(tiles, turns)};
+    const auto plio = divide_up(tiles, turns);
+    return {plio, divide_up(tiles, plio)};
 }
 
 }  // namespace
@@ -86,8 +87,13 @@ AiePlacement aie_placement(const AieMapping& mapping) {
     return placement;
 }
 
-std::int64_t aie_sums_per_cycle(const AieMapping& mapping) {
-    return mapping.sum_streams().plio * mapping.plio_bits / 32;
+std::int64_t aie_sums_per_cycle(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz) {
+    const auto bytes = static_cast<double>(mapping.sum_streams().plio) *
+                       aie_plio_bytes_per_cycle(array, fabric_clock_hz, mapping.plio_bits) * array.clock_hz /
+                       fabric_clock_hz;
+    // A whole number of bytes but for the division of the clocks.
+    constexpr double sum_bytes = 4;
+    return static_cast<std::int64_t>(std::ceil(bytes / sum_bytes - 1e-9));
 }
 
 std::int64_t aie_plio_limit(std::int64_t columns, std::int64_t streams, std::int64_t switch_streams,

@@ -64,8 +64,8 @@ struct AiePlacement {
 };
 AiePlacement aie_placement(const AieMapping& mapping);
 
-// Sums that its PLIO bring in a cycle of the fabric, each of 32 bits.
-std::int64_t aie_sums_per_cycle(const AieMapping& mapping);
+// Sums of 32 bits that its PLIO bring in a cycle of the fabric, at most.
+std::int64_t aie_sums_per_cycle(const AieArray& array, const AieMapping& mapping, double fabric_clock_hz);
 
 // PLIO that the interface columns offer: a column has `streams` 64-bit channels, a wider PLIO joins two; and
 // inside the array each is a 32-bit stream, of which the switch above the interface passes `switch_streams`.

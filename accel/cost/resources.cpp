@@ -93,7 +93,7 @@ FabricResources plio_resources(const AieMapping& mapping, const CostConstants& c
 FabricResources aie_resources(const Design& design, const CostConstants& constants) {
     if (!design.uses_aie()) return {};
     // A PLIO brings so many sums a cycle of the fabric.
-    const auto lanes = aie_sums_per_cycle(*design.aie);
+    const auto lanes = aie_sums_per_cycle(design.device.aie, *design.aie, design.clock_hz);
     auto use = plio_resources(*design.aie, constants);
     const bool floating = aie_operands(design.aie->precision).floating;
     const auto adder_bits = static_cast<double>(design.matrix.accumulator_bits);
@@ -194,6 +194,10 @@ std::int64_t right_word_bits(const AieMapping& mapping) {
     return mapping.right_streams().plio * mapping.plio_bits;
 }
 
+std::int64_t aie_left_word_bits(const Design& design) {
+    return design.uses_aie() ? design.aie->left_streams().plio * design.aie->plio_bits : 0;
+}
+
 std::int64_t aie_weight_word_bits(const Design& design) {
     if (!design.uses_aie()) return 0;
     return design.aie->weight_gmio > 0 ? 32 * design.aie->weight_gmio : right_word_bits(*design.aie);
@@ -222,9 +226,7 @@ memory::ScratchpadSpecification buffer_specification(const Design& design, Buffe
                 specification.word_bits +=
                     std::int64_t{design.matrix.inputs} * design.recipe.activations.format.bits;
             }
-            if (design.uses_aie()) {  // a word for every PLIO of left operands
-                specification.word_bits += design.aie->left_streams().plio * design.aie->plio_bits;
-            }
+            specification.word_bits += aie_left_word_bits(design);
             specification.word_bits =
                 std::max(specification.word_bits,
                          std::int64_t{design.vector.lanes} * design.recipe.convolution.format.bits);

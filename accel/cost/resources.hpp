@@ -33,6 +33,8 @@ FabricResources port_resources(const MemoryPort& port, const CostConstants& cons
 
 // Bits of right operands that all PLIO of an array bring at once.
 std::int64_t right_word_bits(const AieMapping& mapping);
+// Of the activations, likewise, that the array reads; 0 without one.
+std::int64_t aie_left_word_bits(const Design& design);
 
 // Bits of weights that the AI Engines take at once: a word for every PLIO or GMIO; 0 without an array.
 std::int64_t aie_weight_word_bits(const Design& design);

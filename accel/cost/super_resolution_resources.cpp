@@ -35,8 +35,10 @@ memory::ScratchpadSpecification super_resolution_buffer_specification(const Desi
             specification.word_bits = aie_weight_word_bits(design) + weight_word_bits(design);
             break;
         case Buffer::activations:
-            specification.word_bits = std::int64_t{std::max(design.vector.lanes, own.quantizer.lanes)} *
-                                      own.recipe.feature_map.bits;
+            specification.word_bits =
+                std::max(std::int64_t{std::max(design.vector.lanes, own.quantizer.lanes)} *
+                             own.recipe.feature_map.bits,
+                         aie_left_word_bits(design));
             break;
         case Buffer::state:  // signs: a window that slides along the rows takes three new pixels
             specification.word_bits = models::convolution_side * own.network.channels;

@@ -135,7 +135,7 @@ FabricResources transformer_attention_resources(const Design& design, const Cost
     std::int64_t multipliers = 0;
     if (on_aie) {
         // What is summed over several native products is added up here, a sum a word of every PLIO.
-        const auto lanes = aie_placement(*on_aie).plio_out * on_aie->plio_bits / 32;
+        const auto lanes = aie_sums_per_cycle(design.device.aie, *on_aie, design.clock_hz);
         use = plio_resources(*on_aie, constants);
         use.lut += round_up(static_cast<double>(lanes) * constants.fp32_adder_lut);
         use.ff += round_up(static_cast<double>(lanes) * constants.fp32_adder_ff);
@@ -195,7 +195,8 @@ memory::ScratchpadSpecification transformer_buffer_specification(const Design& d
             break;
         case Buffer::activations:
             specification.word_bits =
-                32 * std::max<std::int64_t>(design.vector.lanes, transformer.quantizer.lanes);
+                std::max(32 * std::max<std::int64_t>(design.vector.lanes, transformer.quantizer.lanes),
+                         aie_left_word_bits(design));
             break;
         case Buffer::state:
             specification.word_bits = transformer.aie_attention

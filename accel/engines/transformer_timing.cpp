@@ -37,7 +37,7 @@ std::int64_t rescale_lanes(const Design& design) {
 }
 
 std::int64_t aie_rescale_lanes(const Design& design) {
-    const auto sums = aie_sums_per_cycle(*design.aie);
+    const auto sums = aie_sums_per_cycle(design.device.aie, *design.aie, design.clock_hz);
     std::int64_t lanes = 0;
     for (const auto& layer : linear_operands_on(design, LinearEngine::aie)) {
         const auto [segment, per_segment] = rescale_work(layer);

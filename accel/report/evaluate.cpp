@@ -80,6 +80,12 @@ void check_edited(const GivenProgram& given, const TileProgram& scheduled) {
                to_string(static_cast<Traffic>(i / 2)) + " where " + std::to_string(needed[i]) +
                " are needed");
     }
+    for (std::size_t b = 0; b < buffer_count; ++b) {
+        if (program.resident_bytes[b] >= scheduled.resident_bytes[b]) continue;
+        refuse("the program keeps " + std::to_string(program.resident_bytes[b]) +
+               " bytes in the buffer for " + to_string(static_cast<Buffer>(b)) + " throughout where " +
+               std::to_string(scheduled.resident_bytes[b]) + " are needed");
+    }
     for (std::size_t i = 0; i < program.sections.size(); ++i) {
         const auto held = largest_holds(program.sections[i]);
         const auto needed_at_once = largest_holds(scheduled.sections[i]);

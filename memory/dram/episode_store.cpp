@@ -30,7 +30,8 @@ const DramEpisode* DramEpisodeStore::find(const Key& key, MemoryClock due) const
 }
 
 bool DramEpisodeStore::begun_again(const Key& key, MemoryClock due) {
-    if (begun_.size() == most_episodes_) begun_.clear();
+    if (size_ >= most_episodes_) return false;  // it could not be kept
+    if (begun_.size() >= most_episodes_) begun_.clear();
     return !begun_.insert(mixed(Hash()(key), due)).second;
 }
 

@@ -103,8 +103,11 @@ inline TimeFs Interconnect::deliver(const tlm::tlm_generic_payload& payload, con
     port.free = std::max(port.link_free + port.response_latency, begin + port.move);
     port.busy += port.move;
     auto& timeline = timelines_[burst.channel];
-    timeline.work(port.free - port.move, port.free);
-    if (port.read_link > port.move) timeline.link(on_link, port.link_free);
+    if (port.read_link > port.move) {
+        timeline.link(port.free - port.read_link, port.free);  // as its data come
+    } else {
+        timeline.work(port.free - port.move, port.free);
+    }
     return port.free;
 }
 
@@ -114,11 +117,14 @@ inline TimeFs Interconnect::send(const tlm::tlm_generic_payload& payload, BurstE
     const auto begin = std::max(burst.issued, port.free);
     port.free = begin + port.move;
     port.busy += port.move;
-    auto& timeline = timelines_[burst.channel];
-    timeline.work(begin, port.free);
     const auto on_link = std::max(begin, port.link_free);
     port.link_free = std::max(port.free, on_link + port.write_link);
-    if (port.write_link > port.move) timeline.link(on_link, port.link_free);
+    auto& timeline = timelines_[burst.channel];
+    if (port.write_link > port.move) {
+        timeline.link(port.link_free - port.write_link, port.link_free);
+    } else {
+        timeline.work(begin, port.free);
+    }
     burst.sent = port.link_free + port.request_latency;
     return on_link + port.request_latency;
 }

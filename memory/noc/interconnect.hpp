@@ -22,9 +22,10 @@ namespace tilewright::memory {
 // Time of one channel by how far its bursts have come.
 struct ChannelOccupancy {
     std::int64_t bursts = 0;
-    TimeFs active = 0;     // a burst is served by the memory or moves through its port
+    TimeFs active =
+        0;  // a burst is served by the memory or moves through a port that is its way's bottleneck
     TimeFs in_flight = 0;  // a burst has been issued and is not done: active, or on the way
-    // Nothing is active, and data go over a link that is slower than their port.
+    // Nothing is active, and data go over a link that is slower than their port, and through that.
     TimeFs linked = 0;
     // Neither, and a burst waits because its port has as many on their way as it may.
     TimeFs limited = 0;

@@ -73,6 +73,9 @@ TEST_CASE("an edited program must still do the network's work") {
         CHECK_THAT(complaint(program), Contains("in the buffer for") && Contains("one use of it needs"));
     }
     program = original;
+    program.erase("resident_bytes");
+    CHECK_THAT(complaint(program), Contains("keeps 0 bytes in the buffer for activations throughout"));
+    program = original;
     program.at("sections").erase(2);
     CHECK_THAT(complaint(program), Contains("other sections"));
     program = original;

@@ -127,6 +127,8 @@ TEST_CASE("no more tiles take turns on a PLIO than there are") {
     CHECK(several.left_cycles == 2 * alone.left_cycles);
     CHECK(several.right_cycles == 6 * alone.right_cycles);
     CHECK(several.out_cycles == 3 * alone.out_cycles);
+    // Four tiles on two PLIO have two turns each, whether three are allowed or two.
+    CHECK(cycles({1, 1, 4}, 3).right_cycles == 2 * alone.right_cycles);
 }
 
 TEST_CASE("adder tiles add what their core reaches") {
