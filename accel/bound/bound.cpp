@@ -7,6 +7,7 @@
 #include "accel/bound/super_resolution_bound.hpp"
 #include "accel/bound/transformer_bound.hpp"
 #include "accel/engines/timing.hpp"
+#include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/mamba2_order.hpp"
 
 namespace tilewright::accel {
@@ -89,6 +90,10 @@ double least_weight_bytes(const Design& design, const models::OperatorGraph& gra
 // Bytes of anything else that must.
 double least_bytes(const Design& design, const models::OperatorGraph& graph, Stream stream) {
     double bytes = 0;
+    if (stream == Stream::state && design.mapping.residual == ResidualPlace::memory) {
+        bytes +=
+            2.0 * design.network.layers * static_cast<double>(residual_bytes(design, design.workload.tokens));
+    }
     for (const auto& tensor : graph.tensors) {
         const auto elements = tensor.elements();
         switch (tensor.tensor_class) {

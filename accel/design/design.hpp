@@ -118,6 +118,7 @@ enum class Unroll { none, partial, full };
 enum class OperatorOrder { naive, reordered, released_rtl };
 enum class Fusion { none, fine_grained };
 enum class StateTransfer { per_layer, per_group };
+enum class ResidualPlace { on_chip, memory };
 enum class LinearEngine { pl, aie };  // the fabric's matrix unit or the AI Engines
 inline constexpr int linear_engine_count = 2;
 
@@ -141,6 +142,9 @@ struct Mapping {
     // behind. With several passes over tokens, a pass begins as many groups before the one before it has
     // ended.
     std::int64_t groups_ahead = 0;
+    // Where the residual stream of all tokens is between blocks. In memory: a pass takes that of its tokens
+    // from there and brings it back, through the port that carries the SSM's state.
+    ResidualPlace residual = ResidualPlace::on_chip;
     // By linear layer: which part of its outputs AI Engines make. Absent: none.
     std::map<std::string, double> aie_share;
 };

@@ -102,6 +102,9 @@ void parse_mapping(const json& from, Mapping& mapping) {
         {{"per_layer", StateTransfer::per_layer}, {"per_group", StateTransfer::per_group}});
     mapping.double_buffer = from.at("double_buffer").get<bool>();
     mapping.groups_ahead = from.value("groups_ahead", std::int64_t{0});
+    mapping.residual =
+        choice<ResidualPlace>(from.value("residual", json("on_chip")),
+                              {{"on_chip", ResidualPlace::on_chip}, {"memory", ResidualPlace::memory}});
 }
 
 // Elements that share a scale are made and used together, so tiles hold whole groups: weight tiles along the

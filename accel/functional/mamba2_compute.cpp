@@ -46,11 +46,20 @@ Mamba2Executor::Commit Mamba2Executor::compute(const Step& step) {
 
 Mamba2Executor::Commit Mamba2Executor::embedding(const Step& step) {
     const auto width = design_.network.d_model;
-    // The section's only load.
-    const auto found = weights_.find({weight_dma(LinearEngine::pl), step.section, 0, 0});
+    const auto& work = instruction(step);
+    const auto pieces = embedding_pieces();
+    const auto piece = std::find_if(pieces.begin(), pieces.end(), [&](const auto& one) {
+        return one.tokens.begin == work.m0 && one.tokens.size == work.m;
+    });
+    const auto dma = weight_dma(LinearEngine::pl);
+    const auto& transfers = program_.sections[step.section].streams[dma];
+    const auto load = std::find_if(transfers.begin(), transfers.end(), [&](const auto& one) {
+        return piece != pieces.end() && one.opcode == Opcode::load && one.address == piece->address;
+    });
+    const auto found = weights_.find({dma, step.section, 0, index(load - transfers.begin())});
     if (found == weights_.end()) throw FunctionalError("the embedding's rows are not in the buffer");
     models::QuantizedMatrix rows;
-    rows.outputs = tokens_;
+    rows.outputs = work.m;
     rows.inputs = width;
     rows.units = found->second.units;
     rows.codes = found->second.codes;
@@ -58,9 +67,9 @@ Mamba2Executor::Commit Mamba2Executor::embedding(const Step& step) {
     rows.scale_base = instance_.ends->embedding.scale_base;
     auto values = models::dequantize_matrix(rows, design_.recipe.weights);
     for (auto& value : values) value = ops_.to_residual(value);
-    return [this, width, values = std::move(values)] {
-        for (std::int64_t t = 0; t < tokens_; ++t) {
-            residual_.write(t, 0, std::span(values).subspan(index(t * width), index(width)), 0);
+    return [this, width, work, values = std::move(values)] {
+        for (std::int64_t i = 0; i < work.m; ++i) {
+            residual_.write(work.m0 + i, 0, std::span(values).subspan(index(i * width), index(width)), 0);
         }
     };
 }

@@ -111,7 +111,12 @@ void Mamba2Executor::start(const Step& step) {
 
 void Mamba2Executor::complete(const Step& step) {
     named(step, [&] {
-        if (instruction(step).opcode == Opcode::load) complete_load(step);
+        const auto& work = instruction(step);
+        if (work.opcode == Opcode::load) complete_load(step);
+        if (work.opcode == Opcode::store && work.traffic == Traffic::activations) {
+            const auto tokens = residual_tokens(work);
+            for (auto token = tokens.begin; token < tokens.end(); ++token) residual_.drop(token);
+        }
         if (const auto commit = commits_.extract(key(step)); commit) commit.mapped()();
         staging_.erase(key(step));
         release(step);
@@ -130,6 +135,14 @@ void Mamba2Executor::start_store(const Step& step) {
             convolved_.values.read(t, 0, convolved_.values.width(), step.repetition);
         }
         bytes = ops_.element().pack(window_);
+    } else if (work.traffic == Traffic::activations) {
+        const auto tokens = residual_tokens(work);
+        std::vector<double> rows;
+        for (auto token = tokens.begin; token < tokens.end(); ++token) {
+            const auto row = residual_.read(token, 0, residual_.width(), residual_generation(step));
+            rows.insert(rows.end(), row.begin(), row.end());
+        }
+        bytes = ops_.residual().pack(rows);
     } else {
         const auto [first, count] = state_channels(work);
         require_state(first, count, step.repetition);
@@ -154,7 +167,12 @@ void Mamba2Executor::complete_load(const Step& step) {
         case Traffic::aie_weights_again: {
             const auto* order = order_of(step);
             if (order == nullptr) {  // the embedding's rows
-                const auto elements = tokens_ * design_.network.d_model;
+                const auto pieces = embedding_pieces();
+                const auto at = std::find_if(pieces.begin(), pieces.end(), [&](const auto& piece) {
+                    return piece.address == work.address;
+                });
+                if (at == pieces.end()) throw FunctionalError("no rows of the embedding begin there");
+                const auto elements = at->tokens.size * design_.network.d_model;
                 const WeightCodec codec(design_.recipe.weights);
                 weights_[key(step)] = codec.unpack(bytes, 0, elements, work.value_bytes);
                 break;
@@ -184,6 +202,16 @@ void Mamba2Executor::complete_load(const Step& step) {
             std::copy(exponents.begin(), exponents.end(), hidden_.exponents.begin() + first / group * states);
             std::fill_n(hidden_generation_.begin() + first, count, step.repetition);
             std::fill_n(hidden_tokens_.begin() + first, count, 0);
+            break;
+        }
+        case Traffic::activations: {
+            const auto tokens = residual_tokens(work);
+            const auto width = design_.network.d_model;
+            const auto rows = ops_.residual().unpack(bytes, index(tokens.size * width));
+            for (std::int64_t i = 0; i < tokens.size; ++i) {
+                residual_.write(tokens.begin + i, 0, std::span(rows).subspan(index(i * width), index(width)),
+                                residual_generation(step));
+            }
             break;
         }
         default:
@@ -247,10 +275,6 @@ void Mamba2Executor::require_state(std::int64_t first, std::int64_t count, std::
         if (hidden_generation_[index(channel)] == generation) continue;
         throw FunctionalError("the state of channel " + std::to_string(channel) + " is not in the buffer");
     }
-}
-
-std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
-    return residual_.read(token, 0, design_.network.d_model, design_.network.layers);
 }
 
 std::vector<double> Mamba2Executor::logits() const {

@@ -78,6 +78,17 @@ class Mamba2Executor : public ProgramExecutor {
     void release(const Step& step);
     // Channels whose state a transfer moves: first, count.
     std::pair<std::int64_t, std::int64_t> state_channels(const Instruction& work) const;
+    // Tokens whose residual stream a transfer moves, and the block whose input that is.
+    TokenRange residual_tokens(const Instruction& work) const;
+    std::int64_t residual_generation(const Step& step) const;
+    // The transfer of some of them.
+    Instruction residual_transfer(const TokenRange& tokens) const;
+    // Rows of the embedding: pieces that the program looks up, and where they lie.
+    struct EmbeddingPiece {
+        TokenRange tokens;
+        std::int64_t address = 0;
+    };
+    std::vector<EmbeddingPiece> embedding_pieces() const;
 
     // Engines (mamba2_compute.cpp, mamba2_scan_compute.cpp).
     Commit compute(const Step& step);

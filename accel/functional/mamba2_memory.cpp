@@ -36,11 +36,18 @@ void Mamba2Executor::place_weights(
 // Embedding, lm_head; without them the residual stream is there from the start.
 void Mamba2Executor::write_images() {
     if (!instance_.ends) {
-        for (std::int64_t t = 0; t < tokens_; ++t) {
-            residual_.write(t, 0,
-                            std::span(instance_.residual)
-                                .subspan(index(t * design_.network.d_model), index(design_.network.d_model)),
-                            0);
+        const auto rows = [&](const TokenRange& tokens) {
+            const auto width = design_.network.d_model;
+            return std::span(instance_.residual)
+                .subspan(index(tokens.begin * width), index(tokens.size * width));
+        };
+        if (design_.mapping.residual == ResidualPlace::on_chip) {
+            for (std::int64_t t = 0; t < tokens_; ++t) residual_.write(t, 0, rows({t, 1}), 0);
+            return;
+        }
+        for (const auto& piece : token_pieces(design_)) {
+            write_memory(design_.port_of(Stream::state), residual_transfer(piece), 0,
+                         ops_.residual().pack(rows(piece)));
         }
         return;
     }
@@ -58,12 +65,63 @@ void Mamba2Executor::write_images() {
         }
     }
     // The rows of the embedding that the program looks up: the first ones.
-    const auto elements = tokens_ * design_.network.d_model;
-    WeightCodec codec(design_.recipe.weights);
-    codec.append(instance_.ends->embedding, {0, 0, tokens_, 0, design_.network.d_model, 0});
-    const auto size = transfer_size(design_.recipe.weights, elements);
-    place(weight_dma(LinearEngine::pl), layout_.embedding, 0, 0, size,
-          codec.pack(0, elements, size.value_bytes, size.scale_bytes));
+    const auto width = design_.network.d_model;
+    for (const auto& [tokens, address] : embedding_pieces()) {
+        const auto elements = tokens.size * width;
+        WeightCodec codec(design_.recipe.weights);
+        codec.append(instance_.ends->embedding, {0, tokens.begin, tokens.size, 0, width, 0});
+        const auto size = transfer_size(design_.recipe.weights, elements);
+        place(weight_dma(LinearEngine::pl), address, 0, 0, size,
+              codec.pack(0, elements, size.value_bytes, size.scale_bytes));
+    }
+}
+
+std::vector<Mamba2Executor::EmbeddingPiece> Mamba2Executor::embedding_pieces() const {
+    std::vector<EmbeddingPiece> pieces;
+    auto address = layout_.embedding;
+    for (const auto& tokens : token_pieces(design_)) {
+        pieces.push_back({tokens, address});
+        address += embedding_piece_bytes(design_, tokens);
+    }
+    return pieces;
+}
+
+TokenRange Mamba2Executor::residual_tokens(const Instruction& work) const {
+    const auto stride = layout_.block.residual_stride;
+    const auto pieces = token_pieces(design_);
+    const auto at = std::find_if(pieces.begin(), pieces.end(), [&](const TokenRange& piece) {
+        return work.address == layout_.block.residual + piece.begin * stride &&
+               work.value_bytes == residual_bytes(design_, piece.size);
+    });
+    if (stride > 0 && at != pieces.end()) return *at;
+    throw FunctionalError("a transfer of the residual stream at the address " + std::to_string(work.address) +
+                          " is none of its pieces");
+}
+
+std::int64_t Mamba2Executor::residual_generation(const Step& step) const {
+    if (step.section < block_section_) return 0;
+    if (step.section > block_section_) return design_.network.layers;
+    return step.repetition + (instruction(step).opcode == Opcode::store ? 1 : 0);
+}
+
+Instruction Mamba2Executor::residual_transfer(const TokenRange& tokens) const {
+    return transfer_at(layout_.block.residual + tokens.begin * layout_.block.residual_stride, 0,
+                       {residual_bytes(design_, tokens.size), 0});
+}
+
+std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
+    const auto width = design_.network.d_model;
+    if (design_.mapping.residual == ResidualPlace::on_chip) {
+        return residual_.read(token, 0, width, design_.network.layers);
+    }
+    for (const auto& piece : token_pieces(design_)) {
+        if (token < piece.begin || token >= piece.end()) continue;
+        const auto bytes = read_memory(design_.port_of(Stream::state), residual_transfer(piece), 0);
+        const auto rows = ops_.residual().unpack(bytes, index(piece.size * width));
+        const auto begin = rows.begin() + (token - piece.begin) * width;
+        return {begin, begin + width};
+    }
+    throw FunctionalError("there is no token " + std::to_string(token));
 }
 
 void Mamba2Executor::discard(const Step& load) {

@@ -28,6 +28,11 @@ void TaggedArray::write(std::int64_t token, std::int64_t begin, std::span<const 
     std::fill_n(generations_.begin() + at, values.size(), static_cast<std::int32_t>(generation));
 }
 
+void TaggedArray::drop(std::int64_t token) {
+    require_inside(token * width_, width_);
+    std::fill_n(generations_.begin() + token * width_, width_, -1);
+}
+
 void TaggedArray::require(std::int64_t token, std::int64_t begin, std::int64_t size,
                           std::int64_t generation) const {
     const auto at = token * width_ + begin;

@@ -19,6 +19,9 @@ class TaggedArray {
     void write(std::int64_t token, std::int64_t begin, std::span<const double> values,
                std::int64_t generation);
 
+    // They are not there any more.
+    void drop(std::int64_t token);
+
     // Throw FunctionalError when an element is of another generation.
     void require(std::int64_t token, std::int64_t begin, std::int64_t size, std::int64_t generation) const;
     std::vector<double> read(std::int64_t token, std::int64_t begin, std::int64_t size,

@@ -54,7 +54,8 @@ std::array<LinearWeights, linear_engine_count> linear_weights(
 }
 
 // In the order in which regions are placed: block weights, embedding, lm_head, convolution weights and state,
-// SSM state. Each, and what a block has of it, starts with the first bank of the DRAM: blocks are alike.
+// SSM state, residual stream. Each, and what a block has of it, starts with the first bank of the DRAM:
+// blocks are alike.
 Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& graph) {
     const auto& network = design.network;
     Mamba2Layout layout;
@@ -77,9 +78,12 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
         const auto begin = memory.place(weights_port(engine), stride * network.layers);
         for (auto& piece : block.weights[engine]) piece.begin += begin;
     }
-    layout.embedding =
-        memory.place(design.port_of(Stream::weights),
-                     models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model));
+    std::int64_t looked_up = 0;
+    for (const auto& piece : token_pieces(design)) looked_up += embedding_piece_bytes(design, piece);
+    layout.embedding = memory.place(
+        design.port_of(Stream::weights),
+        std::max(looked_up,
+                 models::stored_bytes(design.recipe.weights, network.vocabulary * network.d_model)));
     for (std::size_t engine = 0; engine < linear_engine_count; ++engine) {
         layout.lm_head[engine] =
             memory.place(weights_port(engine), weight_bytes(engine, weights[engine].head));
@@ -95,6 +99,10 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
     block.ssm_state_stride =
         memory.whole_rows(state_port, state_group_stride(design) * channel_groups(design));
     block.ssm_state = memory.place(state_port, block.ssm_state_stride * network.layers);
+    if (design.mapping.residual == ResidualPlace::memory) {
+        block.residual_stride = stored_piece(design, Stream::state, residual_format(design), network.d_model);
+        block.residual = memory.place(state_port, block.residual_stride * design.workload.tokens);
+    }
     memory.check_ends();
     return layout;
 }
@@ -114,6 +122,20 @@ std::int64_t convolution_elements(const Design& design) {
 
 std::int64_t convolution_bytes(const Design& design) {
     return models::stored_bytes(design.recipe.convolution, convolution_elements(design));
+}
+
+models::Quantization residual_format(const Design& design) {
+    models::Quantization format;
+    format.format = design.recipe.residual;
+    return format;
+}
+
+std::int64_t residual_bytes(const Design& design, std::int64_t tokens) {
+    return models::stored_bytes(residual_format(design), tokens * design.network.d_model);
+}
+
+std::int64_t embedding_piece_bytes(const Design& design, const TokenRange& tokens) {
+    return stored_piece(design, Stream::weights, design.recipe.weights, tokens.size * design.network.d_model);
 }
 
 }  // namespace tilewright::accel

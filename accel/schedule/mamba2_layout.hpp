@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "accel/design/design.hpp"
+#include "accel/schedule/mamba2_order.hpp"
 #include "models/graph/operator_graph.hpp"
 
 namespace tilewright::accel {
@@ -35,11 +36,15 @@ struct Mamba2BlockLayout {
     std::int64_t convolution_state_stride = 0;
     std::int64_t ssm_state = 0;
     std::int64_t ssm_state_stride = 0;
+    // Where the residual stream is in memory: of the first token, and from token to token. The same for all
+    // blocks.
+    std::int64_t residual = 0;
+    std::int64_t residual_stride = 0;
 };
 
 struct Mamba2Layout {
     Mamba2BlockLayout block;
-    std::int64_t embedding = 0;  // row after row, for look-ups
+    std::int64_t embedding = 0;  // rows, for look-ups: token_pieces() one behind the other
     // By LinearEngine: the same matrix, in the order of the weight tiles.
     std::array<std::int64_t, linear_engine_count> lm_head{};
 };
@@ -65,5 +70,10 @@ std::int64_t state_group_stride(const Design& design);
 // Weights, or state, of the convolution.
 std::int64_t convolution_elements(const Design& design);
 std::int64_t convolution_bytes(const Design& design);
+// The residual stream as numbers without scales, and the bytes of some tokens.
+models::Quantization residual_format(const Design& design);
+std::int64_t residual_bytes(const Design& design, std::int64_t tokens);
+// From the begin of one piece of rows of the embedding to that of the next, in memory.
+std::int64_t embedding_piece_bytes(const Design& design, const TokenRange& tokens);
 
 }  // namespace tilewright::accel

@@ -105,6 +105,26 @@ std::int64_t tokens_handed_on(const Design& design) {
     return std::min(piece, design.mapping.groups_ahead > 0 ? pass_tokens(design) : design.workload.tokens);
 }
 
+std::vector<TokenRange> token_pieces(const Design& design, const TokenRange& pass) {
+    const auto size = std::min(tokens_handed_on(design), pass.size);
+    std::vector<TokenRange> pieces;
+    for (auto begin = pass.begin; begin < pass.end(); begin += size) {
+        pieces.push_back({begin, std::min(size, pass.end() - begin)});
+    }
+    return pieces;
+}
+
+std::vector<TokenRange> token_pieces(const Design& design) {
+    const auto total = design.workload.tokens;
+    const auto size = pass_tokens(design);
+    std::vector<TokenRange> pieces;
+    for (std::int64_t begin = 0; begin < total; begin += size) {
+        const auto of_pass = token_pieces(design, TokenRange{begin, std::min(size, total - begin)});
+        pieces.insert(pieces.end(), of_pass.begin(), of_pass.end());
+    }
+    return pieces;
+}
+
 std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment) {
     const auto found = std::find_if(in_proj.segments.begin(), in_proj.segments.end(),
                                     [&](const auto& entry) { return entry.name == segment; });

@@ -41,6 +41,17 @@ std::vector<OutputRun> out_proj_order(const Design& design);
 // Tokens that norms and rotations hand on together, at most; all of them where operators follow each other.
 std::int64_t tokens_handed_on(const Design& design);
 
+struct TokenRange {
+    std::int64_t begin = 0;
+    std::int64_t size = 0;
+    std::int64_t end() const { return begin + size; }
+
+    friend bool operator==(const TokenRange&, const TokenRange&) = default;
+};
+// Those of a pass in the pieces in which they are handed on, and those of all passes.
+std::vector<TokenRange> token_pieces(const Design& design, const TokenRange& pass);
+std::vector<TokenRange> token_pieces(const Design& design);
+
 // The first output of a segment of in_proj.
 std::int64_t segment_begin(const models::Operator& in_proj, const std::string& segment);
 

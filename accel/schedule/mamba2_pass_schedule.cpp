@@ -22,12 +22,15 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
     const auto ahead = std::span(runs).first(runs_ahead_);
     const auto rest = std::span(runs).subspan(ahead.size());
     if (earlier) take_up(*earlier);
-    std::optional<TokenPass> before;
+    std::vector<TokenPass> passes;
     for (std::int64_t begin = 0; begin < total; begin += size) {
-        TokenPass pass;
+        auto& pass = passes.emplace_back();
         pass.tokens = {begin, std::min(size, total - begin)};
         pass.first = begin == 0;
         pass.last = begin + size >= total;
+    }
+    const TokenPass* before = nullptr;
+    for (auto& pass : passes) {
         if (pass.first && design_.mapping.operator_order != OperatorOrder::naive) {
             load_convolution();
             if (design_.mapping.state_transfer == StateTransfer::per_layer) {
@@ -36,26 +39,61 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
         }
         auto inputs = begin_pass(pass);
         in_proj(pass, inputs, in_proj_ahead, ahead);
-        if (before) {
+        if (before != nullptr) {
             finish_pass(*before);
+            store_residual(*before);
         } else if (earlier) {
             finish_earlier(*earlier);
         }
+        if (!pass.last) load_residual(*(&pass + 1));
         in_proj(pass, inputs, in_proj_rest, rest);
         if (!ahead.empty()) {
-            before = pass;
+            before = &pass;
             continue;
         }
         if (pass.last) open_gates(0);
         finish_pass(pass);
-        if (!pass.last) continue;
-        store_convolution();
-        flush_stores(0);
+        if (pass.last) {
+            store_convolution();
+            flush_stores(0);
+        }
+        store_residual(pass);
     }
-    if (!before) return {};
+    if (before == nullptr) return {};
     store_convolution();
     flush_stores(stores_left_over());
     return unfinished(*before);
+}
+
+// The first pass waits for what ran before: its last transfer is the last store of the residual stream, or,
+// of blocks that overlap, comes behind that of all passes but one. Later ones find no more than two passes'
+// there.
+void Mamba2Schedule::load_residual(TokenPass& pass) {
+    if (design_.mapping.residual == ResidualPlace::on_chip || !pass.residual.empty()) return;
+    for (const auto& piece : token_pieces(design_, pass.tokens)) {
+        std::vector<InstructionRef> data;
+        const bool first = pass.first && pass.residual.empty();
+        if (first) data.push_back(builder_.last(engines_.dma[design_.port_of(Stream::state)]));
+        pass.residual.push_back(transfer(Opcode::load, Traffic::activations, Stream::state,
+                                         layout_.residual + piece.begin * layout_.residual_stride, 0,
+                                         piece.size * design_.network.d_model, residual_format(design_), data,
+                                         "residual in"));
+        if (residual_stored_) builder_.wait_for_space(pass.residual.back(), *residual_stored_);
+    }
+}
+
+// Behind the vector unit's last additions.
+void Mamba2Schedule::store_residual(const TokenPass& pass) {
+    const auto added = builder_.last(engines_.vector);
+    auto load = pass.residual.begin();
+    for (const auto& piece : token_pieces(design_, pass.tokens)) {
+        if (load == pass.residual.end()) return;
+        residual_stored_ =
+            transfer(Opcode::store, Traffic::activations, Stream::state,
+                     layout_.residual + piece.begin * layout_.residual_stride, 0,
+                     piece.size * design_.network.d_model, residual_format(design_), {added}, "residual out");
+        builder_.hold(Buffer::activations, residual_bytes(design_, piece.size), *load++, *residual_stored_);
+    }
 }
 
 // State that is written back behind the first groups of the next block: their slots must be free by then.
@@ -70,6 +108,7 @@ Mamba2Schedule::Unfinished Mamba2Schedule::unfinished(const TokenPass& pass) con
     const auto count_back = [&](InstructionRef& ref) { ref.index -= builder_.size(ref.engine); };
     count_back(left.pass.norm);
     for (auto& [first, outputs] : left.pass.made) count_back(first);
+    for (auto& load : left.pass.residual) count_back(load);
     for (auto& gate : left.gates) {
         count_back(gate.ssm);
         for (auto& product : gate.z) count_back(product);
@@ -91,6 +130,7 @@ void Mamba2Schedule::take_up(const Unfinished& earlier) {
 void Mamba2Schedule::finish_earlier(const Unfinished& earlier) {
     builder_.set_stage(1);
     finish_pass(earlier.pass);
+    store_residual(earlier.pass);
     flush_stores(0);
     builder_.set_stage(0);
 }

@@ -9,6 +9,7 @@
 #include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/mamba2_layout.hpp"
 #include "accel/schedule/mamba2_order.hpp"
+#include "accel/schedule/memory_layout.hpp"
 #include "accel/schedule/program_builder.hpp"
 #include "accel/schedule/schedule.hpp"
 #include "accel/schedule/weight_stream.hpp"
@@ -70,28 +71,52 @@ std::int64_t state_slots(const Design& design) {
     return *bytes / group_bytes;
 }
 
+// Rows are looked up in the pieces in which blocks hand tokens on; the residual stream that is in memory
+// begins with them.
 void embedding_section(const Design& design, const models::OperatorGraph& graph, const EngineIndices& engines,
                        const Mamba2Layout& layout, ProgramBuilder& builder) {
     const auto& op = graph.operators.front();
+    const bool stores = design.mapping.residual == ResidualPlace::memory;
     builder.begin_section("embedding", 1, {op}, design.mapping.unroll == Unroll::none);
     Instruction load;
     load.opcode = Opcode::load;
     load.traffic = Traffic::weights;
     load.label = builder.label("embedding");
     load.address = layout.embedding;
-    const auto elements = op.m * op.n;
-    load.value_bytes = divide_up(models::value_bits(design.recipe.weights, elements), 8);
-    load.scale_bytes = divide_up(models::scale_bits(design.recipe.weights, elements), 8);
-    const auto loaded = builder.emit(engines.dma[design.port_of(Stream::weights)], load, {});
     Instruction look_up;
     look_up.opcode = Opcode::embedding;
     look_up.operator_count = 1;
     look_up.label = load.label;
-    look_up.m = static_cast<std::uint32_t>(op.m);
     look_up.n = static_cast<std::uint32_t>(op.n);
     look_up.k = 1;
-    const auto done = builder.emit(engines.vector, look_up, {loaded});
-    builder.hold(Buffer::activations, load.value_bytes + load.scale_bytes, loaded, done);
+    Instruction store;
+    store.opcode = Opcode::store;
+    store.traffic = Traffic::activations;
+    store.label = builder.label("residual out");
+    // Of two pieces before: their space is free.
+    std::vector<InstructionRef> looked_up;
+    std::vector<InstructionRef> stored;
+    const auto two_before = [](const std::vector<InstructionRef>& refs) {
+        return refs.size() < 2 ? std::vector<InstructionRef>() : std::vector{refs[refs.size() - 2]};
+    };
+    for (const auto& piece : token_pieces(design)) {
+        const auto size = transfer_size(design.recipe.weights, piece.size * op.n);
+        load.value_bytes = size.value_bytes;
+        load.scale_bytes = size.scale_bytes;
+        const auto loaded =
+            builder.emit(engines.dma[design.port_of(Stream::weights)], load, {}, two_before(looked_up));
+        load.address += embedding_piece_bytes(design, piece);
+        look_up.m0 = static_cast<std::uint32_t>(piece.begin);
+        look_up.m = static_cast<std::uint32_t>(piece.size);
+        const auto done = builder.emit(engines.vector, look_up, {loaded}, two_before(stored));
+        builder.hold(Buffer::activations, size.bytes(), loaded, done);
+        looked_up.push_back(done);
+        if (!stores) continue;
+        store.address = layout.block.residual + piece.begin * layout.block.residual_stride;
+        store.value_bytes = residual_bytes(design, piece.size);
+        stored.push_back(builder.emit(engines.dma[design.port_of(Stream::state)], store, {done}));
+        builder.hold(Buffer::activations, store.value_bytes, done, stored.back());
+    }
     builder.end_section();
 }
 
@@ -109,7 +134,23 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     norm.m = 1;
     norm.n = static_cast<std::uint32_t>(head.k);
     norm.k = 1;
-    const auto normed = builder.emit(engines.vector, norm, {});
+    std::vector<InstructionRef> residual;
+    if (design.mapping.residual == ResidualPlace::memory) {
+        const auto last = token_pieces(design).back();
+        Instruction load;
+        load.opcode = Opcode::load;
+        load.traffic = Traffic::activations;
+        load.label = builder.label("residual in");
+        load.address = layout.block.residual + last.begin * layout.block.residual_stride;
+        load.value_bytes = residual_bytes(design, last.size);
+        const auto dma = engines.dma[design.port_of(Stream::state)];
+        residual.push_back(builder.emit(dma, load, {builder.last(dma)}));
+    }
+    const auto normed = builder.emit(engines.vector, norm, residual);
+    if (!residual.empty()) {
+        builder.hold(Buffer::activations, residual_bytes(design, token_pieces(design).back().size),
+                     residual.front(), normed);
+    }
     const auto split = split_of(design, head);
     LinearStreams weights(design, builder, engines.linear, engines.dma, slots);
     for (const auto engine : {LinearEngine::pl, LinearEngine::aie}) {
@@ -183,9 +224,11 @@ TileProgram build_mamba2_program(const Design& design, const models::OperatorGra
     const auto engines = add_mamba2_engines(design, program);
     const auto layout = lay_out_mamba2(design, graph);
     check_tile_count(design);
-    // The residual stream of all tokens goes from block to block, however few of them a pass takes.
-    program.resident_bytes[static_cast<std::size_t>(Buffer::activations)] =
-        divide_up(design.workload.tokens * design.network.d_model * design.recipe.residual.bits, 8);
+    // On chip, the residual stream of all tokens goes from block to block, however few of them a pass takes.
+    if (design.mapping.residual == ResidualPlace::on_chip) {
+        program.resident_bytes[static_cast<std::size_t>(Buffer::activations)] =
+            residual_bytes(design, design.workload.tokens);
+    }
     const auto slots = weight_slots(design, graph);
     ProgramBuilder builder(program);
     if (design.workload.lm_head) embedding_section(design, graph, engines, layout, builder);

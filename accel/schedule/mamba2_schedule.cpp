@@ -163,12 +163,9 @@ InstructionRef Mamba2Schedule::last_product(const LinearSplit& split) const {
 }
 
 Mamba2Schedule::LinearInputs Mamba2Schedule::in_pieces(Tokens tokens) const {
-    const auto size = std::min(tokens_handed_on(design_), tokens.size);
     LinearInputs inputs;
     inputs.tokens = tokens;
-    for (auto begin = tokens.begin; begin < tokens.end(); begin += size) {
-        inputs.pieces.push_back({{begin, std::min(size, tokens.end() - begin)}, {}});
-    }
+    for (const auto& piece : token_pieces(design_, tokens)) inputs.pieces.push_back({piece, {}});
     return inputs;
 }
 
@@ -183,10 +180,14 @@ void Mamba2Schedule::begin_weights(WeightPiece piece, bool first_pass) {
 }
 
 Mamba2Schedule::LinearInputs Mamba2Schedule::begin_pass(TokenPass& pass) {
+    load_residual(pass);
     auto inputs = in_pieces(pass.tokens);
+    auto load = pass.residual.begin();
     for (auto& piece : inputs.pieces) {
+        std::vector<InstructionRef> data;
+        if (load != pass.residual.end()) data.push_back(*load++);
         piece.ready =
-            vector_work(Opcode::norm, "0.norm", 1, piece.tokens, 0, design_.network.d_model, {}, "norm");
+            vector_work(Opcode::norm, "0.norm", 1, piece.tokens, 0, design_.network.d_model, data, "norm");
     }
     pass.norm = inputs.pieces.front().ready;
     return inputs;

@@ -36,13 +36,7 @@ class Mamba2Schedule {
                    const std::array<std::int64_t, linear_engine_count>& weight_slots,
                    std::int64_t state_slots);
 
-    struct Tokens {
-        std::int64_t begin = 0;
-        std::int64_t size = 0;
-        std::int64_t end() const { return begin + size; }
-
-        friend bool operator==(const Tokens&, const Tokens&) = default;
-    };
+    using Tokens = TokenRange;
     // Tokens that the weights are applied to at once, and what of them the end of the block needs.
     struct TokenPass {
         Tokens tokens;
@@ -51,6 +45,7 @@ class Mamba2Schedule {
         InstructionRef norm{};
         // Outputs of in_proj, in the pieces in which they are made, and where each begins.
         std::vector<std::pair<InstructionRef, std::int64_t>> made;
+        std::vector<InstructionRef> residual;  // loads of its pieces, if it is in memory
 
         friend bool operator==(const TokenPass&, const TokenPass&) = default;
     };
@@ -110,6 +105,9 @@ class Mamba2Schedule {
 
     // Norm; then in_proj and what follows from its outputs, in one or two pieces; then the rest of the block.
     LinearInputs begin_pass(TokenPass& pass);
+    // Residual stream in memory: a pass's loads, unless they are there already, and its stores.
+    void load_residual(TokenPass& pass);
+    void store_residual(const TokenPass& pass);
     void in_proj(TokenPass& pass, LinearInputs& inputs, WeightPiece piece, std::span<const OutputRun> runs);
     void finish_pass(const TokenPass& pass);
     void store_convolution();
@@ -168,6 +166,7 @@ class Mamba2Schedule {
     InstructionRef discretized_{};
     InstructionRef convolved_{};
     InstructionRef ssm_done_{};
+    std::optional<InstructionRef> residual_stored_;
     std::optional<Instruction> late_discretize_;
     InstructionRef first_intermediate_{};
     std::deque<WaitingGate> waiting_gates_;

@@ -48,6 +48,7 @@ class MambaOperators {
 
     const GroupQuantizer& element() const { return element_; }
     const GroupQuantizer& state() const { return state_; }
+    const GroupQuantizer& residual() const { return residual_; }
     const Functions& functions() const { return functions_; }
     std::int64_t state_group() const { return static_cast<std::int64_t>(state_.group()); }
 
