@@ -27,7 +27,7 @@ CostConstants load_cost_constants(const std::string& path) {
         {"fp32_multiply_dsp48", &CostConstants::fp32_multiply_dsp48},
         {"fp32_add_dsp48", &CostConstants::fp32_add_dsp48},
         {"popcount_lut_per_bit", &CostConstants::popcount_lut_per_bit},
-        {"dequantizer_lut", &CostConstants::dequantizer_lut},
+        {"dequantizer_lut_per_bit", &CostConstants::dequantizer_lut_per_bit},
         {"adder_lut_per_bit", &CostConstants::adder_lut_per_bit},
         {"packing_correction_lut", &CostConstants::packing_correction_lut},
         {"shift_scale_lut", &CostConstants::shift_scale_lut},

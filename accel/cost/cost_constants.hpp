@@ -36,8 +36,8 @@ struct CostConstants {
     double fp32_adder_ff = 0;
     double fp32_multiply_dsp48 = 0;
     double fp32_add_dsp48 = 0;
-    double dequantizer_lut = 0;       // of one element of up to 8 bits into binary32
-    double popcount_lut_per_bit = 0;  // of signs that are compared and counted
+    double dequantizer_lut_per_bit = 0;  // of an element's significand, which becomes binary32
+    double popcount_lut_per_bit = 0;     // of signs that are compared and counted
     double infrastructure_lut = 0;  // FIFOs, control and interfaces outside the datapaths, per block laid out
     double infrastructure_ff = 0;
 };

@@ -16,7 +16,9 @@ namespace tilewright::accel {
 // What the energy model has to know of a run; made from an Activity, or from a lower bound.
 struct EnergyInput {
     double duration_s = 0;
-    std::map<std::string, double> busy_s;  // by engine component: matrix, ssm, hadamard, vector, ports
+    // By engine component: matrix, ssm, hadamard, vector, ports; time in which it switches (standing_cycles()
+    // of product_cycles.hpp are none).
+    std::map<std::string, double> busy_s;
     // Cycles in which a tile issues a vector MAC of a linear layer, over all tiles.
     double aie_vector_cycles = 0;
     double aie_floating_cycles = 0;  // likewise, of attention in fp32

@@ -34,6 +34,11 @@ bool floating(const models::Quantization& quantization) {
 
 }  // namespace
 
+double multiply_add_dsp(const Design& design, const CostConstants& constants) {
+    return design.device.dsp_primitive == "DSP58" ? 1
+                                                  : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
+}
+
 int adder_tree_bits(std::int64_t leaves, int bits) {
     while (leaves > 1) {
         leaves = divide_up(leaves, 2);
@@ -61,6 +66,14 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     const int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
     FabricResources use;
     double lut = 0;
+    if (engine.multiplier == MultiplierKind::dsp &&
+        (floating(recipe.weights) || floating(recipe.activations))) {
+        // Multiply-adds in chains, and behind each an adder and its sum.
+        use.dsp = round_up(static_cast<double>(multipliers) * multiply_add_dsp(design, constants));
+        use.lut = round_up(engine.outputs * constants.fp32_adder_lut);
+        use.ff = multipliers * product_bits + round_up(engine.outputs * constants.fp32_adder_ff);
+        return use;
+    }
     if (engine.multiplier == MultiplierKind::dsp) {
         use.dsp = divide_up(multipliers, engine.products_per_dsp);
         lut += static_cast<double>(multipliers - use.dsp) * constants.packing_correction_lut;
@@ -120,9 +133,10 @@ FabricResources ssm_resources(const Design& design, const CostConstants& constan
     // Units with one multiplier a lane: dt A (with the exponential), dt B, (dt B) x, A h, h C; the sum has
     // none.
     FabricResources use;
-    const auto dsp_per_multiply =
-        floating(design.recipe.state) ? 2 : 1;  // DSPFP32 multiply, and one for the sum
-    use.dsp = 5 * dsp_per_multiply * design.ssm.lanes();
+    // In floating point a product and a sum each take a block, of DSP48E2 those of both.
+    const double dsp_per_multiply =
+        floating(design.recipe.state) ? std::max(2.0, multiply_add_dsp(design, constants)) : 1;
+    use.dsp = round_up(5 * dsp_per_multiply * lanes);
     double lut = 4 * constants.element_multiply_lut + constants.exponential_lut + constants.c_buffer_lut +
                  constants.adder_lut_per_bit * design.recipe.ssm_intermediate.bits;
     double ff = 4 * constants.element_multiply_ff + constants.exponential_ff + constants.c_buffer_ff +
@@ -168,7 +182,8 @@ FabricResources vector_resources(const Design& design, const CostConstants& cons
     // tables for SiLU, softplus and the reciprocal root; one quantizer; a 32-bit residual adder.
     FabricResources use;
     const auto multipliers = 4 + design.network.convolution_width;
-    use.dsp = design.vector.lanes * multipliers;
+    use.dsp = round_up(lanes * static_cast<double>(multipliers) *
+                       (floating(design.recipe.convolution) ? multiply_add_dsp(design, constants) : 1));
     use.lut = round_up(lanes * (static_cast<double>(multipliers) * constants.element_multiply_lut +
                                 2 * constants.exponential_lut + constants.quantizer_lut +
                                 design.recipe.residual.bits * constants.adder_lut_per_bit));
@@ -335,7 +350,8 @@ ResourceUse design_resources(const Design& design, const std::array<std::int64_t
         auto& kind = specification.kind == memory::RamKind::bram   ? one.bram
                      : specification.kind == memory::RamKind::uram ? one.uram
                                                                    : one.lut;
-        kind = memory::primitives(specification);
+        const bool narrow = design.device.uram_primitive != "URAM288";  // those of UltraScale+ are not
+        kind = memory::primitives(specification, narrow);
         add(name, one, count);
     };
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {

@@ -14,6 +14,9 @@
 
 namespace tilewright::accel {
 
+// DSP blocks of a binary32 multiply-add: one DSP58, or a multiplier and an adder of DSP48E2.
+double multiply_add_dsp(const Design& design, const CostConstants& constants);
+
 // LUTs of a tree that adds `leaves` numbers of `bits` bits: every level adds pairs one bit wider than the
 // last.
 std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits);

@@ -20,12 +20,6 @@ std::int64_t round_up(double value) {
     return static_cast<std::int64_t>(std::ceil(value));
 }
 
-// A binary32 multiply-add: one DSP58, or a multiplier and an adder of DSP48E2.
-double multiply_add_dsp(const Design& design, const CostConstants& constants) {
-    return design.device.dsp_primitive == "DSP58" ? 1
-                                                  : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
-}
-
 // The widest product and the dearest multiplier that any layer's formats need.
 struct Products {
     double lut = 0;
@@ -70,8 +64,15 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
     }
     FabricResources use;
     double lut = 0;
-    const int leaf_bits = products.bits + 1;
-    if (engine.multiplier == MultiplierKind::dsp) {
+    int leaf_bits = products.bits + 1;
+    auto leaves = engine.inputs;  // of a tree
+    std::int64_t registers = multipliers;
+    if (engine.sums_in_dsp()) {  // three inputs a leaf, whose register is the block's own
+        use.dsp = std::int64_t{engine.outputs} * divide_up(engine.inputs, engine.products_per_dsp);
+        leaves = static_cast<int>(divide_up(engine.inputs, engine.products_per_dsp));
+        leaf_bits = adder_tree_bits(engine.products_per_dsp, leaf_bits);
+        registers = 0;
+    } else if (engine.multiplier == MultiplierKind::dsp) {
         use.dsp = divide_up(multipliers, engine.products_per_dsp);
         lut += static_cast<double>(multipliers - use.dsp) * constants.packing_correction_lut;
     } else {
@@ -80,14 +81,14 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
     // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative
     // and other inputs are summed apart.
     const auto trees = engine.outputs * (products.dual ? 2 : 1);
-    const auto tree = adder_tree_lut(constants, engine.inputs, leaf_bits);
+    const auto tree = adder_tree_lut(constants, leaves, leaf_bits);
     const auto accumulator = leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
     lut +=
         static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
     use.lut = round_up(lut);
     // Two sets of weight registers, one in use while the other is filled; registers behind every product and
     // every adder.
-    use.ff = multipliers * (2 * weight_bits + leaf_bits) + trees * (tree + accumulator);
+    use.ff = 2 * multipliers * weight_bits + registers * leaf_bits + trees * (tree + accumulator);
     use += rescale_resources(design, rescale_lanes(design), constants);
     return use;
 }
@@ -147,8 +148,10 @@ FabricResources transformer_attention_resources(const Design& design, const Cost
     const auto cache = kv_format(*design.transformer());
     const auto word = transformer_buffer_specification(design, Buffer::state, 1).word_bits;
     if (cache.group_size > 0) {
-        const auto lut =
-            round_up(static_cast<double>(divide_up(word, cache.format.bits)) * constants.dequantizer_lut);
+        const bool integer = cache.format.family == models::FormatFamily::integer;
+        const auto significand = cache.format.mantissa_bits + (integer ? 0 : 1);
+        const auto lut = round_up(static_cast<double>(divide_up(word, cache.format.bits) * significand) *
+                                  constants.dequantizer_lut_per_bit);
         use.lut += lut;
         use.ff += lut;
     }

@@ -35,6 +35,8 @@ struct MatrixEngine {
     std::int64_t macs_per_cycle() const { return static_cast<std::int64_t>(inputs) * outputs; }
     // Four products of 4 bits in one DSP block are two rows' inputs by two weights (AMD WP521).
     bool pairs_rows() const { return multiplier == MultiplierKind::dsp && products_per_dsp == 4; }
+    // Three products in one DSP58, which adds them up (AMD AM004, dot-product mode).
+    bool sums_in_dsp() const { return multiplier == MultiplierKind::dsp && products_per_dsp == 3; }
     // Rows whose time m rows take: the last one may have no other.
     std::int64_t row_slots(std::int64_t m) const { return pairs_rows() ? m + m % 2 : m; }
 };

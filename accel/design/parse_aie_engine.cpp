@@ -46,7 +46,8 @@ void check_placement(const Design& design, const AieMapping& mapping, const std:
 void check_engine(const Design& design, const AieMapping& mapping, const std::string& engine,
                   const std::string& file) {
     const auto& array = design.device.aie;
-    if (design.clock_hz > array.interface_clock_hz) {
+    const bool used = design.uses_aie() || (design.transformer() && design.transformer()->aie_attention);
+    if (used && design.clock_hz > array.interface_clock_hz) {
         throw ConfigError(
             file, "/clock_hz",
             json(design.clock_hz).dump() + " Hz is beyond the interface between fabric and AI Engines",

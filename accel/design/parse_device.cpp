@@ -176,6 +176,7 @@ Device parse_device(const json& document, const std::string& file, const std::st
     device.available = {count(resources.at("lut")), count(resources.at("ff")), count(resources.at("dsp")),
                         count(resources.at("bram")), count(resources.at("uram"))};
     device.dsp_primitive = resources.at("dsp").value("unit", std::string());
+    device.uram_primitive = resources.at("uram").value("unit", std::string());
     if (document.contains("fabric_clock_limit_hz")) {
         device.fabric_clock_limit_hz = quantity(document.at("fabric_clock_limit_hz"));
     }

@@ -134,29 +134,25 @@ std::vector<EqualProducts> attention_products(const Design& design, const models
     return {{1, m, n, work_of.prompt}, {beams, divide_up(m, beams), n, own}};
 }
 
-namespace {
-
-// On AI Engines or in the fabric, where blocks of keys or values stay in the unit's registers while rows
-// pass. Weights that the unit multiplies by (AdaLN, embedding and head) come from memory no faster than their
-// buffer's words fill the registers: they are not waited for again.
-std::int64_t attention_matmul_cycles(const Design& design, const models::Operator& op,
-                                     const Instruction& work) {
+MatrixTime attention_time(const Design& design, const models::Operator& op, const Instruction& work) {
     const auto& transformer = *design.transformer();
     const auto& engine = transformer.attention;
     const auto bits =
         op.kind == models::OperatorKind::matrix_product ? kv_format(transformer).format.bits : 0;
-    std::int64_t cycles = transformer.aie_attention ? 0 : engine.pipeline_cycles;
+    MatrixTime time;
+    if (!transformer.aie_attention) time.drain = engine.pipeline_cycles;
     for (const auto& [count, m, n, k] : attention_products(design, op, work)) {
-        cycles += count * (transformer.aie_attention
-                               ? aie_matmul_cycles(design, *transformer.aie_attention, m, n, k)
-                               : stationary_time({engine.inputs, engine.outputs, bits},
-                                                 cache_word_bits(design), m, n, k)
-                                     .cycles());
+        if (transformer.aie_attention) {
+            time.multiply += count * aie_matmul_cycles(design, *transformer.aie_attention, m, n, k);
+            continue;
+        }
+        const auto one =
+            stationary_time({engine.inputs, engine.outputs, bits}, cache_word_bits(design), m, n, k);
+        time.multiply += count * one.multiply;
+        time.wait_for_weights += count * one.wait_for_weights;
     }
-    return cycles;
+    return time;
 }
-
-}  // namespace
 
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n) {
     return (m + 1) * divide_up(n, engine.lanes) + engine.pipeline_cycles;
@@ -180,7 +176,7 @@ std::int64_t transformer_instruction_cycles(const Design& design, EngineKind eng
     switch (work.opcode) {
         case Opcode::matmul: {
             if (engine == EngineKind::attention) {
-                return attention_matmul_cycles(design, section.operators[work.operator_first], work);
+                return attention_time(design, section.operators[work.operator_first], work).cycles();
             }
             if (engine == EngineKind::aie) {
                 return aie_matmul_cycles(design, design.aie.value(), work.m, work.n, work.k);

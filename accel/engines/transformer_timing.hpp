@@ -75,6 +75,11 @@ struct EqualProducts {
 // all heads share them, but the beams of a decode step share those of the prompt only.
 std::vector<EqualProducts> attention_products(const Design& design, const models::Operator& op,
                                               const Instruction& work);
+// Its instruction on AI Engines (all of it as `multiply`) or in the fabric, where blocks of keys or values
+// stay in the unit's registers while rows pass. Weights that the unit multiplies by (AdaLN, embedding and
+// head) come from memory no faster than their buffer's words fill the registers: they are not waited for
+// again.
+MatrixTime attention_time(const Design& design, const models::Operator& op, const Instruction& work);
 
 // m rows of n scores: the first row's largest score has to be found before anything is exponentiated.
 std::int64_t softmax_cycles(const SoftmaxEngine& engine, std::int64_t m, std::int64_t n);

@@ -5,58 +5,13 @@
 #include <string>
 
 #include "accel/aie/array_timing.hpp"
-#include "accel/engines/super_resolution_timing.hpp"
-#include "accel/engines/timing.hpp"
-#include "accel/engines/transformer_timing.hpp"
+#include "accel/report/product_cycles.hpp"
 
 namespace tilewright::accel {
 
 using nlohmann::ordered_json;
 
 namespace {
-
-// Cycles of all products of the linear layers, by what they go to.
-struct ProductCycles {
-    std::int64_t multiplying = 0;
-    std::int64_t moving = 0;  // operands or sums of the AI Engines, for longer than they multiply
-    std::int64_t weight_registers = 0;
-    std::int64_t rescaling = 0;
-    std::int64_t around = 0;
-
-    std::int64_t total() const { return multiplying + moving + weight_registers + rescaling + around; }
-};
-
-// Of the engine at `index` of the program.
-ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index) {
-    const auto kind = program.engines[index].kind;
-    const auto layers = linear_operands(design);
-    ProductCycles sum;
-    for (const auto& section : program.sections) {
-        for (const auto& work : section.streams[index]) {
-            if (work.opcode != Opcode::matmul) continue;
-            if (!design.is_mamba() && kind == EngineKind::matrix) {
-                const auto& op = section.operators[work.operator_first];
-                const auto time =
-                    design.super_resolution
-                        ? convolution_time(design, op, work.m)
-                        : transformer_matrix_time(design, *linear_layer(layers, op.name), work.m, work.n);
-                sum.multiplying += section.repeat * time.multiply;
-                sum.weight_registers += section.repeat * time.wait_for_weights;
-                sum.rescaling += section.repeat * time.rescale;
-                sum.around += section.repeat * time.drain;
-                continue;
-            }
-            const auto pace = kind == EngineKind::aie
-                                  ? aie_matmul_pace(design, work.m, work.n, work.k)
-                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k), 0};
-            sum.multiplying += section.repeat * pace.computing;
-            sum.moving += section.repeat * pace.moving;
-            sum.around += section.repeat *
-                          (instruction_cycles(design, kind, section, work) - pace.computing - pace.moving);
-        }
-    }
-    return sum;
-}
 
 ordered_json account_of(const Design& design, const TileProgram& program, const Activity& activity,
                         std::size_t index) {

@@ -6,6 +6,7 @@
 
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
+#include "accel/report/product_cycles.hpp"
 #include "accel/schedule/linear_split.hpp"
 #include "accel/schedule/transformer_layout.hpp"
 
@@ -59,6 +60,7 @@ std::array<double, buffer_count> buffer_words(const Design& design, const models
             if (is_weights(kind)) add(Buffer::weights, bits);
             if (is_weights_of(kind, LinearEngine::aie)) add(Buffer::weights, bits);
             if (kind == Traffic::ssm_state) add(Buffer::state, bits);
+            if (kind == Traffic::activations) add(Buffer::activations, bits);
         }
     }
     for (const auto& op : graph.operators) {
@@ -255,9 +257,11 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
                          const Activity& activity) {
     EnergyInput input;
     input.duration_s = memory::seconds(activity.duration);
-    for (const auto& engine : activity.engines) {
-        if (engine.kind != EngineKind::dma)
-            input.busy_s[to_string(engine.kind)] += memory::seconds(engine.busy);
+    for (std::size_t i = 0; i < activity.engines.size(); ++i) {
+        const auto& engine = activity.engines[i];
+        if (engine.kind == EngineKind::dma) continue;
+        const auto standing = static_cast<double>(standing_cycles(design, program, i)) / design.clock_hz;
+        input.busy_s[to_string(engine.kind)] += memory::seconds(engine.busy) - standing;
     }
     for (std::size_t i = 0; i < activity.ports.size(); ++i) {
         input.busy_s["port " + activity.ports[i].name] =

@@ -58,7 +58,9 @@ GptLayout lay_out_gpt(const Design& design) {
     layout.final_norm = place_state(4 * 2 * block.width);
     std::int64_t rows = 0;
     for (const auto& step : gpt.work.steps()) rows = std::max(rows, step.rows());
-    layout.embedding = place_state(4 * 2 * rows * block.width);
+    // With the ends here both tables are in memory, of which a step reads rows.
+    const auto tables = gpt.ends ? gpt.network.vocabulary + gpt.network.positions : 0;
+    layout.embedding = place_state(4 * std::max(2 * rows, tables) * block.width);
     layout.outputs = place_state(4 * rows * std::max(block.width, gpt.network.vocabulary));
     memory.check_ends();
     return layout;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "memory/integer_math.hpp"
 
@@ -15,8 +16,7 @@ struct Shape {
     std::int64_t depth;
 };
 
-template <std::size_t N>
-std::int64_t smallest(const std::array<Shape, N>& shapes, std::int64_t word_bits, std::int64_t words) {
+std::int64_t smallest(std::span<const Shape> shapes, std::int64_t word_bits, std::int64_t words) {
     std::int64_t best = 0;
     for (const auto& shape : shapes) {
         const auto count = divide_up(word_bits, shape.width_bits) * divide_up(words, shape.depth);
@@ -38,7 +38,7 @@ std::int64_t access_cycles(const ScratchpadSpecification& specification, std::in
     return specification.ports >= 2 ? std::max(reads, writes) : reads + writes;
 }
 
-std::int64_t primitives(const ScratchpadSpecification& specification) {
+std::int64_t primitives(const ScratchpadSpecification& specification, bool narrow_uram) {
     if (specification.capacity_bytes == 0) return 0;
     const auto bank_bits = divide_up(specification.capacity_bytes * 8, specification.banks);
     const auto words = divide_up(bank_bits, specification.word_bits);
@@ -46,7 +46,9 @@ std::int64_t primitives(const ScratchpadSpecification& specification) {
         case RamKind::bram:
             return specification.banks * smallest(bram_shapes, specification.word_bits, words);
         case RamKind::uram:
-            return specification.banks * smallest(uram_shapes, specification.word_bits, words);
+            return specification.banks *
+                   smallest(std::span(uram_shapes).first(narrow_uram ? uram_shapes.size() : 1),
+                            specification.word_bits, words);
         case RamKind::lutram:
             return specification.banks * divide_up(bank_bits, 64);
     }

@@ -50,6 +50,55 @@ TEST_CASE("DSP blocks of the matrix unit follow the packing") {
     CHECK(matrix_resources(design, constants()).dsp == 16 + 7);
 }
 
+TEST_CASE("floating point takes the DSP blocks that the device has for it") {
+    auto design = design_document("lightmamba-vck190-w4a4",
+                                  {{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}})
+                      .parse();
+    const auto& published = default_cost_constants();
+    const auto multipliers = design.matrix.macs_per_cycle();
+    const auto lanes = design.ssm.lanes();
+    const auto taps = 4 + design.network.convolution_width;
+    CHECK(matrix_resources(design, published).dsp == multipliers);
+    CHECK(matrix_resources(design, published).lut == design.matrix.outputs * 220);
+    CHECK(ssm_resources(design, published).dsp == 5 * 2 * lanes);
+    CHECK(vector_resources(design, published).dsp == taps * design.vector.lanes);
+    // A product of binary32 takes three DSP48E2 and a sum two.
+    design.device.dsp_primitive = "DSP48E2";
+    CHECK(matrix_resources(design, published).dsp == 5 * multipliers);
+    CHECK(ssm_resources(design, published).dsp == 5 * 5 * lanes);
+    CHECK(vector_resources(design, published).dsp == 5 * taps * design.vector.lanes);
+}
+
+TEST_CASE("the matrix unit switches for its products alone: neither waiting nor draining does") {
+    for (const char* name : {"lightmamba-vck190-w4a4", "lightmamba-u280-w4a4", "codes-vck190-w8a8"}) {
+        CAPTURE(name);
+        test::Settings settings;
+        if (std::string(name) == "codes-vck190-w8a8") {
+            settings = {{"/mapping/linear_engine", "pl"}, {"/engines/matrix/inputs", 32}};
+        }
+        const auto evaluation = evaluate(design_document(name, settings), Fidelity::timing);
+        const auto& design = evaluation.design;
+        const auto& program = *evaluation.program;
+        // One step for every block of inputs x outputs weights and every row.
+        std::int64_t steps = 0;
+        for (const auto& section : program.sections) {
+            for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
+                if (program.engines[engine].kind != EngineKind::matrix) continue;
+                for (const auto& work : section.streams[engine]) {
+                    const auto blocks = [](std::uint32_t size, int at_once) {
+                        return (size + at_once - 1) / at_once;
+                    };
+                    steps += section.repeat * work.m * blocks(work.n, design.matrix.outputs) *
+                             blocks(work.k, design.matrix.inputs);
+                }
+            }
+        }
+        const auto input = energy_input(design, evaluation.graph, program, *evaluation.activity);
+        CHECK(input.busy_s.at("matrix") * design.clock_hz ==
+              Approx(static_cast<double>(steps)).epsilon(1e-6));
+    }
+}
+
 TEST_CASE("Mamba's vectors stay on chip and take memory") {
     auto design = design_document("lightmamba-vck190-w4a4").parse();
     // Of 64 layers 2560 and 5120 of the norms, 5376 of the convolution, three times 80 heads; the last norm.

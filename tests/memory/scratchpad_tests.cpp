@@ -17,6 +17,12 @@ TEST_CASE("primitives cover width and depth") {
     // Every bank has primitives of its own.
     CHECK(primitives({"e", RamKind::uram, 1024, 64, 4, 2}) == 4);
     CHECK(primitives({"f", RamKind::bram, 0, 64, 4, 2}) == 0);
+    // 196,608 words of 32 bits and 786,432 of 8: UltraScale+ has 4,096 to a URAM, however narrow.
+    CHECK(primitives({"g", RamKind::uram, 786432, 32, 1, 2}) == 24);
+    CHECK(primitives({"g", RamKind::uram, 786432, 32, 1, 2}, false) == 48);
+    CHECK(primitives({"g", RamKind::uram, 786432, 8, 1, 2}) == 24);
+    CHECK(primitives({"g", RamKind::uram, 786432, 8, 1, 2}, false) == 192);
+    CHECK(primitives({"h", RamKind::bram, 4608, 36, 1, 2}, false) == 1);
 }
 
 TEST_CASE("one port makes reads and writes alternate") {

@@ -3,9 +3,12 @@
 #include <catch2/catch.hpp>
 
 #include "accel/cost/lut_multiplier.hpp"
+#include "accel/cost/resources.hpp"
 #include "accel/cost/transformer_resources.hpp"
+#include "accel/design/transformer_formats.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
+#include "memory/integer_math.hpp"
 #include "small_var.hpp"
 
 using namespace tilewright;
@@ -90,6 +93,18 @@ TEST_CASE("the matrix unit's resources follow from its structure") {
     const auto int6 =
         stationary_matrix_resources(design_document("fpqvar-vck190-int6", tiny).parse(), constants);
     CHECK(int6.dsp == 2 + 3);
+    // Products of up to 961 in 11 bits, and one bit more: four leaves of 12 bits, 2 x 12 + 13, and an
+    // accumulator of 12 + 13 bits for 7680 inputs.
+    CHECK(int6.lut == 2 * 11 + (37 + 25) + 60);
+    CHECK(int6.ff == 4 * (2 * 6 + 12) + (37 + 25) + 96);
+    // Three products a DSP block, which adds them up and keeps the sum: two leaves of 14 bits.
+    auto three = tiny;
+    three.emplace_back("/engines/matrix/products_per_dsp", 3);
+    const auto summed =
+        stationary_matrix_resources(design_document("fpqvar-vck190-int6", three).parse(), constants);
+    CHECK(summed.dsp == 2 + 3);
+    CHECK(summed.lut == (14 + 27) + 60);
+    CHECK(summed.ff == 4 * 2 * 6 + (14 + 27) + 96);
 }
 
 TEST_CASE("binary32 arithmetic costs more on DSP blocks without it") {
@@ -98,4 +113,16 @@ TEST_CASE("binary32 arithmetic costs more on DSP blocks without it") {
     CHECK(transformer_attention_resources(design, constants).dsp == 64 * 16);
     design.device.dsp_primitive = "DSP48E2";
     CHECK(transformer_attention_resources(design, constants).dsp == 64 * 16 * 5);
+}
+
+TEST_CASE("keys and values become binary32 by a row of adders a bit of their significand") {
+    const auto luts = [](const char* name) {
+        const auto design = design_document(name).parse();
+        const auto word = buffer_specification(design, Buffer::state, 1).word_bits;
+        const auto bits = kv_format(*design.transformer()).format.bits;
+        return static_cast<double>(transformer_attention_resources(design, default_cost_constants()).lut) /
+               static_cast<double>(memory::divide_up(word, bits));
+    };
+    CHECK(luts("fpqvar-vck190-fp4") == 4 * 25);   // E2M3
+    CHECK(luts("fpqvar-vck190-int6") == 7 * 25);  // int8
 }

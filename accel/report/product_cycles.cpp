@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/report/product_cycles.hpp"
+
+#include "accel/aie/array_timing.hpp"
+#include "accel/engines/super_resolution_timing.hpp"
+#include "accel/engines/timing.hpp"
+#include "accel/engines/transformer_timing.hpp"
+
+namespace tilewright::accel {
+
+ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index) {
+    const auto kind = program.engines[index].kind;
+    const auto layers = linear_operands(design);
+    ProductCycles sum;
+    for (const auto& section : program.sections) {
+        for (const auto& work : section.streams[index]) {
+            if (work.opcode != Opcode::matmul) continue;
+            if (!design.is_mamba() && kind == EngineKind::matrix) {
+                const auto& op = section.operators[work.operator_first];
+                const auto time =
+                    design.super_resolution
+                        ? convolution_time(design, op, work.m)
+                        : transformer_matrix_time(design, *linear_layer(layers, op.name), work.m, work.n);
+                sum.multiplying += section.repeat * time.multiply;
+                sum.weight_registers += section.repeat * time.wait_for_weights;
+                sum.rescaling += section.repeat * time.rescale;
+                sum.around += section.repeat * time.drain;
+                continue;
+            }
+            const auto pace = kind == EngineKind::aie
+                                  ? aie_matmul_pace(design, work.m, work.n, work.k)
+                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k), 0};
+            sum.multiplying += section.repeat * pace.computing;
+            sum.moving += section.repeat * pace.moving;
+            sum.around += section.repeat *
+                          (instruction_cycles(design, kind, section, work) - pace.computing - pace.moving);
+        }
+    }
+    return sum;
+}
+
+std::int64_t standing_cycles(const Design& design, const TileProgram& program, std::size_t index) {
+    const auto kind = program.engines[index].kind;
+    if (kind == EngineKind::matrix) {
+        const auto products = product_cycles(design, program, index);
+        return products.weight_registers + products.around;
+    }
+    if (kind != EngineKind::attention || design.transformer()->aie_attention) return 0;
+    std::int64_t standing = 0;
+    for (const auto& section : program.sections) {
+        for (const auto& work : section.streams[index]) {
+            if (work.opcode != Opcode::matmul) continue;
+            const auto time = attention_time(design, section.operators[work.operator_first], work);
+            standing += section.repeat * (time.cycles() - time.multiply);
+        }
+    }
+    return standing;
+}
+
+}  // namespace tilewright::accel
