@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <iostream>
 
+#include "accel/design/config_files.hpp"
 #include "accel/design/json_file.hpp"
+#include "accel/design/schema.hpp"
 #include "accel/report/evaluate.hpp"
 #include "cli/command.hpp"
 #include "cli/figures.hpp"
@@ -22,16 +24,22 @@ struct Side {
     ordered_json report;
 };
 
+// A report's schema does not say what a design is made of.
+std::string text(const nlohmann::json& value, const std::string& otherwise) {
+    return value.is_string() ? value.get<std::string>() : otherwise;
+}
+
 // A design is evaluated; a report that `run --report` wrote is taken as it is.
 Side load_side(const std::string& file) {
     const auto content = accel::read_json_file(file);
     Side side;
     side.file = file;
     if (content.is_object() && content.contains("provenance") && content.contains("config")) {
+        accel::Schema(accel::config_root() / "schemas" / "report.schema.json").validate(content, file);
         side.report = content;
         side.design = content.at("config").at("design");
         const auto fidelity = side.report.at("provenance").value("fidelity", std::string("timing"));
-        side.name = side.design.value("name", file) + " (report" +
+        side.name = text(metric(side.design, "/name"), file) + " (report" +
                     (fidelity == "timing" ? "" : ", fidelity " + fidelity) +
                     (metric(side.report, "/resources/fits") == false ? ", does not fit" : "") + ")";
         return side;
@@ -80,10 +88,9 @@ bool told_by_name(const std::vector<Side>& sides, const std::string& pointer) {
 ordered_json static_power(const std::vector<Side>& sides) {
     ordered_json powers = ordered_json::array();
     for (const auto& side : sides) {
-        const auto& device = side.design.at("device");
-        const auto& power = device.at("power").at("static_w");
-        const ordered_json one = {
-            {"device", device.at("name")}, {"static_w", power.at("value")}, {"source", power.at("source")}};
+        const ordered_json one = {{"device", metric(side.design, "/device/name")},
+                                  {"static_w", metric(side.design, "/device/power/static_w/value")},
+                                  {"source", metric(side.design, "/device/power/static_w/source")}};
         if (std::find(powers.begin(), powers.end(), one) == powers.end()) powers.push_back(one);
     }
     return powers.size() > 1 ? powers : ordered_json::array();
@@ -166,8 +173,8 @@ int compare_command(const std::vector<std::string>& arguments) {
     if (!powers.empty())
         std::cout << "\nThese boards do not count the same as static; compare energy above idle:\n";
     for (const auto& one : powers) {
-        std::cout << "  " << one.at("device").get<std::string>() << ": " << one.at("static_w") << " W, "
-                  << one.at("source").get<std::string>() << "\n";
+        std::cout << "  " << text(one.at("device"), "?") << ": " << one.at("static_w") << " W, "
+                  << text(one.at("source"), "?") << "\n";
     }
     return success;
 }

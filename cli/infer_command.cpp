@@ -91,6 +91,7 @@ int infer_command(const std::vector<std::string>& arguments) {
                        0, values)) {
         return success;
     }
+    check_outputs(values, {{"output"}, {"image"}});
     std::vector<std::filesystem::path> inputs;
     for (const auto* name : {"model", "input", "recipe", "calibration"}) {
         if (values.count(name) > 0) inputs.emplace_back(values[name].as<std::string>());

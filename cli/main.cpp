@@ -8,9 +8,7 @@
 #include "accel/design/config_error.hpp"
 #include "accel/design/schema.hpp"
 #include "accel/report/heap.hpp"
-#include "accel/trace/trace_file.hpp"
 #include "cli/command.hpp"
-#include "sweeps/atomic_file.hpp"
 #include "sweeps/store.hpp"
 
 namespace {
@@ -90,16 +88,10 @@ int main(int count, char** words) {
     } catch (const tilewright::accel::ConfigError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;
-    } catch (const tilewright::accel::TraceFileError& error) {
-        std::cerr << "tilewright: " << error.what() << "\n";
-        return usage_error;
-    } catch (const tilewright::sweeps::FileError& error) {
-        std::cerr << "tilewright: " << error.what() << "\n";
-        return usage_error;
     } catch (const tilewright::sweeps::StoreError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;
-    } catch (const std::exception& error) {
+    } catch (const std::exception& error) {  // files that cannot be written among them
         std::cerr << "tilewright: " << error.what() << "\n";
         return check_failed;
     }

@@ -2,6 +2,7 @@
 #include "sweeps/table.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -71,7 +72,12 @@ std::string readable_status(const std::string& status) {
 std::string format_cell(const json& cell, int digits) {
     if (cell.is_null()) return "-";
     if (cell.is_string()) return cell.get<std::string>();
-    if (cell.is_number_float()) return fmt::format("{:.{}g}", cell.get<double>(), digits);
+    if (cell.is_number_float()) {
+        // Whole numbers are counts and settings: two that differ in their last digit are not the same.
+        const auto number = cell.get<double>();
+        const bool whole = std::abs(number) < 1e12 && number == std::floor(number);
+        return whole ? fmt::format("{:.0f}", number) : fmt::format("{:.{}g}", number, digits);
+    }
     if (cell.is_boolean()) return cell.get<bool>() ? "yes" : "no";
     return dump(cell);
 }

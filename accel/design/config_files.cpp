@@ -115,6 +115,23 @@ void check_kinds(const json& design, const std::string& file) {
     }
 }
 
+}  // namespace
+
+json read_recipe_file(const std::filesystem::path& path, const std::string& kind) {
+    auto document = read_json_file(path);
+    check_kind("recipe", document, path.string(), "");
+    const auto wanted = kind.empty() ? std::string("recipe") : kind + "_recipe";
+    if (document.is_object() && schema_of("recipe", document) != wanted) {
+        throw ConfigError(
+            path.string(), document.contains("kind") ? "/kind" : "", "is no recipe for this kind of network",
+            "allowed: a recipe " + (kind.empty() ? "without a kind" : "of kind \"" + kind + "\""));
+    }
+    schema_for(wanted).validate(document, path.string());
+    return document;
+}
+
+namespace {
+
 // Whether something stands at a pointer; one with an impossible array index points at nothing.
 bool stands(const json& document, const json::json_pointer& pointer) {
     try {
@@ -289,9 +306,8 @@ void DesignDocument::assign(const std::string& assignment) {
                           "allowed: /json/pointer=VALUE");
     }
     const auto text = assignment.substr(equals + 1);
-    auto value = json::parse(text, nullptr, false);
-    if (value.is_discarded()) value = text;
-    set(assignment.substr(0, equals), value);
+    const auto pointer = assignment.substr(0, equals);
+    set(pointer, json::accept(text) ? parse_json_text(text, "--set " + pointer) : json(text));
 }
 
 void DesignDocument::check() const {

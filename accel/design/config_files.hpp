@@ -65,6 +65,10 @@ Device load_device(const std::string& name);
 // names `option`; for an unknown name with the allowed ones.
 std::filesystem::path find_recipe(const std::string& name, const std::string& option);
 
+// A recipe's document. `kind`: what recipes of these networks say that they are; empty: of Mamba, nothing.
+// Throws ConfigError for one of another kind, or that its schema does not admit.
+nlohmann::json read_recipe_file(const std::filesystem::path& path, const std::string& kind);
+
 // 64-bit FNV-1a of a text, as 16 hexadecimal digits. Identifies configurations; not a cryptographic hash.
 std::string content_hash(const std::string& text);
 

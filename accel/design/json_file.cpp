@@ -60,30 +60,30 @@ json read_json_file(const fs::path& path) {
         throw ConfigError(path.string(), "", "the file cannot be read", "allowed: a readable JSON file");
     std::stringstream buffer;
     buffer << stream.rdbuf();
-    const auto text = buffer.str();
+    return parse_json_text(buffer.str(), path.string());
+}
+
+json parse_json_text(const std::string& text, const std::string& file) {
     DuplicateKeys keys;
     try {
         auto document =
             json::parse(text, [&](int d, json::parse_event_t e, json& p) { return keys(d, e, p); });
         if (keys.too_deep) {
-            throw ConfigError(path.string(), "", "the document is nested too deeply",
+            throw ConfigError(file, "", "the document is nested too deeply",
                               "allowed: " + std::to_string(DuplicateKeys::deepest) + " levels");
         }
         if (!keys.duplicate.empty()) {
-            throw ConfigError(path.string(), "",
-                              "the key \"" + keys.duplicate + "\" stands twice in one object",
+            throw ConfigError(file, "", "the key \"" + keys.duplicate + "\" stands twice in one object",
                               "allowed: once");
         }
         return document;
     } catch (const json::parse_error& problem) {
         const auto [line, column] = line_and_column(text, problem.byte);
         throw ConfigError(
-            path.string(), "",
-            "not valid JSON at line " + std::to_string(line) + ", column " + std::to_string(column),
+            file, "", "not valid JSON at line " + std::to_string(line) + ", column " + std::to_string(column),
             "look for a missing comma, quote or bracket just before");
     } catch (const json::exception&) {
-        throw ConfigError(path.string(), "", "not valid JSON: a number or text in it cannot be represented",
-                          "");
+        throw ConfigError(file, "", "not valid JSON: a number or text in it cannot be represented", "");
     }
 }
 

@@ -117,9 +117,7 @@ models::Recipe parse_recipe(const json& document, const std::string& file, const
 }
 
 models::Recipe load_recipe(const std::filesystem::path& path) {
-    const auto document = read_json_file(path);
-    Schema(config_root() / "schemas" / "recipe.schema.json").validate(document, path.string());
-    return parse_recipe(document, path.string(), "");
+    return parse_recipe(read_recipe_file(path, ""), path.string(), "");
 }
 
 void check_recipe(const models::Recipe& recipe, const models::MambaConfig& network, const std::string& file,

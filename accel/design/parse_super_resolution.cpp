@@ -53,10 +53,7 @@ models::SuperResolutionRecipe parse_recipe(const json& from, const std::string& 
 }  // namespace
 
 models::SuperResolutionRecipe load_super_resolution_recipe(const std::filesystem::path& path) {
-    const auto document = read_json_file(path);
-    Schema(config_root() / "schemas" / "super_resolution_recipe.schema.json")
-        .validate(document, path.string());
-    return parse_recipe(document, path.string(), "");
+    return parse_recipe(read_recipe_file(path, "super_resolution"), path.string(), "");
 }
 
 // Scales belong to whole taps of a pixel.

@@ -133,9 +133,7 @@ models::TransformerRecipe parse_transformer_recipe(const json& document, const s
 }
 
 models::TransformerRecipe load_transformer_recipe(const std::filesystem::path& path) {
-    const auto document = read_json_file(path);
-    Schema(config_root() / "schemas" / "transformer_recipe.schema.json").validate(document, path.string());
-    return parse_transformer_recipe(document, path.string(), "");
+    return parse_transformer_recipe(read_recipe_file(path, "transformer"), path.string(), "");
 }
 
 void check_transformer_recipe(const models::TransformerRecipe& recipe, const TransformerBlock& block,

@@ -115,8 +115,11 @@ Codec::Codec(const NumberFormat& format, Conversion conversion)
     for (std::uint32_t code = 0; code < values_.size(); ++code) {
         const auto value = values_[code];
         if (std::isnan(value)) {
-            // The positive quiet NaN: the top mantissa bit is set (IEEE 754-2019, 6.2.1).
-            const auto quiet = format.mantissa_bits == 0 ? code : code | (1U << (format.mantissa_bits - 1));
+            // The positive quiet NaN, of whose mantissa the top bit alone is set (IEEE 754-2019, 6.2.1),
+            // where there are several. The first one follows infinity.
+            const auto quiet = format.specials == SpecialCodes::infinities_too
+                                   ? (code - 1) | (1U << (format.mantissa_bits - 1))
+                                   : code;
             if (!not_a_number_) not_a_number_ = quiet;
         } else if (value == 0 && std::signbit(value)) {
             negative_zero_ = code;

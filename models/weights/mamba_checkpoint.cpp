@@ -71,6 +71,11 @@ MambaConfig MambaCheckpoint::read_config(const std::filesystem::path& file) {
     const auto document = read_checkpoint_config(file);
     MambaConfig config;
     const ConfigReader reader(document, file.string());
+    // The names of the transformers and the state-spaces project.
+    for (const char* key : {"tie_word_embeddings", "tie_embeddings"}) {
+        reader.fixed(key, {true, false});
+        own_head_ = own_head_ || document.value(key, json(true)) == false;
+    }
     const auto model_type = document.contains("model_type") && document.at("model_type").is_string()
                                 ? document.at("model_type").get<std::string>()
                                 : std::string();
@@ -138,6 +143,10 @@ void MambaCheckpoint::check_tensors() const {
                               "\" is of nothing that is computed; config.json says " +
                               std::to_string(config_.layers) + " layers of Mamba" +
                               (config_.version == MambaVersion::mamba2 ? "2" : "1"));
+    }
+    if (own_head_ && !folder_.contains(head_name)) {
+        throw CheckpointError(folder_.folder() + ": tensor \"" + head_name +
+                              "\" is missing; config.json says that the head is not tied to the embedding");
     }
     if (folder_.contains(head_name) && !folder_.same(head_name, embedding_name)) {
         throw CheckpointError(folder_.folder() + ": tensor \"" + head_name +

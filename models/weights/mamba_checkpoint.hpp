@@ -22,9 +22,10 @@ class MambaCheckpoint final : public MambaWeights {
     const TensorView& tensor(const std::string& name) const override { return folder_.tensor(name); }
 
   private:
-    static MambaConfig read_config(const std::filesystem::path& file);
+    MambaConfig read_config(const std::filesystem::path& file);
     void check_tensors() const;
 
+    bool own_head_ = false;  // said to be none of the embedding's
     MambaConfig config_;
     CheckpointFolder folder_;
 };

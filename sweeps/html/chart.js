@@ -87,7 +87,7 @@
   tooltip.hidden = true;
   document.body.append(tooltip);
   const format = (cell) => cell === null ? "-"
-      : typeof cell === "number" ? String(Number(cell.toPrecision(5))) : String(cell);
+      : typeof cell === "number" && !Number.isInteger(cell) ? String(Number(cell.toPrecision(5))) : String(cell);
   function showTooltip(handler, event, item, datum) {
     tableRows.forEach((row) => row.classList.remove("hovered"));
     tooltip.hidden = !datum;

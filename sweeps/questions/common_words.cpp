@@ -87,7 +87,10 @@ void Lexicon::add_common_words() {
             term_of(TermKind::negation));
     add_all({"without", "no"}, term_of(TermKind::without));
     add_all({"with", "using", "use", "uses"}, term_of(TermKind::with));
-    add_all({"or", "vs", "versus"}, term_of(TermKind::alternative));
+    auto alternative = term_of(TermKind::alternative);
+    add("or", alternative);
+    alternative.compares = true;
+    add_all({"vs", "versus", "compared with", "compared to"}, alternative);
 }
 
 }  // namespace tilewright::sweeps

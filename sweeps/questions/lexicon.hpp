@@ -59,6 +59,7 @@ struct Term {
     Aggregate aggregate = Aggregate::average;
     Role role = Role::none;
     bool descending = false;
+    bool compares = false;  // an alternative whose sides are looked at apart: "vs"
 };
 
 inline Term term_of(TermKind kind) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which points a question is about: comparisons with numbers, and values.
 #include <algorithm>
+#include <cstddef>
 
 #include <fmt/format.h>
 
@@ -166,6 +167,13 @@ bool QuestionParser::joined() const {
     return false;
 }
 
+// There is a "vs".
+bool QuestionParser::compared() const {
+    return std::any_of(terms_.begin() + static_cast<std::ptrdiff_t>(value_end_),
+                       terms_.begin() + static_cast<std::ptrdiff_t>(at_),
+                       [](const Term& term) { return term.compares; });
+}
+
 // "between 10 and 20 %", "between 1 mJ and 2", "above 10 and below 20 mJ": the unit is that of both.
 void QuestionParser::share_unit() {
     if (!next_is(TermKind::number)) return;
@@ -319,6 +327,7 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
         });
     const bool in_list = joined();
     const bool behind_it = value_column_ == column;
+    if (behind_it && !negated && compared()) compared_.push_back(column);
     value_column_ = column;
     value_end_ = at_;
     if (known == query_.conditions.end()) {

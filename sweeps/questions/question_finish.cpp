@@ -23,8 +23,19 @@ void QuestionParser::finish() {
             "sorted for each of a group is not understood; allowed: \"sorted by\", or so many "
             "\"for each\"");
     }
+    finish_comparisons();
     finish_figures();
     finish_groups();
+}
+
+// "Fastest W4A4 vs W8A8": of each.
+void QuestionParser::finish_comparisons() {
+    if (!query_.count && !query_.aggregate && !(query_.order && query_.limit)) return;
+    for (const auto column : compared_) {
+        if (std::find(query_.groups.begin(), query_.groups.end(), column) == query_.groups.end()) {
+            query_.groups.push_back(column);
+        }
+    }
 }
 
 // What an average or a number of designs does not show.

@@ -49,6 +49,7 @@ class QuestionParser {
     void more_comparisons(std::size_t column);
     void more_values(std::size_t column, bool negated);
     bool joined() const;
+    bool compared() const;
     static bool has_unit(const Term& number, std::size_t column);
     bool parse_values_behind(std::size_t column, bool negated);
     static Comparison opposite(Comparison comparison);
@@ -93,6 +94,7 @@ class QuestionParser {
     void require_one_figure(std::size_t column) const;
     bool is_compared(std::size_t at) const;
     void finish();
+    void finish_comparisons();
     void finish_figures();
     void finish_groups();
     bool is_fixed(std::size_t column) const;
@@ -103,6 +105,7 @@ class QuestionParser {
     std::size_t at_ = 0;  // behind the last one that has been taken
     Query query_;
     std::optional<Term> extreme_;              // "best": of what is still to come
+    std::vector<std::size_t> compared_;        // whose values are looked at apart
     std::optional<std::size_t> value_column_;  // of the last value,
     std::size_t value_end_ = 0;                // behind which it ended
     bool narrowed_ = false;                    // two values that both hold

@@ -33,6 +33,20 @@ TEST_CASE("other words for the same question give the same statement", "[questio
         CAPTURE(one, other);
         CHECK(asked().sql(one) == asked().sql(other));
     }
+    // What is asked of one against the other is asked of each.
+    const std::pair<std::string, std::string> each[] = {
+        {"average energy of W4A4 vs W8A8", "average energy of W4A4 or W8A8 for each format"},
+        {"fastest W4A4 vs W8A8", "fastest W4A4 or W8A8 for each format"},
+        {"how many designs, tile 16 vs tile 32", "how many designs, tile 16 or 32, for each tile"},
+        {"fastest for each tile, W4A4 compared with W8A8",
+         "fastest for each tile and format with W4A4 or W8A8"},
+        {"fastest W4A4 vs W8A8 for each format", "fastest W4A4 or W8A8 for each format"},
+    };
+    for (const auto& [one, other] : each) {
+        CAPTURE(one, other);
+        CHECK(asked().sql(one) == asked().sql(other));
+        CHECK(asked().ask(one).size() > 1);
+    }
     // Only whole thousands: the others may be a list.
     CHECK(asked().sql("DSP between 100,600") == asked().sql("DSP between 100 and 600"));
 }

@@ -162,5 +162,9 @@ TEST_CASE("checkpoints and images that are none are refused by name") {
     refused(good, image, "#/hidden",
             R"({"family": "super_resolution", "blocks": 2, "channels": 6, "scale": 4})");
     refused(good, image, "--all", config_json, "--all");
-    refused(good, image, "kind", config_json, "--recipe lightmamba-w4a4");
+    refused(good, image, "lightmamba-w4a4.json#: is no recipe for this kind of network", config_json,
+            "--recipe lightmamba-w4a4");
+    refused(good, image, "write the same file", config_json, "--image out.safetensors");
+    refused(good, image, "a folder that exists", config_json, "--image nowhere/out.ppm");
+    CHECK_FALSE(std::filesystem::exists(workspace.path("out.safetensors")));
 }

@@ -99,6 +99,9 @@ TEST_CASE("infer runs a checkpoint through the kernels of a recipe") {
     CHECK_THAT(refused("--recipe smooth.json"), Contains("--calibration"));
     CHECK_THAT(refused("--recipe w8.json --scan chunked"), Contains("recurrent"));
     CHECK_THAT(refused("--recipe lightmamba-w8a8"), Contains("#/weights/group_size"));
+    CHECK_THAT(refused("--recipe fpqvar-fp4"),
+               Contains("fpqvar-fp4.json#/kind: is no recipe for this kind of network; allowed: a recipe "
+                        "without a kind"));
     CHECK_THAT(refused("--recipe lightmamba-w4a44"), Contains("--recipe#: there is no recipe") &&
                                                          Contains("did you mean \"lightmamba-w4a4\"?") &&
                                                          Contains("allowed: ") && Contains("w16a16"));
@@ -156,6 +159,13 @@ TEST_CASE("infer refuses damaged checkpoints in one line and writes nothing") {
     folder.write("model.safetensors", models::safetensors_bytes(weights));
     CHECK_THAT(complaint(), Contains("\"backbone.norm_f.weight\" is missing"));
     folder.write("model.safetensors", good);
+    auto own_head = nlohmann::json::parse(state_spaces_config(config));
+    own_head["tie_embeddings"] = false;
+    folder.write("config.json", own_head.dump());
+    CHECK_THAT(complaint(), Contains("\"lm_head.weight\" is missing") && Contains("not tied"));
+    own_head["tie_embeddings"] = "x";
+    folder.write("config.json", own_head.dump());
+    CHECK_THAT(complaint(), Contains("#/tie_embeddings: \"x\"") && Contains("allowed: true, false"));
     auto absurd = config;
     absurd.layers = 100'000'000;
     folder.write("config.json", state_spaces_config(absurd));

@@ -97,6 +97,10 @@ TEST_CASE("outputs that cannot be written are errors and leave nothing behind") 
         CHECK(result.code == 2);
         CHECK_THAT(result.err, Contains("missing/folder/file") && Contains("No such file or directory"));
         CHECK_FALSE(fs::exists(workspace.path("missing")));
+        // What only shows in writing is no mistake of the command line.
+        const auto full = workspace.run("run " + main_design + small + option + " /dev/full");
+        CHECK(full.code == 1);
+        CHECK_THAT(full.err, Contains("cannot write /dev/full"));
     }
 }
 

@@ -112,6 +112,26 @@ TEST_CASE("an unknown system is refused") {
     CHECK_THAT(result.err, Catch::Contains("lightmamba"));
 }
 
+TEST_CASE("CodeS has the numbers of parameters in its names, and figures that none was published of") {
+    const Workspace workspace;
+    const auto result = workspace.run("reproduce codes --json");
+    REQUIRE(result.code == 0);
+    std::map<std::string, json> rows;
+    for (const auto& row : json::parse(result.out)) rows[row.at("figure")] = row;
+    for (const auto& [name, published] :
+         std::map<std::string, double>{{"1B", 1}, {"3B", 3}, {"7B", 7}, {"15B", 15}}) {
+        const auto& row = rows.at("parameters of CodeS-" + name);
+        CHECK(row.at("published") == published);
+        CHECK(row.at("ratio").get<double>() == Approx(1).margin(0.15));
+    }
+    const auto& speed = rows.at("CodeS-15B W4A8, a step of 4 beams behind 2048 tokens, on AI Engines");
+    CHECK(speed.at("published").is_null());
+    CHECK(speed.at("ratio").is_null());
+    // 15.2 G weights of 4 bits, with a scale for each 128, and a head of 6144 x 49152 in fp16 at 12.8 GB/s.
+    const auto bytes = 15.16e9 * (0.5 + 2.0 / 128) + 2.0 * 6144 * 49152;
+    CHECK(speed.at("ours").get<double>() == Approx(12.8e9 / bytes).epsilon(0.02));
+}
+
 TEST_CASE("FPQVAR's published figures come out as docs/image_generation.md says") {
     const Workspace workspace;
     const auto result = workspace.run("reproduce fpqvar --json");

@@ -170,6 +170,12 @@ TEST_CASE("values set on the command line are checked like those in a file") {
                   "/memories/ddr4/page");
     check_refused(workspace.run("run " + main_design + " --set /recipe/weights/format=int3"),
                   "/recipe/weights/format");
+    const auto twice =
+        workspace.run("run " + main_design + R"( --set '/mapping/tile={"outputs":8,"outputs":16}')");
+    CHECK(twice.code == 2);
+    CHECK_THAT(
+        twice.err,
+        Contains("--set /mapping/tile#: the key \"outputs\" stands twice in one object; allowed: once"));
     check_refused(workspace.run("run " + main_design + " --set mapping=8"), "");
     check_refused(workspace.run("run " + main_design + " --set nonsense"), "");
 }

@@ -240,6 +240,33 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     const auto text = workspace.run("compare " + a + " " + design("lightmamba-u280-w4a4")).out;
     CHECK_THAT(text, Contains("/device/name") && !Contains("/device/resources") &&
                          Contains("/engines/matrix/inputs") && Contains("u280: 30 W"));
+    // A report that is damaged is named, and where.
+    const auto report = json::parse(read_file(workspace.path("a.json")));
+    const auto damaged = [&](const char* pointer, const json& value) {
+        auto other = report;
+        if (value.is_discarded()) {
+            other.erase(pointer);
+        } else {
+            other[json::json_pointer(pointer)] = value;
+        }
+        workspace.write("bad.json", other.dump());
+        const auto refused = workspace.run("compare a.json bad.json");
+        CHECK(refused.code == 2);
+        return refused.err;
+    };
+    CHECK_THAT(damaged("/throughput/unit", 5), Contains("bad.json#/throughput/unit: 5"));
+    CHECK_THAT(damaged("/throughput/value", "x"), Contains("bad.json#/throughput/value: \"x\""));
+    CHECK_THAT(damaged("/throughput", {1}), Contains("bad.json#/throughput: "));
+    CHECK_THAT(damaged("/config", "x"), Contains("bad.json#/config: "));
+    CHECK_THAT(damaged("/schema_version", 99), Contains("bad.json#/schema_version: 99"));
+    CHECK_THAT(damaged("energy", json::value_t::discarded), Contains("energy"));
+    // Designs in it are not looked into: what is missing is not shown.
+    workspace.write("bad.json", [&] {
+        auto other = report;
+        other["config"]["design"] = {{"name", 5}};
+        return other.dump();
+    }());
+    CHECK(workspace.run("compare a.json bad.json").code == 0);
     // A bound is not taken for a simulation.
     REQUIRE(workspace.run("run " + a + " --fidelity bound --report bound.json").code == 0);
     CHECK_THAT(workspace.run("compare a.json bound.json").out,

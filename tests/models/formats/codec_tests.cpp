@@ -263,6 +263,10 @@ TEST_CASE("overflow saturates, or becomes what IEEE 754 and OCP FP8 say") {
     CHECK(Codec(number_format("e5m2"), {TieRule::half_down, Overflow::ieee}).encode(61440) == 0x7bU);
     CHECK(Codec(number_format("e5m2"), {TieRule::half_down, Overflow::ieee}).encode(-61440) == 0xfcU);
     CHECK(std::isnan(wide.decode(*wide.encode(std::nan("")))));
+    // The quiet NaN whose mantissa is its top bit alone.
+    for (const auto& [name, code] : {std::pair{"fp16", 0x7e00U}, {"bf16", 0x7fc0U}, {"e5m2", 0x7eU}}) {
+        CHECK(Codec(number_format(name)).encode(std::nan("")) == code);
+    }
     CHECK(Codec(number_format("e2m1"), {TieRule::to_even, Overflow::ieee}).encode(float_infinity) == 7U);
     CHECK(Codec(number_format("fp16"), {TieRule::to_even, Overflow::ieee}).encode(65520) == 0x7c00U);
     CHECK(Codec(number_format("int4")).encode(-100) == 8U);
