@@ -68,9 +68,13 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     double lut = 0;
     if (engine.multiplier == MultiplierKind::dsp &&
         (floating(recipe.weights) || floating(recipe.activations))) {
-        // Multiply-adds in chains, and behind each an adder and its sum.
+        // Multiply-adds of binary32 in chains, and behind each an adder and its sum. Operands of 16 bits get
+        // an exponent of 8.
+        constexpr int exponent_bits = 8;
         use.dsp = round_up(static_cast<double>(multipliers) * multiply_add_dsp(design, constants));
-        use.lut = round_up(engine.outputs * constants.fp32_adder_lut);
+        use.lut = round_up(engine.outputs * constants.fp32_adder_lut +
+                           static_cast<double>(multipliers + engine.inputs) * exponent_bits *
+                               constants.adder_lut_per_bit);
         use.ff = multipliers * product_bits + round_up(engine.outputs * constants.fp32_adder_ff);
         return use;
     }

@@ -41,12 +41,19 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
         in_proj(pass, inputs, in_proj_ahead, ahead);
         if (before != nullptr) {
             finish_pass(*before);
-            store_residual(*before);
+            residual_later_.push_back(
+                [this, before, added = builder_.last(engines_.vector)] { store_residual(*before, added); });
         } else if (earlier) {
             finish_earlier(*earlier);
+            residual_later_.push_back([this, &earlier, added = builder_.last(engines_.vector)] {
+                builder_.set_stage(1);
+                store_residual(earlier->pass, added);
+                builder_.set_stage(0);
+            });
         }
-        if (!pass.last) load_residual(*(&pass + 1));
+        if (!pass.last) residual_later_.push_back([this, next = &pass + 1] { load_residual(*next); });
         in_proj(pass, inputs, in_proj_rest, rest);
+        move_residual(residual_later_.size());
         if (!ahead.empty()) {
             before = &pass;
             continue;
@@ -57,7 +64,7 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
             store_convolution();
             flush_stores(0);
         }
-        store_residual(pass);
+        store_residual(pass, builder_.last(engines_.vector));
     }
     if (before == nullptr) return {};
     store_convolution();
@@ -82,9 +89,18 @@ void Mamba2Schedule::load_residual(TokenPass& pass) {
     }
 }
 
+// Among the weights of a pass's in_proj, so that neither they nor the port waits for the last additions of
+// the pass before: what it stores when a third of them is there, what is loaded for the next pass when
+// another is.
+void Mamba2Schedule::move_residual(std::size_t transfers) {
+    for (; transfers > 0 && !residual_later_.empty(); --transfers) {
+        residual_later_.front()();
+        residual_later_.pop_front();
+    }
+}
+
 // Behind the vector unit's last additions.
-void Mamba2Schedule::store_residual(const TokenPass& pass) {
-    const auto added = builder_.last(engines_.vector);
+void Mamba2Schedule::store_residual(const TokenPass& pass, InstructionRef added) {
     auto load = pass.residual.begin();
     for (const auto& piece : token_pieces(design_, pass.tokens)) {
         if (load == pass.residual.end()) return;
@@ -130,7 +146,6 @@ void Mamba2Schedule::take_up(const Unfinished& earlier) {
 void Mamba2Schedule::finish_earlier(const Unfinished& earlier) {
     builder_.set_stage(1);
     finish_pass(earlier.pass);
-    store_residual(earlier.pass);
     flush_stores(0);
     builder_.set_stage(0);
 }

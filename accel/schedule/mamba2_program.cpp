@@ -241,7 +241,10 @@ TileProgram build_mamba2_program(const Design& design, const models::OperatorGra
         return Mamba2Schedule(design, into, engines, layout.block, slots, state_slots(design)).emit(earlier);
     };
     std::optional<Mamba2Schedule::Unfinished> earlier;
-    if (runs_ahead(design) > 0) {
+    // What a block hands on stands where it does whatever the block before it has handed on; but for the
+    // stores of a residual stream, which have to be there.
+    const int drafts = runs_ahead(design) == 0 ? 0 : design.mapping.residual == ResidualPlace::memory ? 2 : 1;
+    for (int i = 0; i < drafts; ++i) {
         TileProgram draft;
         draft.engines = program.engines;
         ProgramBuilder draft_builder(draft);

@@ -206,8 +206,12 @@ void Mamba2Schedule::in_proj(TokenPass& pass, LinearInputs& inputs, WeightPiece 
     std::int64_t outputs = 0;
     for (const auto& run : runs) outputs += run.size;
     pass.made.push_back({first, outputs});
-    matmul("mixer.in_proj", in_proj_split_, runs, inputs,
-           [&](const OutputRun& run, const auto& products) { on_outputs(pass, run, products); });
+    const auto third = std::max(runs.size() / 3, std::size_t{1});
+    std::size_t made = 0;
+    matmul("mixer.in_proj", in_proj_split_, runs, inputs, [&](const OutputRun& run, const auto& products) {
+        on_outputs(pass, run, products);
+        if (piece == in_proj_rest && ++made % third == 0) move_residual(1);
+    });
     // The naive order has one thing to do, when all is made.
     if (design_.mapping.operator_order == OperatorOrder::naive) run_ssm_for_all(pass);
     if (piece == in_proj_rest && !in_proj_split_.shared()) hold_norm(pass, last_product(in_proj_split_));

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -80,7 +81,8 @@ class Mamba2Schedule {
 
     // Emits a block into the section that the builder has open. Where passes overlap, blocks do too: what is
     // left of the one before, in this repetition, is `earlier`, and what is left of this one is returned.
-    // Where that stands does not depend on `earlier`, so it is found by emitting a block without.
+    // Where that stands depends on whether there is such a block, not on what it left, so it is found by
+    // emitting blocks.
     std::optional<Unfinished> emit(const std::optional<Unfinished>& earlier);
 
   private:
@@ -107,7 +109,8 @@ class Mamba2Schedule {
     LinearInputs begin_pass(TokenPass& pass);
     // Residual stream in memory: a pass's loads, unless they are there already, and its stores.
     void load_residual(TokenPass& pass);
-    void store_residual(const TokenPass& pass);
+    void store_residual(const TokenPass& pass, InstructionRef added);
+    void move_residual(std::size_t transfers);
     void in_proj(TokenPass& pass, LinearInputs& inputs, WeightPiece piece, std::span<const OutputRun> runs);
     void finish_pass(const TokenPass& pass);
     void store_convolution();
@@ -166,6 +169,7 @@ class Mamba2Schedule {
     InstructionRef discretized_{};
     InstructionRef convolved_{};
     InstructionRef ssm_done_{};
+    std::deque<std::function<void()>> residual_later_;  // transfers that are due in this pass's in_proj
     std::optional<InstructionRef> residual_stored_;
     std::optional<Instruction> late_discretize_;
     InstructionRef first_intermediate_{};

@@ -76,7 +76,8 @@ TEST_CASE("the residual stream may wait in memory: same bits, and the traffic th
     }
 }
 
-TEST_CASE("a residual stream in memory takes the room of two passes, however many tokens there are") {
+TEST_CASE(
+    "a residual stream in memory takes the room of three passes at most, however many tokens there are") {
     for (const auto ahead : {0, 2}) {
         CAPTURE(ahead);
         const auto evaluated = [&](int tokens, const char* place) {
@@ -90,9 +91,9 @@ TEST_CASE("a residual stream in memory takes the room of two passes, however man
         CHECK(short_prompt.program->buffer_bytes[activations] ==
               long_prompt.program->buffer_bytes[activations]);
         const auto on_chip = evaluated(700, "on_chip");
-        const auto two_passes = residual_bytes(on_chip.design, 2 * 70);
+        const auto three_passes = residual_bytes(on_chip.design, 3 * 70);
         const auto beside = on_chip.program->buffer_bytes[activations] - residual_bytes(on_chip.design, 700);
-        CHECK(long_prompt.program->buffer_bytes[activations] <= beside + two_passes);
+        CHECK(long_prompt.program->buffer_bytes[activations] <= beside + three_passes);
         CHECK(long_prompt.activity->buffers[activations].peak_bytes <=
               long_prompt.program->buffer_bytes[activations]);
     }

@@ -126,7 +126,8 @@ TEST_CASE("GPT-BigCode: a prompt takes the buffers of its slices, however full t
 // A block of 64 x 8 keys of 8 bits comes in 16 clocks, as wide as the port. The prompt's are shared by the
 // rows of all beams and of so many heads that their rows take as long; those that a beam has made are not.
 TEST_CASE("GPT-BigCode: rows wait for the attention unit's keys, which as many heads share") {
-    const auto document = design_document("codes-vck190-w8a8", {{"/network/layers", 2}});
+    const auto document =
+        design_document("codes-vck190-w8a8", {{"/network/layers", 2}, {"/mapping/tile/outputs", 128}});
     const auto design = document.parse();
     CHECK(attention_refill_cycles(design) == 64 * 8 * 8 / 256);
     const auto program = build_program(design, build_graph(design));
