@@ -120,9 +120,9 @@ int ask_command(const std::vector<std::string>& arguments) {
     }
     if (outcome.rows.size() < outcome.points) {
         std::cerr << fmt::format(
-            "tilewright: {} of {} points have no result in the store and are not looked at, nor for the "
-            "Pareto "
-            "front; tilewright sweep adds them\n",
+            "tilewright: {} of {} points have no result in the store, since they were not computed or "
+            "failed, and are not looked at, nor for the Pareto front; tilewright sweep adds them or says "
+            "why not\n",
             outcome.points - outcome.rows.size(), outcome.points);
     }
     return success;

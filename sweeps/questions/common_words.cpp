@@ -51,6 +51,12 @@ void Lexicon::add_common_words() {
     compare(Comparison::greater,
             {"but over", "but above", "but more than", "but greater than", "but higher than"});
     compare(Comparison::at_least, {"but at least", "but no less than"});
+    auto trailing = term_of(TermKind::comparison);
+    trailing.trails = true;
+    trailing.comparison = Comparison::at_most;
+    add_all({"or less", "or fewer", "or lower", "or below", "or under", "or smaller"}, trailing);
+    trailing.comparison = Comparison::at_least;
+    add_all({"or more", "or greater", "or higher", "or above", "or over", "or larger"}, trailing);
     compare(Comparison::different, {"!=", "different from"});
     compare(Comparison::equal, {"=", "equal to", "equals", "exactly"});
     compare(Comparison::greater, {"faster than"}, Role::speed);
@@ -79,6 +85,12 @@ void Lexicon::add_common_words() {
     direction.descending = true;
     add_all({"descending", "decreasing"}, direction);
     add_all({"top", "first"}, term_of(TermKind::top));
+    auto ordinal = term_of(TermKind::ordinal);
+    for (const auto& [word, digits] :
+         {std::pair{"second", "2nd"}, {"third", "3rd"}, {"fourth", "4th"}, {"fifth", "5th"}}) {
+        ordinal.number = digits[0] - '0';
+        add_all({word, digits}, ordinal);
+    }
     add_all({"pareto", "pareto front", "pareto optimal", "on the front", "not dominated"},
             term_of(TermKind::pareto));
     add_all({"do not fit", "does not fit", "dont fit", "doesnt fit", "not fit", "not fitting"},

@@ -31,6 +31,7 @@ enum class TermKind {
     sort,       // "sorted by"
     direction,  // "descending"
     top,        // "top"
+    ordinal,    // "second"
     pareto,
     misfit,    // "do not fit"
     negation,  // "not"
@@ -54,6 +55,7 @@ struct Term {
     double number = 0;
     std::vector<std::pair<std::size_t, double>> units;  // columns that have it, and what it is in theirs
     Comparison comparison = Comparison::equal;
+    bool trails = false;  // of the number before it: "or less"
     Extreme extreme = Extreme::highest;
     bool bounds = false;  // an extreme before a number may mean a bound: "maximum of 200"
     Aggregate aggregate = Aggregate::average;

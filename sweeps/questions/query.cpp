@@ -104,7 +104,16 @@ class Statement {
         return list(shown) + (query_.fitting ? "" : ", message");
     }
 
-    std::string limit() const { return query_.limit ? fmt::format("\nLIMIT {}", *query_.limit) : ""; }
+    std::string limit() const {
+        if (!query_.limit) return "";
+        const auto offset = query_.left_out > 0 ? fmt::format(" OFFSET {}", query_.left_out) : "";
+        return fmt::format("\nLIMIT {}{}", *query_.limit, offset);
+    }
+    std::string places() const {
+        const auto last = query_.left_out + query_.limit.value_or(1);
+        if (query_.left_out == 0) return fmt::format("\"place in group\" <= {}", last);
+        return fmt::format("\"place in group\" BETWEEN {} AND {}", query_.left_out + 1, last);
+    }
     static const char* direction(bool descending) { return descending ? " DESC" : ""; }
 
     // Of points that are equal in it, those come first that are better in the objectives.
@@ -129,9 +138,9 @@ class Statement {
         return fmt::format(
             "SELECT {}\nFROM (SELECT *, MIN(rowid) OVER (PARTITION BY {}) AS \"first of group\",\n"
             "      ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {}) AS \"place in group\"\n"
-            "      FROM points\n      WHERE {})\nWHERE \"place in group\" <= {}\nORDER BY \"first of "
+            "      FROM points\n      WHERE {})\nWHERE {}\nORDER BY \"first of "
             "group\", \"place in group\"",
-            shown(), groups, groups, order(), where(), query_.limit.value_or(1));
+            shown(), groups, groups, order(), where(), places());
     }
 
     std::string of_groups() const {

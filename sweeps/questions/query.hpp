@@ -43,7 +43,8 @@ struct Query {
     std::optional<AggregatedColumn> aggregate;
     std::vector<std::size_t> groups;   // columns: an answer for each combination of their values
     std::optional<Order> order;        // of points; of groups by the aggregate, whose column it is
-    std::optional<std::size_t> limit;  // so many, of each group if it is points that are asked for
+    std::optional<std::size_t> limit;  // so many, of each group if it is points that are asked for,
+    std::size_t left_out = 0;          // behind so many
 };
 
 // Points are shown with all parameters, what was asked for, and the objectives.

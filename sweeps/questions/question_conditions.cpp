@@ -27,7 +27,7 @@ void QuestionParser::parse_name(const Term& term, bool negated) {
 
 // "energy", "energy under 1 J", "tile 16", "fusion none".
 void QuestionParser::parse_column(std::size_t column, bool negated) {
-    if (parse_values_behind(column, negated)) return;
+    if (parse_trailing(column, negated) || parse_values_behind(column, negated)) return;
     if (next_is(TermKind::negation)) {
         take();
         negated = true;
@@ -174,26 +174,6 @@ bool QuestionParser::compared() const {
                        [](const Term& term) { return term.compares; });
 }
 
-// "between 10 and 20 %", "between 1 mJ and 2", "above 10 and below 20 mJ": the unit is that of both.
-void QuestionParser::share_unit() {
-    if (!next_is(TermKind::number)) return;
-    auto& first = terms_[next_place()];
-    auto second = next_place() + 1;
-    if (!joins(second)) return;
-    while (joins(second)) ++second;
-    if (second < terms_.size() && terms_[second].kind == TermKind::comparison &&
-        terms_[second].role == Role::none)
-        ++second;
-    if (second >= terms_.size() || terms_[second].kind != TermKind::number) return;
-    if (second + 1 < terms_.size() && terms_[second + 1].kind == TermKind::column && !terms_[second].comma)
-        return;
-    if (first.units.empty()) {
-        first.units = terms_[second].units;
-    } else if (terms_[second].units.empty()) {
-        terms_[second].units = first.units;
-    }
-}
-
 // "5 best" is no value of what stands before.
 bool QuestionParser::follows_extreme() const {
     const auto next = next_place();
@@ -224,76 +204,6 @@ const std::vector<std::string>& QuestionParser::values_of(const Term& term, std:
     return std::find_if(term.values.begin(), term.values.end(),
                         [column](const auto& one) { return one.first == column; })
         ->second;
-}
-
-bool QuestionParser::has_unit(const Term& number, std::size_t column) {
-    return std::any_of(number.units.begin(), number.units.end(),
-                       [column](const auto& unit) { return unit.first == column; });
-}
-
-// What a number is in the unit of a column.
-double QuestionParser::in_unit(const Term& number, std::size_t column) const {
-    if (number.units.empty()) {
-        if (!columns_[column].fraction() || number.number <= 1) return number.number;
-        throw QuestionError(fmt::format("{} is a fraction, up to 1; allowed: {}", name(column),
-                                        number.number <= 100 ? number.text + " %" : "0 to 100 %"));
-    }
-    for (const auto& [of, scale] : number.units) {
-        if (of == column) return number.number * scale;
-    }
-    const auto& unit = columns_[column].unit;
-    throw QuestionError(fmt::format("{} is not in the unit of {}{}", number.text, name(column),
-                                    unit.empty() ? "" : ", which is " + unit));
-}
-
-void QuestionParser::require_number(std::size_t column) const {
-    if (columns_[column].numeric) return;
-    throw QuestionError(fmt::format("{} is no number; it is one of {}", name(column),
-                                    fmt::join(columns_[column].values, ", ")));
-}
-
-// The number behind a comparison.
-void QuestionParser::compare(std::size_t column, Comparison comparison) {
-    require_number(column);
-    if (!next_is(TermKind::number)) {
-        throw QuestionError(fmt::format("{} is compared with no number", name(column)));
-    }
-    query_.conditions.push_back({column, comparison, in_unit(take(), column), {}});
-    no_alternative();
-    require_plain_number();
-}
-
-// No "10 % of the lowest", no "2 times the energy".
-void QuestionParser::require_plain_number() const {
-    if (at_ >= terms_.size() || (terms_[at_].text != "of" && terms_[at_].text != "times")) return;
-    throw QuestionError(fmt::format("\"{} {}\" is not understood; allowed: a number with its unit, or --sql",
-                                    terms_[at_ - 1].text, terms_[at_].text));
-}
-
-// "under 1 J", "less than 200 DSP", "faster than 5 tokens/s".
-void QuestionParser::parse_comparison(const Term& term, bool negated) {
-    const auto comparison = negated ? opposite(term.comparison) : term.comparison;
-    if (term.role != Role::none) return compare(of_role(term), comparison);
-    if (!next_is(TermKind::number)) {
-        throw QuestionError(fmt::format("\"{}\" what? Say a number behind it", term.text));
-    }
-    const auto& number = take();
-    std::optional<std::size_t> column;
-    const bool percent = number.text.ends_with("%") || number.text.ends_with("percent");
-    if (goes_on_with(TermKind::column) &&
-        (percent || number.units.empty() || has_unit(number, look()->column))) {
-        column = take().column;
-        require_number(*column);
-    } else if (number.units.size() == 1 && !percent) {
-        column = number.units.front().first;
-    } else {
-        throw QuestionError(fmt::format("\"{} {}\" of what? Say a name before it: \"{} {} {}\"", term.text,
-                                        number.text, example(), term.text, number.text));
-    }
-    query_.conditions.push_back({*column, comparison, in_unit(number, *column), {}});
-    no_alternative();
-    require_plain_number();
-    require_one_figure(*column);
 }
 
 // "W4A4", "naive order".
@@ -360,23 +270,6 @@ void QuestionParser::no_alternative() {
     if (!alternative_) return;
     throw QuestionError(
         "\"or\" is understood between values of one parameter only; allowed: two questions, or --sql");
-}
-
-// "5 fastest", "8 lanes".
-void QuestionParser::parse_number(const Term& term, bool negated) {
-    const auto* next = look();
-    if (next != nullptr && next->kind == TermKind::extreme) {
-        if (negated)
-            throw QuestionError(fmt::format("all but \"{} {}\" is not understood", term.text, next->text));
-        query_.limit = count_of(term);
-        return;
-    }
-    if (next != nullptr && next->kind == TermKind::column && columns_[next->column].parameter()) {
-        const auto column = take().column;
-        return equal(column, {value_of(column, term)}, negated);
-    }
-    throw QuestionError(fmt::format("{} of what? Say a name before it, or how it compares: \"at least {}\"",
-                                    term.text, term.text));
 }
 
 }  // namespace tilewright::sweeps

@@ -128,6 +128,8 @@ void QuestionParser::parse_term() {
             return;
         case TermKind::top:
             return parse_top(term);
+        case TermKind::ordinal:
+            return parse_ordinal(term);
         case TermKind::pareto:
             parse_pareto(term, !negated);
             return require_end(negated, false);
@@ -222,7 +224,7 @@ void QuestionParser::parse_extreme(const Term& term) {
             "one \"highest\", \"best\" or the like at a time; allowed: two questions, or \"on the Pareto "
             "front\"");
     picked_ = true;
-    if (next_is(TermKind::number) && term.bounds) {
+    if (next_is(TermKind::number) && (term.bounds || query_.left_out > 0)) {
         throw QuestionError(
             fmt::format("\"{} {}\" is not understood; allowed: \"at most\", \"at least\", or "
                         "\"highest\", \"lowest\"",

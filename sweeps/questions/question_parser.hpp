@@ -73,6 +73,10 @@ class QuestionParser {
     void require_number(std::size_t column) const;
     void compare(std::size_t column, Comparison comparison);
     void parse_comparison(const Term& term, bool negated);
+    void compare_number(const Term& number, Comparison comparison, const std::string& said);
+    bool trails(std::size_t at) const;
+    bool parse_trailing(std::size_t column, bool negated);
+    void parse_ordinal(const Term& term);
     std::size_t of_role(const Term& term) const;
     void parse_value(const Term& term, bool negated);
     void equal(std::size_t column, const std::vector<std::string>& values, bool negated);

@@ -8,6 +8,7 @@
 #include "tests/sweeps/asked_study.hpp"
 
 using namespace tilewright::sweeps;
+using nlohmann::json;
 using testing::asked;
 
 TEST_CASE("other words for the same question give the same statement", "[questions]") {
@@ -26,6 +27,13 @@ TEST_CASE("other words for the same question give the same statement", "[questio
         {"W4A4 versus W8A8", "W4A4 or W8A8"},
         {"more than 20 tokens/s but less than 40 tokens/s",
          "more than 20 tokens/s and less than 40 tokens/s"},
+        {"energy 0.2 J or less", "energy at most 0.2 J"},
+        {"0.2 J or less and 20 tokens/s or more", "at most 0.2 J and at least 20 tokens/s"},
+        {"600 DSP or fewer", "at most 600 DSP"},
+        {"600 or more DSP", "at least 600 DSP"},
+        {"area 30 % or below, W4A4", "area at most 30 %, W4A4"},
+        {"tile 16 or less", "tile at most 16"},
+        {"2nd fastest W4A4", "second fastest W4A4"},
         {"tile 16,32", "tile 16 or 32"},
         {"tile 16,32 but not W4A4", "tile 16 or 32, not W4A4"},
     };
@@ -49,6 +57,28 @@ TEST_CASE("other words for the same question give the same statement", "[questio
     }
     // Only whole thousands: the others may be a list.
     CHECK(asked().sql("DSP between 100,600") == asked().sql("DSP between 100 and 600"));
+}
+
+TEST_CASE("the second and the third are those behind the first ones", "[questions]") {
+    const auto first = [](const std::string& question) { return asked().ask(question); };
+    const auto three = first("3 fastest");
+    REQUIRE(three.size() == 3);
+    CHECK(first("which design is the second fastest?") == json::array({three[1]}));
+    CHECK(first("third highest throughput") == json::array({three[2]}));
+    const auto two = first("2 lowest energy for each format");
+    const auto second = first("second lowest energy for each format");
+    REQUIRE(2 * second.size() == two.size());
+    for (std::size_t i = 0; i < second.size(); ++i) CHECK(second[i] == two[2 * i + 1]);
+    const auto refused = [](const std::string& question) {
+        CHECK_THROWS_AS(asked().sql(question), QuestionError);
+    };
+    refused("second fastest 5");
+    refused("5 second fastest");
+    refused("the second design");
+    refused("or less");
+    refused("energy or less");
+    refused("1 or less");
+    refused("fusion none or less");
 }
 
 TEST_CASE("designs that are asked for and do not fit are counted", "[questions]") {
