@@ -61,9 +61,10 @@ struct FabricPower {
 struct Device {
     std::string name;
     FabricResources available;
-    std::string dsp_primitive;                    // "DSP58", "DSP48E2"
-    std::string uram_primitive;                   // "URAM288E5", "URAM288"
-    std::optional<double> fabric_clock_limit_hz;  // none of its blocks runs faster
+    std::string dsp_primitive;                            // "DSP58", "DSP48E2"
+    std::string uram_primitive;                           // "URAM288E5", "URAM288"
+    std::optional<double> fabric_clock_limit_hz;          // none of its blocks runs faster
+    std::optional<double> floating_point_clock_limit_hz;  // nor DSP blocks that multiply such numbers
     memory::InterconnectSpecification interconnect;
     double interconnect_j_per_byte = 0;
     std::map<std::string, DeviceMemory> memories;

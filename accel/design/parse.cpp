@@ -209,6 +209,32 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
     }
 }
 
+constexpr models::Quantization models::Recipe::*quantized_mamba_tensors[] = {
+    &models::Recipe::weights, &models::Recipe::activations, &models::Recipe::convolution,
+    &models::Recipe::state};
+
+// Multiplies in binary32 or another floating-point format in its DSP blocks.
+bool floats(const Design& design) {
+    if (!design.is_mamba()) return true;
+    const auto& recipe = design.recipe;
+    return std::any_of(std::begin(quantized_mamba_tensors), std::end(quantized_mamba_tensors),
+                       [&](const auto tensor) {
+                           return (recipe.*tensor).format.family == models::FormatFamily::floating_point;
+                       });
+}
+
+void check_clock(const Design& design, const json& clock, const std::string& file) {
+    const auto check = [&](const std::optional<double>& limit, const std::string& what) {
+        if (!limit || design.clock_hz <= *limit) return;
+        throw ConfigError(file, "/clock_hz", clock.dump() + " Hz is beyond " + what + design.device.name,
+                          "allowed: at most " + json(*limit).dump());
+    };
+    check(design.device.fabric_clock_limit_hz, "the fabric of ");
+    if (floats(design)) {
+        check(design.device.floating_point_clock_limit_hz, "DSP blocks in floating point of ");
+    }
+}
+
 }  // namespace
 
 Design parse_design(const json& document, const std::string& file) {
@@ -216,12 +242,6 @@ Design parse_design(const json& document, const std::string& file) {
     design.name = document.at("name").get<std::string>();
     design.device = parse_device(document.at("device"), file, "/device");
     design.clock_hz = document.at("clock_hz").get<double>();
-    if (const auto limit = design.device.fabric_clock_limit_hz; limit && design.clock_hz > *limit) {
-        throw ConfigError(
-            file, "/clock_hz",
-            document.at("clock_hz").dump() + " Hz is beyond the fabric of " + design.device.name,
-            "allowed: at most " + json(*limit).dump());
-    }
     for (const auto which : {Buffer::weights, Buffer::activations, Buffer::state, Buffer::intermediates}) {
         design.buffers[static_cast<int>(which)] = parse_buffer(document.at("buffers").at(to_string(which)));
     }
@@ -235,6 +255,7 @@ Design parse_design(const json& document, const std::string& file) {
     } else {
         parse_mamba(document, design, file);
     }
+    check_clock(design, document.at("clock_hz"), file);
     check_streams(design, file);
     return design;
 }

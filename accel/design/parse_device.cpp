@@ -180,6 +180,9 @@ Device parse_device(const json& document, const std::string& file, const std::st
     if (document.contains("fabric_clock_limit_hz")) {
         device.fabric_clock_limit_hz = quantity(document.at("fabric_clock_limit_hz"));
     }
+    if (document.contains("floating_point_clock_limit_hz")) {
+        device.floating_point_clock_limit_hz = quantity(document.at("floating_point_clock_limit_hz"));
+    }
     const auto& net = document.at("interconnect");
     device.interconnect.kind = net.at("kind").get<std::string>();
     device.interconnect.clock_hz = quantity(net.at("clock_hz"));

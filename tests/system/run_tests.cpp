@@ -249,6 +249,11 @@ TEST_CASE("parts of a design that contradict each other are refused") {
     const auto fast = workspace.run("run " + main_design + " --set /clock_hz=3e9");
     check_refused(fast, "/clock_hz");
     CHECK_THAT(fast.err, Contains("beyond the fabric of vck190; allowed: at most 850000000"));
+    CHECK(workspace.run("run " + main_design + " --fidelity bound --set /clock_hz=8e8").code == 0);
+    const auto floating =
+        workspace.run("run " + design("fpqvar-vck190-fp4") + " --fidelity bound --set /clock_hz=8e8");
+    check_refused(floating, "/clock_hz");
+    CHECK_THAT(floating.err, Contains("DSP blocks in floating point of vck190; allowed: at most 750000000"));
     // Two rows share a pair of weights, and a decode step has one.
     const auto lone = workspace.run("run " + main_design + " --set /engines/matrix/products_per_dsp=4");
     check_refused(lone, "/engines/matrix/products_per_dsp");
