@@ -34,6 +34,14 @@ nlohmann::json two_ports() {
             test::ddr4_port("axi1", {"state", "convolution"}, 128)};
 }
 
+// Striped over both channels of another memory.
+nlohmann::json striped() {
+    auto ports = two_ports();
+    ports[1]["memory"] = "lpddr4";
+    ports[1]["channels"] = 2;
+    return ports;
+}
+
 }  // namespace
 
 TEST_CASE("the residual stream may wait in memory: same bits, and the traffic that this takes") {
@@ -42,6 +50,7 @@ TEST_CASE("the residual stream may wait in memory: same bits, and the traffic th
         {{"/mapping/groups_ahead", 2}},
         {{"/mapping/groups_ahead", 5}, {"/memory_ports", two_ports()}},
         {{"/memory_ports", two_ports()}, {"/workload/lm_head", false}},
+        {{"/mapping/groups_ahead", 2}, {"/memory_ports", striped()}},
         {{"/mapping/groups_ahead", 1}, {"/workload/lm_head", false}, {"/memory_ports/0/outstanding", 4}},
         {{"/mapping/operator_order", "naive"}, {"/mapping/unroll", "none"}},
         {{"/mapping/loop_order", "nmk"}},
