@@ -88,6 +88,9 @@ int main(int count, char** words) {
     } catch (const tilewright::accel::ConfigError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;
+    } catch (const tilewright::sweeps::StoreFullError& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return check_failed;
     } catch (const tilewright::sweeps::StoreError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;

@@ -78,7 +78,7 @@ void Store::fail(int code) const {
             throw StoreError(fmt::format(
                 "{} cannot be opened: the folder {} does not exist or does not allow it", name, folder));
         case SQLITE_FULL:
-            throw StoreError(fmt::format("{} cannot be written: the disk is full", name));
+            throw StoreFullError(fmt::format("{} cannot be written: the disk is full", name));
         default:
             throw StoreError(fmt::format("the result store {} failed: {}", name,
                                          database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code)));

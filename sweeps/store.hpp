@@ -24,6 +24,12 @@ class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// It has no room for more; nothing was wrong with what was asked for.
+class StoreFullError : public StoreError {
+  public:
+    using StoreError::StoreError;
+};
+
 // 16 hex digits: FNV-1a, 64 bits, over the canonical text of the resolved design, a zero byte and the
 // fidelity.
 std::string point_key(std::string_view canonical_design, std::string_view fidelity);

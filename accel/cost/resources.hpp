@@ -17,6 +17,17 @@ namespace tilewright::accel {
 // DSP blocks of a binary32 multiply-add: one DSP58, or a multiplier and an adder of DSP48E2.
 double multiply_add_dsp(const Design& design, const CostConstants& constants);
 
+// What a matrix unit's multipliers in DSP blocks take, and what they leave for its adder trees.
+struct DspProducts {
+    std::int64_t dsp = 0;
+    double lut = 0;           // that set packed products right
+    std::int64_t leaves = 0;  // of the tree of an output
+    int leaf_bits = 0;
+    std::int64_t registers = 0;  // of leaf_bits, outside the blocks
+};
+// `bits`: of a product, signed, as the trees take it.
+DspProducts dsp_products(const MatrixEngine& engine, int bits, const CostConstants& constants);
+
 // LUTs of a tree that adds `leaves` numbers of `bits` bits: every level adds pairs one bit wider than the
 // last.
 std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits);

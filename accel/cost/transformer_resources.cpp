@@ -64,31 +64,24 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
     }
     FabricResources use;
     double lut = 0;
-    int leaf_bits = products.bits + 1;
-    auto leaves = engine.inputs;  // of a tree
-    std::int64_t registers = multipliers;
-    if (engine.sums_in_dsp()) {  // three inputs a leaf, whose register is the block's own
-        use.dsp = std::int64_t{engine.outputs} * divide_up(engine.inputs, engine.products_per_dsp);
-        leaves = static_cast<int>(divide_up(engine.inputs, engine.products_per_dsp));
-        leaf_bits = adder_tree_bits(engine.products_per_dsp, leaf_bits);
-        registers = 0;
-    } else if (engine.multiplier == MultiplierKind::dsp) {
-        use.dsp = divide_up(multipliers, engine.products_per_dsp);
-        lut += static_cast<double>(multipliers - use.dsp) * constants.packing_correction_lut;
-    } else {
-        lut += static_cast<double>(multipliers) * products.lut;
+    auto made = dsp_products(engine, products.bits + 1, constants);
+    if (engine.multiplier == MultiplierKind::lut) {
+        made.dsp = 0;
+        made.lut = static_cast<double>(multipliers) * products.lut;
     }
+    use.dsp = made.dsp;
+    lut += made.lut;
     // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative
     // and other inputs are summed apart.
     const auto trees = engine.outputs * (products.dual ? 2 : 1);
-    const auto tree = adder_tree_lut(constants, leaves, leaf_bits);
-    const auto accumulator = leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
+    const auto tree = adder_tree_lut(constants, made.leaves, made.leaf_bits);
+    const auto accumulator = made.leaf_bits + std::bit_width(static_cast<std::uint64_t>(longest));
     lut +=
         static_cast<double>(trees) * (static_cast<double>(tree) + accumulator * constants.adder_lut_per_bit);
     use.lut = round_up(lut);
     // Two sets of weight registers, one in use while the other is filled; registers behind every product and
     // every adder.
-    use.ff = 2 * multipliers * weight_bits + registers * leaf_bits + trees * (tree + accumulator);
+    use.ff = 2 * multipliers * weight_bits + made.registers * made.leaf_bits + trees * (tree + accumulator);
     use += rescale_resources(design, rescale_lanes(design), constants);
     return use;
 }

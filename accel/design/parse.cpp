@@ -159,19 +159,28 @@ void check_streams(const Design& design, const std::string& file) {
     }
 }
 
-// Products that one DSP block can make exactly: four of 4 bits (operand fields 11 bits apart), two of 8 bits
-// that share an operand (AMD WP486), one of anything wider.
+// Numbers of at most 8 bits from tables; one product a DSP block, or several of integers.
 void check_packing(const Design& design, const std::string& file) {
-    if (design.matrix.multiplier != MultiplierKind::dsp) return;
     const auto& recipe = design.recipe;
-    const int bits = std::max(recipe.weights.format.bits, recipe.activations.format.bits);
-    const int most = bits <= 4 ? 4 : bits <= 8 ? 2 : 1;
-    if (design.matrix.products_per_dsp > most) {
-        throw ConfigError(file, "/engines/matrix/products_per_dsp",
-                          std::to_string(design.matrix.products_per_dsp) + " products of " +
-                              std::to_string(bits) + " bits do not fit one DSP block",
-                          "allowed: at most " + std::to_string(most));
+    const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
+    for (const auto& [format, name] :
+         {std::pair{recipe.weights.format, "weights"}, std::pair{recipe.activations.format, "activations"}}) {
+        if (format.family == models::FormatFamily::integer || !design.multiplies_on(LinearEngine::pl))
+            continue;
+        if (!dsp && format.bits > 8) {
+            throw ConfigError(file, std::string("/recipe/") + name + "/format",
+                              std::string(format.name) + " is too wide for lookup tables",
+                              "allowed: multiplier \"dsp\", integers, or formats of at most 8 bits");
+        }
+        if (dsp && design.matrix.products_per_dsp > 1) {
+            throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                              "a DSP block makes one product of " + std::string(format.name),
+                              "allowed: 1, or integers");
+        }
     }
+    if (!dsp) return;
+    check_products_per_dsp(design, std::max(recipe.weights.format.bits, recipe.activations.format.bits), true,
+                           file);
 }
 
 // What only designs for Mamba have.

@@ -2,6 +2,7 @@
 #include "accel/design/parse_matrix.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
@@ -60,16 +61,25 @@ void check_multipliers(const Design& design, const std::string& file) {
         if (layer.dual && dsp) check(layer.dual->negative, "activations");
     }
     if (!dsp) return;
-    // Four products of 4 bits by packing, verified exhaustively; of up to 8 bits two by packing (AMD WP486),
-    // or three in the dot-product mode of a DSP58 (AMD AM004).
-    const int most = widest <= 4 ? 4 : design.device.dsp_primitive == "DSP58" ? 3 : 2;
-    if (design.matrix.products_per_dsp > most) {
-        throw ConfigError(file, "/engines/matrix/products_per_dsp",
-                          std::to_string(design.matrix.products_per_dsp) + " products of " +
-                              std::to_string(widest) + " bits do not fit one " + design.device.dsp_primitive,
-                          "allowed: at most " + std::to_string(most));
-    }
+    const bool dual = std::any_of(layers.begin(), layers.end(),
+                                  [](const LinearOperands& layer) { return layer.dual.has_value(); });
+    check_products_per_dsp(design, widest, !dual, file);
     check_rows_in_pairs(design, file);
+}
+
+void check_products_per_dsp(const Design& design, int bits, bool summed_together, const std::string& file) {
+    const auto products = design.matrix.products_per_dsp;
+    std::vector<int> possible = {1};
+    if (bits <= 8) possible.push_back(2);
+    if (bits <= 8 && summed_together && design.device.dsp_primitive == "DSP58") possible.push_back(3);
+    if (bits <= 4) possible.push_back(4);
+    if (std::find(possible.begin(), possible.end(), products) != possible.end()) return;
+    std::string allowed;
+    for (const auto count : possible) allowed += (allowed.empty() ? "" : ", ") + std::to_string(count);
+    throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                      std::to_string(products) + " products of " + std::to_string(bits) +
+                          " bits do not fit one " + design.device.dsp_primitive,
+                      "allowed: " + allowed);
 }
 
 }  // namespace tilewright::accel

@@ -39,22 +39,40 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
     return sum;
 }
 
+namespace {
+
+// Of one instruction.
+std::int64_t standing(const Design& design, EngineKind kind, const Section& section,
+                      const Instruction& work) {
+    const auto beside_products = [](const MatrixTime& time) { return time.cycles() - time.multiply; };
+    if (work.opcode == Opcode::binary_convolution) {
+        return beside_products(binary_convolution_time(design, work.m, work.n, work.k));
+    }
+    if (kind == EngineKind::matrix && work.opcode == Opcode::hadamard) {
+        return design.matrix.tile_drain_cycles * (hadamard_factors(work.n).core > 1 ? 2 : 1);
+    }
+    if (kind == EngineKind::attention && work.opcode == Opcode::matmul) {
+        return beside_products(attention_time(design, section.operators[work.operator_first], work));
+    }
+    return 0;
+}
+
+}  // namespace
+
 std::int64_t standing_cycles(const Design& design, const TileProgram& program, std::size_t index) {
     const auto kind = program.engines[index].kind;
+    std::int64_t sum = 0;
     if (kind == EngineKind::matrix) {
         const auto products = product_cycles(design, program, index);
-        return products.weight_registers + products.around;
+        sum = products.total() - products.multiplying;
     }
-    if (kind != EngineKind::attention || design.transformer()->aie_attention) return 0;
-    std::int64_t standing = 0;
+    if (kind != EngineKind::matrix && kind != EngineKind::attention && kind != EngineKind::binary) return sum;
     for (const auto& section : program.sections) {
         for (const auto& work : section.streams[index]) {
-            if (work.opcode != Opcode::matmul) continue;
-            const auto time = attention_time(design, section.operators[work.operator_first], work);
-            standing += section.repeat * (time.cycles() - time.multiply);
+            sum += section.repeat * standing(design, kind, section, work);
         }
     }
-    return standing;
+    return sum;
 }
 
 }  // namespace tilewright::accel

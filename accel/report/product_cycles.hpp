@@ -24,8 +24,9 @@ struct ProductCycles {
 ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index);
 
 // Cycles in which an engine of the fabric is busy and its multipliers stand still: registers wait for
-// weights, keys or values, or its pipeline empties. (Filling and emptying, every stage is used as often as
-// operands come, which is `multiplying`.) 0 of engines that multiply no matrices.
+// weights, keys or values, sums are rescaled behind the products, or its pipeline empties. (Filling and
+// emptying, every stage is used as often as operands come, which is `multiplying`.) 0 of engines that
+// multiply no matrices.
 std::int64_t standing_cycles(const Design& design, const TileProgram& program, std::size_t index);
 
 }  // namespace tilewright::accel

@@ -237,7 +237,10 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
         });
     const bool in_list = joined();
     const bool behind_it = value_column_ == column;
-    if (behind_it && !negated && compared()) compared_.push_back(column);
+    if (behind_it && compared()) {
+        if (negated) throw QuestionError("\"not\" and \"vs\" together are not understood");
+        compared_.push_back(column);
+    }
     value_column_ = column;
     value_end_ = at_;
     if (known == query_.conditions.end()) {
@@ -269,7 +272,8 @@ void QuestionParser::equal(std::size_t column, const std::vector<std::string>& v
 void QuestionParser::no_alternative() {
     if (!alternative_) return;
     throw QuestionError(
-        "\"or\" is understood between values of one parameter only; allowed: two questions, or --sql");
+        "\"or\" is understood between values of one parameter only, and so is \"vs\"; allowed: two "
+        "questions, or --sql");
 }
 
 }  // namespace tilewright::sweeps

@@ -12,7 +12,7 @@ namespace tilewright::sweeps {
 
 void QuestionParser::finish() {
     if (negated_) throw QuestionError("\"not\" what? Say a value behind it");
-    if (alternative_) throw QuestionError("\"or\" what? Say a value behind it");
+    if (alternative_) throw QuestionError("\"or\", or \"vs\", what? Say a value behind it");
     if (extreme_) throw QuestionError(fmt::format("\"{}\" in what? {}", extreme_->text, say_order()));
     if (orders_ && !query_.order) throw QuestionError("\"top\" in what? " + say_order());
     if (query_.aggregate && query_.order && !orders_groups_) {
@@ -77,12 +77,22 @@ void QuestionParser::finish_groups() {
     const bool picks = query_.order && query_.limit;
     for (std::size_t i = columns_.size(); i-- > 0;) {
         if (!columns_[i].apart || !(picks || query_.aggregate) || is_fixed(i)) continue;
+        if (picks && is_sought(i)) continue;
         if (query_.aggregate && query_.order) {
             throw QuestionError(fmt::format("points that differ in {} do not compete; say which: {}", name(i),
                                             fmt::join(columns_[i].values, ", ")));
         }
         query_.groups.insert(query_.groups.begin(), i);
     }
+}
+
+// "Which network has the highest SQNR?" lets them compete.
+bool QuestionParser::is_sought(std::size_t column) const {
+    for (std::size_t i = 1; i < terms_.size(); ++i) {
+        const bool sought = terms_[i - 1].text == "which" || terms_[i - 1].text == "what";
+        if (sought && terms_[i].kind == TermKind::column && terms_[i].column == column) return true;
+    }
+    return false;
 }
 
 // To one value, or each of them is a group.

@@ -102,6 +102,7 @@ class QuestionParser {
     void finish_figures();
     void finish_groups();
     bool is_fixed(std::size_t column) const;
+    bool is_sought(std::size_t column) const;
 
     const std::vector<AskedColumn>& columns_;
     Lexicon lexicon_;

@@ -50,6 +50,25 @@ TEST_CASE("DSP blocks of the matrix unit follow the packing") {
     CHECK(matrix_resources(design, constants()).dsp == 16 + 7);
 }
 
+TEST_CASE("small floating-point numbers are multiplied by tables of their own") {
+    const auto& published = default_cost_constants();
+    const auto lut = [&](const char* format) {
+        return matrix_resources(
+                   design_document("lightmamba-vck190-w4a4", {{"/recipe/weights/format", format},
+                                                              {"/recipe/activations/format", format},
+                                                              {"/engines/matrix/inputs", 1},
+                                                              {"/engines/matrix/outputs", 1},
+                                                              {"/engines/matrix/multiplier", "lut"}})
+                       .parse(),
+                   published)
+            .lut;
+    };
+    // One product, no tree; an accumulator of 32 bits and, of scales, two shifts.
+    const auto beside = lut("int4") - 20;
+    CHECK(lut("e2m1") == beside + 8);
+    CHECK(lut("e2m3") == beside + 49);
+}
+
 TEST_CASE("floating point takes the DSP blocks that the device has for it") {
     auto design = design_document("lightmamba-vck190-w4a4",
                                   {{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}})
@@ -59,6 +78,9 @@ TEST_CASE("floating point takes the DSP blocks that the device has for it") {
     const auto lanes = design.ssm.lanes();
     const auto taps = 4 + design.network.convolution_width;
     CHECK(matrix_resources(design, published).dsp == multipliers);
+    auto bf16 = design;
+    bf16.recipe.weights.format = bf16.recipe.activations.format = models::number_format("bf16");
+    CHECK(matrix_resources(bf16, published).lut == design.matrix.outputs * 220);  // has that exponent
     // An adder an output; exponents of weights and inputs.
     CHECK(matrix_resources(design, published).lut ==
           design.matrix.outputs * 220 + (multipliers + design.matrix.inputs) * 8);
@@ -71,33 +93,51 @@ TEST_CASE("floating point takes the DSP blocks that the device has for it") {
     CHECK(vector_resources(design, published).dsp == 5 * taps * design.vector.lanes);
 }
 
-TEST_CASE("the matrix unit switches for its products alone: neither waiting nor draining does") {
-    for (const char* name : {"lightmamba-vck190-w4a4", "lightmamba-u280-w4a4", "codes-vck190-w8a8"}) {
-        CAPTURE(name);
-        test::Settings settings;
-        if (std::string(name) == "codes-vck190-w8a8") {
-            settings = {{"/mapping/linear_engine", "pl"}, {"/engines/matrix/inputs", 32}};
-        }
+TEST_CASE("units that multiply switch for their products alone: neither waiting nor draining does") {
+    const std::pair<const char*, test::Settings> designs[] = {
+        {"lightmamba-vck190-w4a4", {}},
+        {"lightmamba-vck190-w4a4",
+         {{"/mapping/unroll", "none"}, {"/recipe/rotations/out_proj_input", "none"}}},
+        {"lightmamba-u280-w4a4", {}},
+        {"codes-vck190-w8a8", {{"/mapping/linear_engine", "pl"}, {"/engines/matrix/inputs", 32}}},
+        {"codes-vck190-w8a8",
+         {{"/mapping/linear_engine", "pl"}, {"/mapping/pipeline/matrix", false}, {"/network/layers", 2}}},
+        {"ebsr-vck190-light-x4", {{"/workload/height", 24}, {"/workload/width", 32}}},
+    };
+    for (const auto& [name, settings] : designs) {
+        CAPTURE(name, test::text(settings));
         const auto evaluation = evaluate(design_document(name, settings), Fidelity::timing);
         const auto& design = evaluation.design;
         const auto& program = *evaluation.program;
         // One step for every block of inputs x outputs weights and every row.
         std::int64_t steps = 0;
+        std::int64_t binary_steps = 0;
+        const auto blocks = [](std::int64_t size, std::int64_t at_once) {
+            return (size + at_once - 1) / at_once;
+        };
         for (const auto& section : program.sections) {
             for (std::size_t engine = 0; engine < section.streams.size(); ++engine) {
-                if (program.engines[engine].kind != EngineKind::matrix) continue;
                 for (const auto& work : section.streams[engine]) {
-                    const auto blocks = [](std::uint32_t size, int at_once) {
-                        return (size + at_once - 1) / at_once;
-                    };
-                    steps += section.repeat * work.m * blocks(work.n, design.matrix.outputs) *
-                             blocks(work.k, design.matrix.inputs);
+                    const auto rows = section.repeat * work.m;
+                    if (work.opcode == Opcode::binary_convolution) {
+                        const auto& unit = design.super_resolution->binary;
+                        binary_steps += rows * blocks(work.n, unit.outputs) * blocks(work.k, unit.inputs);
+                    } else if (program.engines[engine].kind == EngineKind::matrix) {
+                        REQUIRE(work.opcode == Opcode::matmul);
+                        const auto& op = section.operators[work.operator_first];
+                        const auto n = design.super_resolution ? op.n : std::int64_t{work.n};
+                        const auto k = design.super_resolution ? op.k : std::int64_t{work.k};
+                        steps += rows * blocks(n, design.matrix.outputs) * blocks(k, design.matrix.inputs);
+                    }
                 }
             }
         }
         const auto input = energy_input(design, evaluation.graph, program, *evaluation.activity);
-        CHECK(input.busy_s.at("matrix") * design.clock_hz ==
-              Approx(static_cast<double>(steps)).epsilon(1e-6));
+        const auto switching = [&](const char* unit) { return input.busy_s.at(unit) * design.clock_hz; };
+        CHECK(switching("matrix") == Approx(static_cast<double>(steps)).epsilon(1e-6));
+        if (design.super_resolution) {
+            CHECK(switching("binary") == Approx(static_cast<double>(binary_steps)).epsilon(1e-6));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ TEST_CASE("no mapping choice is part of what numerics depend on, and every choic
          {Settings{{"/recipe/weights/format", "int8"}},
           {{"/recipe/weights/group_size", 32}},
           {{"/recipe/weights/scale_bits", 32}},
-          {{"/recipe/activations/format", "e2m1"}},
+          {{"/recipe/activations/format", "e2m1"}, {"/engines/matrix/products_per_dsp", 1}},
           {{"/recipe/state/scale_exponent_min", -12}},
           {{"/recipe/convolution/group_size", 4}},
           {{"/recipe/ssm_intermediate", "int12"}},

@@ -54,6 +54,11 @@ TEST_CASE("the residual stream may wait in memory: same bits, and the traffic th
         {{"/mapping/groups_ahead", 1}, {"/workload/lm_head", false}, {"/memory_ports/0/outstanding", 4}},
         {{"/mapping/operator_order", "naive"}, {"/mapping/unroll", "none"}},
         {{"/mapping/loop_order", "nmk"}},
+        {{"/mapping/tile/tokens", 150}},
+        {{"/mapping/operator_order", "released_rtl"},
+         {"/mapping/state_transfer", "per_layer"},
+         {"/mapping/groups_ahead", 3}},
+        {{"/mapping/unroll", "full"}, {"/workload/tokens", 150}},
         {{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}, {"/mapping/groups_ahead", 2}},
         {{"/engines/aie", test::small_array()},
          {"/mapping/linear_engine", 0.4},
@@ -81,6 +86,15 @@ TEST_CASE("the residual stream may wait in memory: same bits, and the traffic th
         CHECK(bytes_written(timing, Traffic::activations) == (3 + ends) * 150 * row);
         CHECK(bytes_read(timing, {Traffic::activations}) == (3 * 150 + ends * last) * row);
         CHECK(bytes_read(on_chip, {Traffic::activations}) == 0);
+        CHECK(timing.energy.total_j >= timing.bound_energy.total_j);
+        const auto moved = [](const Evaluation& one) {
+            double bytes = 0;
+            for (const auto& [name, memory] : one.activity->memories)
+                bytes += static_cast<double>(memory.read_bytes + memory.write_bytes);
+            return bytes;
+        };
+        CHECK(moved(timing) - moved(on_chip) >=
+              static_cast<double>((2 * 3 * 150 + ends * (150 + last)) * row));
         CHECK(timing.program->resident_bytes[activations] == 0);
     }
 }
@@ -106,6 +120,14 @@ TEST_CASE(
         CHECK(long_prompt.activity->buffers[activations].peak_bytes <=
               long_prompt.program->buffer_bytes[activations]);
     }
+}
+
+TEST_CASE("a buffer that two passes' residual stream does not fit is refused with what it takes") {
+    const auto needed = evaluate(document({}), Fidelity::timing).program->buffer_bytes[activations];
+    const auto refusal = test::evaluation_refusal(document({{"/buffers/activations/bytes", needed - 1}}));
+    CHECK_THAT(refusal, Catch::Contains("/buffers/activations/bytes") &&
+                            Catch::Contains("at least " + std::to_string(needed)));
+    CHECK(test::evaluation_refusal(document({{"/buffers/activations/bytes", needed}})).empty());
 }
 
 TEST_CASE("a program that takes the wrong tokens' residual stream from memory is found out") {

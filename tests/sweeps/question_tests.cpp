@@ -283,6 +283,8 @@ TEST_CASE("points that do not compete are looked at apart", "[questions]") {
     CHECK(fastest[0].at("throughput") == asked().ask("fastest with port 256")[0].at("throughput"));
     CHECK(answer("fastest with port 256").size() == 1);
     CHECK(answer("average energy").size() == 2);
+    // Unless it is asked which of them.
+    CHECK(json(answer("which port is the fastest")) == asked().ask("fastest"));
     CHECK_THROWS_AS(answer("which format has the lowest average energy"), QuestionError);
     CHECK(answer("sorted by energy").size() == asked().rows(ok).size());
 }

@@ -72,6 +72,9 @@ TEST_CASE("the second and the third are those behind the first ones", "[question
     const auto refused = [](const std::string& question) {
         CHECK_THROWS_AS(asked().sql(question), QuestionError);
     };
+    refused("fastest not W4A4 vs W8A8");
+    refused("fastest W4A4 not W8A8 vs W4A4");
+    refused("throughput vs energy");
     refused("second fastest 5");
     refused("5 second fastest");
     refused("the second design");

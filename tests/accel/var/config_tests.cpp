@@ -59,9 +59,30 @@ TEST_CASE("a design for Mamba takes no network and no recipe of VAR") {
 
 TEST_CASE("more products than a DSP block can make are refused, as the device has them") {
     auto document = design_document("fpqvar-vck190-int6", {{"/engines/matrix/products_per_dsp", 4}});
-    CHECK_THAT(message(document), Catch::Contains("DSP58") && Catch::Contains("at most 3"));
+    CHECK_THAT(message(document), Catch::Contains("one DSP58; allowed: 1, 2, 3"));
     document.set("/engines/matrix/products_per_dsp", 3);
     CHECK(message(document).empty());
+    // Products whose signs are summed apart are not summed in the block.
+    document.set("/recipe/linears/fc2/activations",
+                 {{"negative", "int6"}, {"positive", "int6"}, {"scale_per", "token"}, {"scale_bits", 32}});
+    CHECK_THAT(message(document), Catch::Contains("one DSP58; allowed: 1, 2"));
+    // A DSP48E2 has no such mode, however small the numbers.
+    auto older = design_document("fpqvar-vck190-int6", {{"/recipe", "var-int4-kv8"},
+                                                        {"/engines/matrix/products_per_dsp", 3},
+                                                        {"/device/resources/dsp/unit", "DSP48E2"}});
+    CHECK_THAT(message(older), Catch::Contains("one DSP48E2; allowed: 1, 2, 4"));
+    // Of Mamba it is the same.
+    const auto mamba = [](int products, const char* recipe) {
+        return message(design_document(
+            "lightmamba-vck190-w4a4", {{"/engines/matrix/products_per_dsp", products}, {"/recipe", recipe}}));
+    };
+    CHECK(mamba(3, "lightmamba-w8a8").empty());
+    CHECK_THAT(mamba(4, "lightmamba-w8a8"), Catch::Contains("one DSP58; allowed: 1, 2, 3"));
+    CHECK_THAT(mamba(2, "w16a16"), Catch::Contains("one product of fp16; allowed: 1, or integers"));
+    CHECK_THAT(message(design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/products_per_dsp", 1},
+                                                                  {"/engines/matrix/multiplier", "lut"},
+                                                                  {"/recipe", "w16a16"}})),
+               Catch::Contains("#/weights/format: fp16 is too wide") && Catch::Contains("multiplier \"dsp\""));
 }
 
 TEST_CASE("a recipe that rotates needs a Hadamard unit") {
