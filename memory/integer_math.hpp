@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 namespace tilewright::memory {
@@ -9,6 +10,11 @@ namespace tilewright::memory {
 // a / b rounded up, for a >= 0 and b > 0.
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
+}
+
+// The smallest whole number that is not below.
+inline std::int64_t round_up(double value) {
+    return static_cast<std::int64_t>(std::ceil(value));
 }
 
 // Division by one that is known early, exact for numbers >= 0; of numbers below, up() is at most one too

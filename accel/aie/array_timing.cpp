@@ -10,12 +10,9 @@
 namespace tilewright::accel {
 
 using memory::divide_up;
+using memory::round_up;
 
 namespace {
-
-std::int64_t round_up(double value) {
-    return static_cast<std::int64_t>(std::ceil(value));
-}
 
 std::int64_t left_bytes(const AieMapping& mapping) {
     return mapping.tile.m * mapping.tile.k * aie_operands(mapping.precision).left_bytes;

@@ -2,7 +2,6 @@
 #include "accel/aie/kernel.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -11,12 +10,9 @@
 namespace tilewright::accel {
 
 using memory::divide_up;
+using memory::round_up;
 
 namespace {
-
-std::int64_t round_up(double value) {
-    return static_cast<std::int64_t>(std::ceil(value));
-}
 
 // Bytes of one copy of each buffer.
 struct Buffers {

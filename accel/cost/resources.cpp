@@ -2,10 +2,8 @@
 #include "accel/cost/resources.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "accel/cost/lut_multiplier.hpp"
 #include "accel/cost/super_resolution_resources.hpp"
 #include "accel/cost/transformer_resources.hpp"
 #include "accel/engines/timing.hpp"
@@ -16,121 +14,9 @@
 namespace tilewright::accel {
 
 using memory::divide_up;
+using memory::round_up;
 
-namespace {
-
-std::int64_t round_up(double value) {
-    return static_cast<std::int64_t>(std::ceil(value));
-}
-
-double multiplier_lut(const CostConstants& constants, int bits) {
-    if (bits <= 4) return constants.int4_multiplier_lut;
-    if (bits <= 8) return constants.int8_multiplier_lut;
-    return constants.int16_multiplier_lut;
-}
-
-bool floating(const models::Quantization& quantization) {
-    return quantization.format.family == models::FormatFamily::floating_point;
-}
-
-}  // namespace
-
-double multiply_add_dsp(const Design& design, const CostConstants& constants) {
-    return design.device.dsp_primitive == "DSP58" ? 1
-                                                  : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
-}
-
-int adder_tree_bits(std::int64_t leaves, int bits) {
-    while (leaves > 1) {
-        leaves = divide_up(leaves, 2);
-        ++bits;
-    }
-    return bits;
-}
-
-std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits) {
-    double lut = 0;
-    while (leaves > 1) {
-        const auto adders = leaves / 2;
-        lut += static_cast<double>(adders * bits) * constants.adder_lut_per_bit;
-        leaves = divide_up(leaves, 2);
-        ++bits;
-    }
-    return round_up(lut);
-}
-
-DspProducts dsp_products(const MatrixEngine& engine, int bits, const CostConstants& constants) {
-    const auto multipliers = engine.macs_per_cycle();
-    if (engine.sums_in_dsp()) {  // a leaf, in the block's own register, is the sum of several
-        const auto leaves = divide_up(engine.inputs, engine.products_per_dsp);
-        return {engine.outputs * leaves, 0, leaves, adder_tree_bits(engine.products_per_dsp, bits), 0};
-    }
-    const auto dsp = divide_up(multipliers, engine.products_per_dsp);
-    return {dsp, static_cast<double>(multipliers - dsp) * constants.packing_correction_lut, engine.inputs,
-            bits, multipliers};
-}
-
-namespace {
-
-// Multiply-adds of binary32 in chains, and behind each an adder and its sum. Operands whose exponent has not
-// 8 bits get one.
-FabricResources floating_matrix_resources(const Design& design, const CostConstants& constants) {
-    const auto& engine = design.matrix;
-    const auto multipliers = engine.macs_per_cycle();
-    const auto exponents = [](const models::NumberFormat& format, std::int64_t operands) {
-        constexpr int bits = 8;
-        return static_cast<double>(format.exponent_bits == bits ? 0 : operands * bits);
-    };
-    const auto& weights = design.recipe.weights.format;
-    const auto& inputs = design.recipe.activations.format;
-    FabricResources use;
-    use.dsp = round_up(static_cast<double>(multipliers) * multiply_add_dsp(design, constants));
-    use.lut = round_up(engine.outputs * constants.fp32_adder_lut +
-                       (exponents(weights, multipliers) + exponents(inputs, engine.inputs)) *
-                           constants.adder_lut_per_bit);
-    use.ff = multipliers * (weights.bits + inputs.bits) + round_up(engine.outputs * constants.fp32_adder_ff);
-    return use;
-}
-
-}  // namespace
-
-FabricResources matrix_resources(const Design& design, const CostConstants& constants) {
-    if (!design.has_matrix_unit()) return {};
-    const auto& engine = design.matrix;
-    const auto& recipe = design.recipe;
-    const bool in_dsp = engine.multiplier == MultiplierKind::dsp;
-    const bool floats = floating(recipe.weights) || floating(recipe.activations);
-    if (in_dsp && floats) return floating_matrix_resources(design, constants);
-    int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
-    auto lut_each = multiplier_lut(constants, recipe.weights.format.bits);
-    if (floats) {
-        const auto table = lut_multiplier_cost(recipe.weights.format, recipe.activations.format, constants);
-        product_bits = table.product_bits + 1;
-        lut_each = table.lut;
-    }
-    auto products = dsp_products(engine, product_bits, constants);
-    if (!in_dsp) {
-        products.dsp = 0;
-        products.lut = static_cast<double>(engine.macs_per_cycle()) * lut_each;
-    }
-    FabricResources use;
-    use.dsp = products.dsp;
-    double lut = products.lut;
-    // A tree per output and an accumulator behind it.
-    const auto tree = adder_tree_lut(constants, products.leaves, products.leaf_bits);
-    lut += static_cast<double>(engine.outputs) *
-           (static_cast<double>(tree) + engine.accumulator_bits * constants.adder_lut_per_bit);
-    // Group scales: a product in a DSP block, or shifts for a sum of two powers of two.
-    if (recipe.weights.scale_kind == models::ScaleKind::floating_point) use.dsp += engine.outputs;
-    if (recipe.weights.scale_kind == models::ScaleKind::sum_of_two_powers) {
-        lut += engine.outputs * constants.shift_scale_lut;
-    }
-    use.lut = round_up(lut);
-    // Registers behind every product, every adder of the tree, and the accumulator.
-    use.ff = products.registers * products.leaf_bits +
-             static_cast<std::int64_t>(engine.outputs) * (tree + engine.accumulator_bits);
-    return use;
-}
+namespace {}  // namespace
 
 FabricResources plio_resources(const AieMapping& mapping, const CostConstants& constants) {
     const auto placement = aie_placement(mapping);
@@ -171,13 +57,13 @@ FabricResources ssm_resources(const Design& design, const CostConstants& constan
     FabricResources use;
     // In floating point a product and a sum each take a block, of DSP48E2 those of both.
     const double dsp_per_multiply =
-        floating(design.recipe.state) ? std::max(2.0, multiply_add_dsp(design, constants)) : 1;
+        models::is_floating(design.recipe.state) ? std::max(2.0, multiply_add_dsp(design, constants)) : 1;
     use.dsp = round_up(5 * dsp_per_multiply * lanes);
     double lut = 4 * constants.element_multiply_lut + constants.exponential_lut + constants.c_buffer_lut +
                  constants.adder_lut_per_bit * design.recipe.ssm_intermediate.bits;
     double ff = 4 * constants.element_multiply_ff + constants.exponential_ff + constants.c_buffer_ff +
                 design.recipe.ssm_intermediate.bits;
-    if (!floating(design.recipe.state)) {
+    if (!models::is_floating(design.recipe.state)) {
         // dt B, h along channels, h along the state, y.
         lut += 4 * constants.quantizer_lut;
         ff += 4 * constants.quantizer_ff;
@@ -218,8 +104,9 @@ FabricResources vector_resources(const Design& design, const CostConstants& cons
     // tables for SiLU, softplus and the reciprocal root; one quantizer; a 32-bit residual adder.
     FabricResources use;
     const auto multipliers = 4 + design.network.convolution_width;
-    use.dsp = round_up(lanes * static_cast<double>(multipliers) *
-                       (floating(design.recipe.convolution) ? multiply_add_dsp(design, constants) : 1));
+    use.dsp =
+        round_up(lanes * static_cast<double>(multipliers) *
+                 (models::is_floating(design.recipe.convolution) ? multiply_add_dsp(design, constants) : 1));
     use.lut = round_up(lanes * (static_cast<double>(multipliers) * constants.element_multiply_lut +
                                 2 * constants.exponential_lut + constants.quantizer_lut +
                                 design.recipe.residual.bits * constants.adder_lut_per_bit));

@@ -2,9 +2,9 @@
 #include "accel/cost/super_resolution_resources.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "accel/engines/transformer_timing.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
 
@@ -16,7 +16,7 @@ FabricResources binary_resources(const Design& design, const CostConstants& cons
     // Behind each counter an accumulator, and the correction at the border.
     const auto adders = outputs * 2 * own.count_bits() * constants.adder_lut_per_bit;
     FabricResources use;
-    use.lut = static_cast<std::int64_t>(std::ceil(counting + adders));
+    use.lut = memory::round_up(counting + adders);
     // Registers of weights, one set in use while the other is filled, and behind every level of the counters.
     use.ff = 2 * gates + use.lut;
     return use;

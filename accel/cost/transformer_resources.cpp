@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "accel/cost/lut_multiplier.hpp"
 #include "accel/engines/transformer_timing.hpp"
@@ -13,12 +12,9 @@
 namespace tilewright::accel {
 
 using memory::divide_up;
+using memory::round_up;
 
 namespace {
-
-std::int64_t round_up(double value) {
-    return static_cast<std::int64_t>(std::ceil(value));
-}
 
 // The widest product and the dearest multiplier that any layer's formats need.
 struct Products {

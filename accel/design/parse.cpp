@@ -165,7 +165,7 @@ void check_packing(const Design& design, const std::string& file) {
     const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
     for (const auto& [format, name] :
          {std::pair{recipe.weights.format, "weights"}, std::pair{recipe.activations.format, "activations"}}) {
-        if (format.family == models::FormatFamily::integer || !design.multiplies_on(LinearEngine::pl))
+        if (format.family != models::FormatFamily::floating_point || !design.multiplies_on(LinearEngine::pl))
             continue;
         if (!dsp && format.bits > 8) {
             throw ConfigError(file, std::string("/recipe/") + name + "/format",

@@ -55,6 +55,10 @@ struct Recipe {
     bool power_of_two_ssm() const { return state.scale_kind == ScaleKind::power_of_two; }
 };
 
+inline bool is_floating(const Quantization& quantization) {
+    return quantization.format.family == FormatFamily::floating_point;
+}
+
 // Bits of `elements` values without their scales.
 std::int64_t value_bits(const Quantization& quantization, std::int64_t elements);
 

@@ -94,11 +94,12 @@ TEST_CASE("modules of the shipped designs lint without a warning and make the ke
 TEST_CASE("modules of other formats and rules of rounding") {
     const auto check = [](const std::string& weights, const std::string& inputs, const std::string& rule,
                           const std::string& multiplier) {
-        CHECK(check_export(
-                  "lightmamba-vck190-w4a4",
-                  " --set /recipe/weights/format=" + weights + " --set /recipe/activations/format=" + inputs +
-                      " --set /recipe/rounding=" + rule +
-                      " --set /engines/matrix/inputs=3 --set /engines/matrix/multiplier=" + multiplier) == 3);
+        CHECK(check_export("lightmamba-vck190-w4a4",
+                           " --set /recipe/weights/format=" + weights + " --set /recipe/activations/format=" +
+                               inputs + " --set /recipe/rounding=" + rule +
+                               " --set /engines/matrix/inputs=3 --set /engines/matrix/products_per_dsp=1"
+                               " --set /engines/matrix/multiplier=" +
+                               multiplier) == 3);
     };
     check("e3m2", "e2m1", "rne", "lut");
     check("e2m1", "e3m0", "half_down", "lut");

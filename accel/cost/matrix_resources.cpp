@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Multipliers and adder trees, and the matrix unit of Mamba designs, which is made of them.
+#include <algorithm>
+
+#include "accel/cost/lut_multiplier.hpp"
+#include "accel/cost/resources.hpp"
+#include "memory/integer_math.hpp"
+
+namespace tilewright::accel {
+
+using memory::divide_up;
+using memory::round_up;
+
+namespace {
+
+double multiplier_lut(const CostConstants& constants, int bits) {
+    if (bits <= 4) return constants.int4_multiplier_lut;
+    if (bits <= 8) return constants.int8_multiplier_lut;
+    return constants.int16_multiplier_lut;
+}
+
+}  // namespace
+
+double multiply_add_dsp(const Design& design, const CostConstants& constants) {
+    return design.device.dsp_primitive == "DSP58" ? 1
+                                                  : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
+}
+
+int adder_tree_bits(std::int64_t leaves, int bits) {
+    while (leaves > 1) {
+        leaves = divide_up(leaves, 2);
+        ++bits;
+    }
+    return bits;
+}
+
+std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves, int bits) {
+    double lut = 0;
+    while (leaves > 1) {
+        const auto adders = leaves / 2;
+        lut += static_cast<double>(adders * bits) * constants.adder_lut_per_bit;
+        leaves = divide_up(leaves, 2);
+        ++bits;
+    }
+    return round_up(lut);
+}
+
+DspProducts dsp_products(const MatrixEngine& engine, int bits, const CostConstants& constants) {
+    const auto multipliers = engine.macs_per_cycle();
+    if (engine.sums_in_dsp()) {  // a leaf, in the block's own register, is the sum of several
+        const auto leaves = divide_up(engine.inputs, engine.products_per_dsp);
+        return {engine.outputs * leaves, 0, leaves, adder_tree_bits(engine.products_per_dsp, bits), 0};
+    }
+    const auto dsp = divide_up(multipliers, engine.products_per_dsp);
+    return {dsp, static_cast<double>(multipliers - dsp) * constants.packing_correction_lut, engine.inputs,
+            bits, multipliers};
+}
+
+namespace {
+
+// Multiply-adds of binary32 in chains, and behind each an adder and its sum. Operands whose exponent has not
+// 8 bits get one.
+FabricResources floating_matrix_resources(const Design& design, const CostConstants& constants) {
+    const auto& engine = design.matrix;
+    const auto multipliers = engine.macs_per_cycle();
+    const auto exponents = [](const models::NumberFormat& format, std::int64_t operands) {
+        constexpr int bits = 8;
+        return static_cast<double>(format.exponent_bits == bits ? 0 : operands * bits);
+    };
+    const auto& weights = design.recipe.weights.format;
+    const auto& inputs = design.recipe.activations.format;
+    FabricResources use;
+    use.dsp = round_up(static_cast<double>(multipliers) * multiply_add_dsp(design, constants));
+    use.lut = round_up(engine.outputs * constants.fp32_adder_lut +
+                       (exponents(weights, multipliers) + exponents(inputs, engine.inputs)) *
+                           constants.adder_lut_per_bit);
+    use.ff = multipliers * (weights.bits + inputs.bits) + round_up(engine.outputs * constants.fp32_adder_ff);
+    return use;
+}
+
+}  // namespace
+
+FabricResources matrix_resources(const Design& design, const CostConstants& constants) {
+    if (!design.has_matrix_unit()) return {};
+    const auto& engine = design.matrix;
+    const auto& recipe = design.recipe;
+    const bool in_dsp = engine.multiplier == MultiplierKind::dsp;
+    const bool floats = models::is_floating(recipe.weights) || models::is_floating(recipe.activations);
+    if (in_dsp && floats) return floating_matrix_resources(design, constants);
+    int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
+    auto lut_each = multiplier_lut(constants, recipe.weights.format.bits);
+    if (floats) {
+        const auto table = lut_multiplier_cost(recipe.weights.format, recipe.activations.format, constants);
+        product_bits = table.product_bits + 1;
+        lut_each = table.lut;
+    }
+    auto products = dsp_products(engine, product_bits, constants);
+    if (!in_dsp) {
+        products.dsp = 0;
+        products.lut = static_cast<double>(engine.macs_per_cycle()) * lut_each;
+    }
+    FabricResources use;
+    use.dsp = products.dsp;
+    double lut = products.lut;
+    // A tree per output and an accumulator behind it.
+    const auto tree = adder_tree_lut(constants, products.leaves, products.leaf_bits);
+    lut += static_cast<double>(engine.outputs) *
+           (static_cast<double>(tree) + engine.accumulator_bits * constants.adder_lut_per_bit);
+    // Group scales: a product in a DSP block, or shifts for a sum of two powers of two.
+    if (recipe.weights.scale_kind == models::ScaleKind::floating_point) use.dsp += engine.outputs;
+    if (recipe.weights.scale_kind == models::ScaleKind::sum_of_two_powers) {
+        lut += engine.outputs * constants.shift_scale_lut;
+    }
+    use.lut = round_up(lut);
+    // Registers behind every product, every adder of the tree, and the accumulator.
+    use.ff = products.registers * products.leaf_bits +
+             static_cast<std::int64_t>(engine.outputs) * (tree + engine.accumulator_bits);
+    return use;
+}
+
+}  // namespace tilewright::accel
