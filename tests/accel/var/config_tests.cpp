@@ -79,10 +79,11 @@ TEST_CASE("more products than a DSP block can make are refused, as the device ha
     CHECK(mamba(3, "lightmamba-w8a8").empty());
     CHECK_THAT(mamba(4, "lightmamba-w8a8"), Catch::Contains("one DSP58; allowed: 1, 2, 3"));
     CHECK_THAT(mamba(2, "w16a16"), Catch::Contains("one product of fp16; allowed: 1, or integers"));
-    CHECK_THAT(message(design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/products_per_dsp", 1},
-                                                                  {"/engines/matrix/multiplier", "lut"},
-                                                                  {"/recipe", "w16a16"}})),
-               Catch::Contains("#/weights/format: fp16 is too wide") && Catch::Contains("multiplier \"dsp\""));
+    CHECK_THAT(
+        message(design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/products_per_dsp", 1},
+                                                           {"/engines/matrix/multiplier", "lut"},
+                                                           {"/recipe", "w16a16"}})),
+        Catch::Contains("#/weights/format: fp16 is too wide") && Catch::Contains("multiplier \"dsp\""));
 }
 
 TEST_CASE("a recipe that rotates needs a Hadamard unit") {
