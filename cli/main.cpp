@@ -31,7 +31,7 @@ constexpr Command commands[] = {
     {"dram-trace", "a trace of memory requests through a device's DRAM", dram_trace_command},
     {"bench", "how fast this program is on this machine", bench_command},
     {"export", "SystemVerilog of a design's arithmetic", export_command},
-    {"infer", "run a checkpoint in float64", infer_command},
+    {"infer", "run a checkpoint in float64, or through the kernels of a recipe", infer_command},
 };
 
 void print_usage(std::ostream& stream) {

@@ -141,6 +141,18 @@ extern "C" void end_by_signal(int signal) {
     std::raise(signal);
 }
 
+// A prompt whose residual stream takes up the chip need not keep it there.
+std::string residual_hint(const accel::Evaluation& evaluation) {
+    if (!evaluation.program) return {};
+    const auto activations = static_cast<std::size_t>(accel::Buffer::activations);
+    const auto resident = evaluation.program->resident_bytes[activations];
+    if (resident == 0 || 2 * resident < evaluation.program->buffer_bytes[activations]) return {};
+    return fmt::format(
+        "; {} bytes of activations are the residual stream of all tokens, which /mapping/residual "
+        "\"memory\" keeps in DRAM",
+        resident);
+}
+
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
@@ -207,7 +219,8 @@ int run_command(const std::vector<std::string>& arguments) {
     if (!evaluation.overflow.empty()) {
         std::cerr << "tilewright: " << document.file() << "#: does not fit " << evaluation.design.device.name
                   << ": " << evaluation.overflow << " ("
-                  << evaluation.resources.most_of_overflow(evaluation.design.device.available) << ")\n";
+                  << evaluation.resources.most_of_overflow(evaluation.design.device.available) << ")"
+                  << residual_hint(evaluation) << "\n";
         return does_not_fit;
     }
     if (evaluation.functional && evaluation.functional->mismatches > 0) {

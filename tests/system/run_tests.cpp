@@ -229,6 +229,19 @@ TEST_CASE("a design over the device is a result, not a crash") {
     CHECK(report.at("resources").at("fits") == false);
 }
 
+TEST_CASE("a prompt whose residual stream does not fit the chip is told where it could be") {
+    const Workspace workspace;
+    const std::string prompt =
+        " --set '/workload={\"phase\":\"prefill\",\"tokens\":2048}' --set /mapping/tile/tokens=64"
+        " --set /mapping/loop_order=mnk --set /network/layers=1 ";
+    const auto on_chip = workspace.run("run " + main_design + prompt);
+    CHECK(on_chip.code == 3);
+    CHECK_THAT(on_chip.err, Contains("20971520 bytes of activations are the residual stream of all tokens") &&
+                                Contains("/mapping/residual \"memory\""));
+    const auto in_memory = workspace.run("run " + main_design + prompt + "--set /mapping/residual=memory");
+    CHECK(in_memory.code == 0);
+}
+
 TEST_CASE("a buffer too small for its tile says how large it must be") {
     const Workspace workspace;
     auto result = workspace.run("run " + main_design + " --set /buffers/weights/bytes=10000");
