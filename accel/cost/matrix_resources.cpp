@@ -45,15 +45,19 @@ std::int64_t adder_tree_lut(const CostConstants& constants, std::int64_t leaves,
     return round_up(lut);
 }
 
-DspProducts dsp_products(const MatrixEngine& engine, int bits, const CostConstants& constants) {
-    const auto multipliers = engine.macs_per_cycle();
+Multipliers multipliers(const MatrixEngine& engine, int bits, double table_lut,
+                        const CostConstants& constants) {
+    const auto products = engine.macs_per_cycle();
+    if (engine.multiplier == MultiplierKind::lut) {
+        return {0, static_cast<double>(products) * table_lut, engine.inputs, bits, products};
+    }
     if (engine.sums_in_dsp()) {  // a leaf, in the block's own register, is the sum of several
         const auto leaves = divide_up(engine.inputs, engine.products_per_dsp);
         return {engine.outputs * leaves, 0, leaves, adder_tree_bits(engine.products_per_dsp, bits), 0};
     }
-    const auto dsp = divide_up(multipliers, engine.products_per_dsp);
-    return {dsp, static_cast<double>(multipliers - dsp) * constants.packing_correction_lut, engine.inputs,
-            bits, multipliers};
+    const auto dsp = divide_up(products, engine.products_per_dsp);
+    return {dsp, static_cast<double>(products - dsp) * constants.packing_correction_lut, engine.inputs, bits,
+            products};
 }
 
 namespace {
@@ -84,21 +88,15 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     if (!design.has_matrix_unit()) return {};
     const auto& engine = design.matrix;
     const auto& recipe = design.recipe;
-    const bool in_dsp = engine.multiplier == MultiplierKind::dsp;
-    const bool floats = models::is_floating(recipe.weights) || models::is_floating(recipe.activations);
-    if (in_dsp && floats) return floating_matrix_resources(design, constants);
     int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
-    auto lut_each = multiplier_lut(constants, recipe.weights.format.bits);
-    if (floats) {
+    auto table_lut = multiplier_lut(constants, recipe.weights.format.bits);
+    if (models::is_floating(recipe.weights) || models::is_floating(recipe.activations)) {
+        if (engine.multiplier == MultiplierKind::dsp) return floating_matrix_resources(design, constants);
         const auto table = lut_multiplier_cost(recipe.weights.format, recipe.activations.format, constants);
         product_bits = table.product_bits + 1;
-        lut_each = table.lut;
+        table_lut = table.lut;
     }
-    auto products = dsp_products(engine, product_bits, constants);
-    if (!in_dsp) {
-        products.dsp = 0;
-        products.lut = static_cast<double>(engine.macs_per_cycle()) * lut_each;
-    }
+    const auto products = multipliers(engine, product_bits, table_lut, constants);
     FabricResources use;
     use.dsp = products.dsp;
     double lut = products.lut;

@@ -16,8 +16,6 @@ namespace tilewright::accel {
 using memory::divide_up;
 using memory::round_up;
 
-namespace {}  // namespace
-
 FabricResources plio_resources(const AieMapping& mapping, const CostConstants& constants) {
     const auto placement = aie_placement(mapping);
     const auto movers = static_cast<double>(placement.plio_in + placement.plio_out);

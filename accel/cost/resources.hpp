@@ -17,16 +17,17 @@ namespace tilewright::accel {
 // DSP blocks of a binary32 multiply-add: one DSP58, or a multiplier and an adder of DSP48E2.
 double multiply_add_dsp(const Design& design, const CostConstants& constants);
 
-// What a matrix unit's multipliers in DSP blocks take, and what they leave for its adder trees.
-struct DspProducts {
+// What a matrix unit's multipliers take, and what they leave for its adder trees.
+struct Multipliers {
     std::int64_t dsp = 0;
-    double lut = 0;           // that set packed products right
+    double lut = 0;           // multipliers of lookup tables, or what sets packed products right
     std::int64_t leaves = 0;  // of the tree of an output
     int leaf_bits = 0;
-    std::int64_t registers = 0;  // of leaf_bits, outside the blocks
+    std::int64_t registers = 0;  // of leaf_bits, outside DSP blocks
 };
-// `bits`: of a product, signed, as the trees take it.
-DspProducts dsp_products(const MatrixEngine& engine, int bits, const CostConstants& constants);
+// `bits`: of a product, signed, as the trees take it; `table_lut`: of one multiplier of lookup tables.
+Multipliers multipliers(const MatrixEngine& engine, int bits, double table_lut,
+                        const CostConstants& constants);
 
 // LUTs of a tree that adds `leaves` numbers of `bits` bits: every level adds pairs one bit wider than the
 // last.

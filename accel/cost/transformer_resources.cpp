@@ -50,7 +50,6 @@ FabricResources rescale_resources(const Design& design, std::int64_t lanes, cons
 
 FabricResources stationary_matrix_resources(const Design& design, const CostConstants& constants) {
     const auto& engine = design.matrix;
-    const auto multipliers = engine.macs_per_cycle();
     const auto products = products_of(design, constants);
     int weight_bits = 0;
     std::int64_t longest = 1;
@@ -59,14 +58,9 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
         longest = std::max(longest, rescale_work(layer).segment);
     }
     FabricResources use;
-    double lut = 0;
-    auto made = dsp_products(engine, products.bits + 1, constants);
-    if (engine.multiplier == MultiplierKind::lut) {
-        made.dsp = 0;
-        made.lut = static_cast<double>(multipliers) * products.lut;
-    }
+    const auto made = multipliers(engine, products.bits + 1, products.lut, constants);
     use.dsp = made.dsp;
-    lut += made.lut;
+    double lut = made.lut;
     // For each output a tree and an accumulator that holds the sum of a whole segment; twice, where negative
     // and other inputs are summed apart.
     const auto trees = engine.outputs * (products.dual ? 2 : 1);
@@ -77,7 +71,8 @@ FabricResources stationary_matrix_resources(const Design& design, const CostCons
     use.lut = round_up(lut);
     // Two sets of weight registers, one in use while the other is filled; registers behind every product and
     // every adder.
-    use.ff = 2 * multipliers * weight_bits + made.registers * made.leaf_bits + trees * (tree + accumulator);
+    use.ff = 2 * engine.macs_per_cycle() * weight_bits + made.registers * made.leaf_bits +
+             trees * (tree + accumulator);
     use += rescale_resources(design, rescale_lanes(design), constants);
     return use;
 }

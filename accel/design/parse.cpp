@@ -163,10 +163,10 @@ void check_streams(const Design& design, const std::string& file) {
 void check_packing(const Design& design, const std::string& file) {
     const auto& recipe = design.recipe;
     const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
-    for (const auto& [format, name] :
-         {std::pair{recipe.weights.format, "weights"}, std::pair{recipe.activations.format, "activations"}}) {
-        if (format.family != models::FormatFamily::floating_point || !design.multiplies_on(LinearEngine::pl))
-            continue;
+    for (const auto& [operand, name] :
+         {std::pair{recipe.weights, "weights"}, std::pair{recipe.activations, "activations"}}) {
+        if (!models::is_floating(operand) || !design.multiplies_on(LinearEngine::pl)) continue;
+        const auto& format = operand.format;
         if (!dsp && format.bits > 8) {
             throw ConfigError(file, std::string("/recipe/") + name + "/format",
                               std::string(format.name) + " is too wide for lookup tables",
@@ -218,18 +218,12 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
     }
 }
 
-constexpr models::Quantization models::Recipe::*quantized_mamba_tensors[] = {
-    &models::Recipe::weights, &models::Recipe::activations, &models::Recipe::convolution,
-    &models::Recipe::state};
-
 // Multiplies in binary32 or another floating-point format in its DSP blocks.
 bool floats(const Design& design) {
     if (!design.is_mamba()) return true;
     const auto& recipe = design.recipe;
-    return std::any_of(std::begin(quantized_mamba_tensors), std::end(quantized_mamba_tensors),
-                       [&](const auto tensor) {
-                           return (recipe.*tensor).format.family == models::FormatFamily::floating_point;
-                       });
+    const auto& tensors = {recipe.weights, recipe.activations, recipe.convolution, recipe.state};
+    return std::any_of(tensors.begin(), tensors.end(), models::is_floating);
 }
 
 void check_clock(const Design& design, const json& clock, const std::string& file) {

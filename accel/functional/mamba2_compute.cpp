@@ -47,7 +47,7 @@ Mamba2Executor::Commit Mamba2Executor::compute(const Step& step) {
 Mamba2Executor::Commit Mamba2Executor::embedding(const Step& step) {
     const auto width = design_.network.d_model;
     const auto& work = instruction(step);
-    const auto pieces = embedding_pieces();
+    const auto pieces = looked_up();
     const auto piece = std::find_if(pieces.begin(), pieces.end(), [&](const auto& one) {
         return one.tokens.begin == work.m0 && one.tokens.size == work.m;
     });

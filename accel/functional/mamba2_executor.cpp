@@ -167,7 +167,7 @@ void Mamba2Executor::complete_load(const Step& step) {
         case Traffic::aie_weights_again: {
             const auto* order = order_of(step);
             if (order == nullptr) {  // the embedding's rows
-                const auto pieces = embedding_pieces();
+                const auto pieces = looked_up();
                 const auto at = std::find_if(pieces.begin(), pieces.end(), [&](const auto& piece) {
                     return piece.address == work.address;
                 });

@@ -81,14 +81,7 @@ class Mamba2Executor : public ProgramExecutor {
     // Tokens whose residual stream a transfer moves, and the block whose input that is.
     TokenRange residual_tokens(const Instruction& work) const;
     std::int64_t residual_generation(const Step& step) const;
-    // The transfer of some of them.
-    Instruction residual_transfer(const TokenRange& tokens) const;
-    // Rows of the embedding: pieces that the program looks up, and where they lie.
-    struct EmbeddingPiece {
-        TokenRange tokens;
-        std::int64_t address = 0;
-    };
-    std::vector<EmbeddingPiece> embedding_pieces() const;
+    std::vector<EmbeddingPiece> looked_up() const { return embedding_pieces(design_, layout_.embedding); }
 
     // Engines (mamba2_compute.cpp, mamba2_scan_compute.cpp).
     Commit compute(const Step& step);

@@ -46,7 +46,8 @@ void Mamba2Executor::write_images() {
             return;
         }
         for (const auto& piece : token_pieces(design_)) {
-            write_memory(design_.port_of(Stream::state), residual_transfer(piece), 0,
+            write_memory(design_.port_of(Stream::state),
+                         residual_transfer(design_, layout_.block, Opcode::store, piece), 0,
                          ops_.residual().pack(rows(piece)));
         }
         return;
@@ -66,7 +67,7 @@ void Mamba2Executor::write_images() {
     }
     // The rows of the embedding that the program looks up: the first ones.
     const auto width = design_.network.d_model;
-    for (const auto& [tokens, address] : embedding_pieces()) {
+    for (const auto& [tokens, address] : looked_up()) {
         const auto elements = tokens.size * width;
         WeightCodec codec(design_.recipe.weights);
         codec.append(instance_.ends->embedding, {0, tokens.begin, tokens.size, 0, width, 0});
@@ -76,24 +77,13 @@ void Mamba2Executor::write_images() {
     }
 }
 
-std::vector<Mamba2Executor::EmbeddingPiece> Mamba2Executor::embedding_pieces() const {
-    std::vector<EmbeddingPiece> pieces;
-    auto address = layout_.embedding;
-    for (const auto& tokens : token_pieces(design_)) {
-        pieces.push_back({tokens, address});
-        address += embedding_piece_bytes(design_, tokens);
-    }
-    return pieces;
-}
-
 TokenRange Mamba2Executor::residual_tokens(const Instruction& work) const {
-    const auto stride = layout_.block.residual_stride;
     const auto pieces = token_pieces(design_);
     const auto at = std::find_if(pieces.begin(), pieces.end(), [&](const TokenRange& piece) {
-        return work.address == layout_.block.residual + piece.begin * stride &&
-               work.value_bytes == residual_bytes(design_, piece.size);
+        const auto own = residual_transfer(design_, layout_.block, work.opcode, piece);
+        return work.address == own.address && work.value_bytes == own.value_bytes;
     });
-    if (stride > 0 && at != pieces.end()) return *at;
+    if (layout_.block.residual_stride > 0 && at != pieces.end()) return *at;
     throw FunctionalError("a transfer of the residual stream at the address " + std::to_string(work.address) +
                           " is none of its pieces");
 }
@@ -104,11 +94,6 @@ std::int64_t Mamba2Executor::residual_generation(const Step& step) const {
     return step.repetition + (instruction(step).opcode == Opcode::store ? 1 : 0);
 }
 
-Instruction Mamba2Executor::residual_transfer(const TokenRange& tokens) const {
-    return transfer_at(layout_.block.residual + tokens.begin * layout_.block.residual_stride, 0,
-                       {residual_bytes(design_, tokens.size), 0});
-}
-
 std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
     const auto width = design_.network.d_model;
     if (design_.mapping.residual == ResidualPlace::on_chip) {
@@ -116,7 +101,8 @@ std::vector<double> Mamba2Executor::final_residual(std::int64_t token) const {
     }
     for (const auto& piece : token_pieces(design_)) {
         if (token < piece.begin || token >= piece.end()) continue;
-        const auto bytes = read_memory(design_.port_of(Stream::state), residual_transfer(piece), 0);
+        const auto bytes = read_memory(design_.port_of(Stream::state),
+                                       residual_transfer(design_, layout_.block, Opcode::load, piece), 0);
         const auto rows = ops_.residual().unpack(bytes, index(piece.size * width));
         const auto begin = rows.begin() + (token - piece.begin) * width;
         return {begin, begin + width};

@@ -18,6 +18,11 @@ std::int64_t stored_piece(const Design& design, Stream stream, const models::Qua
     return padded_bytes(design.memory_ports[design.port_of(stream)], transfer_size(quantization, elements));
 }
 
+// Rows of the embedding for some tokens.
+std::int64_t looked_up_bytes(const Design& design, const TokenRange& tokens) {
+    return stored_piece(design, Stream::weights, design.recipe.weights, tokens.size * design.network.d_model);
+}
+
 }  // namespace
 
 std::array<LinearWeights, linear_engine_count> linear_weights(
@@ -79,7 +84,7 @@ Mamba2Layout lay_out_mamba2(const Design& design, const models::OperatorGraph& g
         for (auto& piece : block.weights[engine]) piece.begin += begin;
     }
     std::int64_t looked_up = 0;
-    for (const auto& piece : token_pieces(design)) looked_up += embedding_piece_bytes(design, piece);
+    for (const auto& piece : token_pieces(design)) looked_up += looked_up_bytes(design, piece);
     layout.embedding = memory.place(
         design.port_of(Stream::weights),
         std::max(looked_up,
@@ -134,8 +139,23 @@ std::int64_t residual_bytes(const Design& design, std::int64_t tokens) {
     return models::stored_bytes(residual_format(design), tokens * design.network.d_model);
 }
 
-std::int64_t embedding_piece_bytes(const Design& design, const TokenRange& tokens) {
-    return stored_piece(design, Stream::weights, design.recipe.weights, tokens.size * design.network.d_model);
+Instruction residual_transfer(const Design& design, const Mamba2BlockLayout& block, Opcode opcode,
+                              const TokenRange& tokens) {
+    Instruction transfer;
+    transfer.opcode = opcode;
+    transfer.traffic = Traffic::activations;
+    transfer.address = block.residual + tokens.begin * block.residual_stride;
+    transfer.value_bytes = residual_bytes(design, tokens.size);
+    return transfer;
+}
+
+std::vector<EmbeddingPiece> embedding_pieces(const Design& design, std::int64_t address) {
+    std::vector<EmbeddingPiece> pieces;
+    for (const auto& tokens : token_pieces(design)) {
+        pieces.push_back({tokens, address});
+        address += looked_up_bytes(design, tokens);
+    }
+    return pieces;
 }
 
 }  // namespace tilewright::accel

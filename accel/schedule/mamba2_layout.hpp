@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "accel/design/design.hpp"
 #include "accel/schedule/mamba2_order.hpp"
+#include "accel/schedule/tile_program.hpp"
 #include "models/graph/operator_graph.hpp"
 
 namespace tilewright::accel {
@@ -73,7 +75,14 @@ std::int64_t convolution_bytes(const Design& design);
 // The residual stream as numbers without scales, and the bytes of some tokens.
 models::Quantization residual_format(const Design& design);
 std::int64_t residual_bytes(const Design& design, std::int64_t tokens);
-// From the begin of one piece of rows of the embedding to that of the next, in memory.
-std::int64_t embedding_piece_bytes(const Design& design, const TokenRange& tokens);
+// The transfer of some tokens' (token_pieces()), to memory or from it.
+Instruction residual_transfer(const Design& design, const Mamba2BlockLayout& block, Opcode opcode,
+                              const TokenRange& tokens);
+// Rows of the embedding in the pieces in which they are looked up, from an address on.
+struct EmbeddingPiece {
+    TokenRange tokens;
+    std::int64_t address = 0;
+};
+std::vector<EmbeddingPiece> embedding_pieces(const Design& design, std::int64_t address);
 
 }  // namespace tilewright::accel

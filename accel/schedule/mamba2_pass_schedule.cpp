@@ -77,14 +77,13 @@ std::optional<Mamba2Schedule::Unfinished> Mamba2Schedule::emit_passes(
 // there.
 void Mamba2Schedule::load_residual(TokenPass& pass) {
     if (design_.mapping.residual == ResidualPlace::on_chip || !pass.residual.empty()) return;
+    const auto dma = engines_.dma[design_.port_of(Stream::state)];
     for (const auto& piece : token_pieces(design_, pass.tokens)) {
         std::vector<InstructionRef> data;
-        const bool first = pass.first && pass.residual.empty();
-        if (first) data.push_back(builder_.last(engines_.dma[design_.port_of(Stream::state)]));
-        pass.residual.push_back(transfer(Opcode::load, Traffic::activations, Stream::state,
-                                         layout_.residual + piece.begin * layout_.residual_stride, 0,
-                                         piece.size * design_.network.d_model, residual_format(design_), data,
-                                         "residual in"));
+        if (pass.first && pass.residual.empty()) data.push_back(builder_.last(dma));
+        auto load = residual_transfer(design_, layout_, Opcode::load, piece);
+        load.label = builder_.label("residual in");
+        pass.residual.push_back(builder_.emit(dma, load, data));
         if (residual_stored_) builder_.wait_for_space(pass.residual.back(), *residual_stored_);
     }
 }
@@ -104,11 +103,10 @@ void Mamba2Schedule::store_residual(const TokenPass& pass, InstructionRef added)
     auto load = pass.residual.begin();
     for (const auto& piece : token_pieces(design_, pass.tokens)) {
         if (load == pass.residual.end()) return;
-        residual_stored_ =
-            transfer(Opcode::store, Traffic::activations, Stream::state,
-                     layout_.residual + piece.begin * layout_.residual_stride, 0,
-                     piece.size * design_.network.d_model, residual_format(design_), {added}, "residual out");
-        builder_.hold(Buffer::activations, residual_bytes(design_, piece.size), *load++, *residual_stored_);
+        auto store = residual_transfer(design_, layout_, Opcode::store, piece);
+        store.label = builder_.label("residual out");
+        residual_stored_ = builder_.emit(engines_.dma[design_.port_of(Stream::state)], store, {added});
+        builder_.hold(Buffer::activations, store.value_bytes, *load++, *residual_stored_);
     }
 }
 

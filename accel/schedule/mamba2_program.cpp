@@ -82,38 +82,33 @@ void embedding_section(const Design& design, const models::OperatorGraph& graph,
     load.opcode = Opcode::load;
     load.traffic = Traffic::weights;
     load.label = builder.label("embedding");
-    load.address = layout.embedding;
     Instruction look_up;
     look_up.opcode = Opcode::embedding;
     look_up.operator_count = 1;
     look_up.label = load.label;
     look_up.n = static_cast<std::uint32_t>(op.n);
     look_up.k = 1;
-    Instruction store;
-    store.opcode = Opcode::store;
-    store.traffic = Traffic::activations;
-    store.label = builder.label("residual out");
     // Of two pieces before: their space is free.
     std::vector<InstructionRef> looked_up;
     std::vector<InstructionRef> stored;
     const auto two_before = [](const std::vector<InstructionRef>& refs) {
         return refs.size() < 2 ? std::vector<InstructionRef>() : std::vector{refs[refs.size() - 2]};
     };
-    for (const auto& piece : token_pieces(design)) {
+    for (const auto& [piece, address] : embedding_pieces(design, layout.embedding)) {
         const auto size = transfer_size(design.recipe.weights, piece.size * op.n);
+        load.address = address;
         load.value_bytes = size.value_bytes;
         load.scale_bytes = size.scale_bytes;
         const auto loaded =
             builder.emit(engines.dma[design.port_of(Stream::weights)], load, {}, two_before(looked_up));
-        load.address += embedding_piece_bytes(design, piece);
         look_up.m0 = static_cast<std::uint32_t>(piece.begin);
         look_up.m = static_cast<std::uint32_t>(piece.size);
         const auto done = builder.emit(engines.vector, look_up, {loaded}, two_before(stored));
         builder.hold(Buffer::activations, size.bytes(), loaded, done);
         looked_up.push_back(done);
         if (!stores) continue;
-        store.address = layout.block.residual + piece.begin * layout.block.residual_stride;
-        store.value_bytes = residual_bytes(design, piece.size);
+        auto store = residual_transfer(design, layout.block, Opcode::store, piece);
+        store.label = builder.label("residual out");
         stored.push_back(builder.emit(engines.dma[design.port_of(Stream::state)], store, {done}));
         builder.hold(Buffer::activations, store.value_bytes, done, stored.back());
     }
@@ -136,13 +131,8 @@ void head_section(const Design& design, const models::OperatorGraph& graph, cons
     norm.k = 1;
     std::vector<InstructionRef> residual;
     if (design.mapping.residual == ResidualPlace::memory) {
-        const auto last = token_pieces(design).back();
-        Instruction load;
-        load.opcode = Opcode::load;
-        load.traffic = Traffic::activations;
+        auto load = residual_transfer(design, layout.block, Opcode::load, token_pieces(design).back());
         load.label = builder.label("residual in");
-        load.address = layout.block.residual + last.begin * layout.block.residual_stride;
-        load.value_bytes = residual_bytes(design, last.size);
         const auto dma = engines.dma[design.port_of(Stream::state)];
         residual.push_back(builder.emit(dma, load, {builder.last(dma)}));
     }
