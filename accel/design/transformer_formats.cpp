@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/design/transformer_formats.hpp"
 
+#include "models/networks/unquantized_linear.hpp"
+
 namespace tilewright::accel {
 
 models::Quantization unquantized_weights() {
-    return {models::number_format("fp16"), 0, models::ScaleKind::none, 0, 0};
+    return models::unquantized_format();
 }
 
 models::Quantization unquantized_activations() {

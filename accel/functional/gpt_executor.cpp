@@ -63,7 +63,7 @@ GptExecutor::GptExecutor(const Design& design, const TileProgram& program,
         place_context(number);
     }
     if (!gpt_.ends) return;
-    place_end_weights(layout_.lm_head, instance_.ends->head);
+    place_end_weights(".lm_head", layout_.lm_head, instance_.ends->head);
     auto norm = instance_.ends->norm;
     norm.insert(norm.end(), instance_.ends->norm_bias.begin(), instance_.ends->norm_bias.end());
     place_vectors(layout_.final_norm, 0, 0, norm);

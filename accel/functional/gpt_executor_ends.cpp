@@ -6,6 +6,8 @@
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/gpt_executor.hpp"
 #include "models/index.hpp"
+#include "models/networks/transformer_operators.hpp"
+#include "models/networks/unquantized_linear.hpp"
 
 namespace tilewright::accel {
 
@@ -91,7 +93,7 @@ GptExecutor::Commit GptExecutor::add_positions(const Step& step) {
     };
     std::vector<std::vector<double>> rows;
     for (std::int64_t row = 0; row < steps_[step_of(step)].rows(); ++row) {
-        rows.push_back(doubles(models::gpt_embedding(read(embedded_, row), read(positions_, row))));
+        rows.push_back(doubles(models::add_float(read(embedded_, row), read(positions_, row))));
     }
     return [this, step, rows = std::move(rows)] {
         for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -113,7 +115,7 @@ GptExecutor::Commit GptExecutor::final_norm(const Step& step) {
 }
 
 GptExecutor::Commit GptExecutor::head(const Step& step) {
-    const auto weights = models::gpt_head_weights(end_weights(step));
+    const auto weights = models::unquantized_numbers(end_weights(step));
     std::vector<std::vector<double>> rows;
     for (std::int64_t s = 0; s < steps_[step_of(step)].sequences; ++s) {
         const auto normed = floats(normed_.read(s, 0, block_.width, tag_of(step_of(step))));

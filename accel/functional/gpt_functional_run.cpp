@@ -9,6 +9,8 @@
 #include "accel/functional/gpt_executor.hpp"
 #include "accel/simulation/accelerator.hpp"
 #include "models/index.hpp"
+#include "models/networks/transformer_operators.hpp"
+#include "models/networks/unquantized_linear.hpp"
 #include "models/weights/counter_random.hpp"
 #include "models/weights/synthetic_gpt.hpp"
 
@@ -60,7 +62,7 @@ void add_tokens(const GptDesign& gpt, const models::GptStep& step, const models:
     for (std::int64_t row = 0; row < step.rows(); ++row) {
         const auto bits = random.bits(first + static_cast<std::uint64_t>(row));
         tokens.push_back(static_cast<std::int64_t>(bits % vocabulary));
-        const auto x = models::gpt_embedding(instance.embedding(number, row), instance.position(step, row));
+        const auto x = models::add_float(instance.embedding(number, row), instance.position(step, row));
         input.insert(input.end(), x.begin(), x.end());
     }
 }
@@ -148,7 +150,7 @@ class KernelRun {
     std::vector<float> logits() const {
         const auto& ends = *instance_.ends;
         const auto width = index(gpt_.network.width);
-        const auto weights = models::gpt_head_weights(ends.head.codes);
+        const auto weights = models::unquantized_numbers(ends.head.codes);
         const auto size = residual_.size() / caches_.size();
         std::vector<float> logits;
         for (std::size_t s = 0; s < caches_.size(); ++s) {

@@ -71,18 +71,17 @@ TransformerExecutor::TransformerExecutor(const Design& design, const TileProgram
     collect_releases();
 }
 
-// Every step has its input, its blocks and what follows them.
+// Every step has its input, its blocks and what follows them. In front of the first one is what all share.
 void TransformerExecutor::collect_sections() {
     const auto operands = linear_operands(design_);
     std::size_t steps = 0;
     for (const auto& section : program_.sections) {
         const bool input = section.name.ends_with(" input");
-        const bool blocks = !input && !section.name.ends_with(" output") && section.name != "head";
         if (input) ++steps;
-        if (steps == 0 || steps > outputs_.size()) {
-            throw FunctionalError("the program does not have the steps of its design");
-        }
-        step_of_section_.push_back(steps - 1);
+        const bool shared = steps == 0;
+        const bool blocks =
+            !shared && !input && !section.name.ends_with(" output") && !section.name.ends_with("head");
+        step_of_section_.push_back(shared ? 0 : steps - 1);
         is_block_section_.push_back(blocks);
         auto& orders = orders_.emplace_back();
         const auto add_order = [&](LinearEngine kind, std::size_t engine, const auto& format_of) {
@@ -101,6 +100,9 @@ void TransformerExecutor::collect_sections() {
             add_order(kind, *matrix,
                       [&](const models::Operator& op) { return linear_layer(operands, op.name)->weights; });
         }
+    }
+    if (steps != outputs_.size()) {
+        throw FunctionalError("the program does not have the steps of its design");
     }
 }
 
@@ -231,12 +233,19 @@ void TransformerExecutor::place_weights(const LinearLayout& layout) {
     }
 }
 
-void TransformerExecutor::place_end_weights(std::int64_t address, const models::QuantizedMatrix& matrix) {
+void TransformerExecutor::place_end_weights(std::string_view operator_end, std::int64_t address,
+                                            const models::QuantizedMatrix& matrix, std::int64_t stride,
+                                            std::int64_t repetition) {
     for (std::size_t s = 0; s < orders_.size(); ++s) {
         const auto& order = orders_[s][static_cast<std::size_t>(LinearEngine::pl)];
         if (is_block_section_[s] || !order) continue;
-        place_pass(order->passes().front(), LinearEngine::pl, address, 0, 0, matrix);
+        for (const auto& pass : order->passes()) {
+            if (!program_.sections[s].operators[pass.operator_index].name.ends_with(operator_end)) continue;
+            // Other steps cut it in the same way.
+            return place_pass(pass, LinearEngine::pl, address, stride, repetition, matrix);
+        }
     }
+    throw FunctionalError("the program has no linear layer " + std::string(operator_end));
 }
 
 void TransformerExecutor::place_vectors(std::int64_t address, std::int64_t stride, std::int64_t block,

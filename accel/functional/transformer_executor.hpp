@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -131,10 +132,12 @@ class TransformerExecutor : public ProgramExecutor {
     // What no other transformer has, and all outside the blocks.
     virtual Commit compute_own(const Step& step);
 
-    // To be called before the run: puts the weights of all blocks where the layout has them, and those of a
-    // matrix outside the blocks.
+    // To be called before the run: puts the weights of all blocks where the layout has them, and those of the
+    // linear layer outside the blocks whose operator's name ends so, in one repetition of its section.
     void place_weights(const LinearLayout& layout);
-    void place_end_weights(std::int64_t address, const models::QuantizedMatrix& matrix);
+    void place_end_weights(std::string_view operator_end, std::int64_t address,
+                           const models::QuantizedMatrix& matrix, std::int64_t stride = 0,
+                           std::int64_t repetition = 0);
     void place_vectors(std::int64_t address, std::int64_t stride, std::int64_t block,
                        std::span<const float> numbers);
 

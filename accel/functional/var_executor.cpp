@@ -54,11 +54,17 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
       queries_("the queries", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
                block_.width),
       normed_keys_("the normalised keys", batch_ * var_.network.scale_tokens(var_.network.scales.size() - 1),
-                   block_.width) {
+                   block_.width),
+      ends_(var_),
+      stored_logits_(var_.network.scales.size()) {
+    if (var_.network.shared_adaln) throw FunctionalError("data of a shared AdaLN");
     place_weights(layout_);
+    place_ends();
     for (std::int64_t number = 0; number < block_.blocks; ++number) {
-        place_vectors(layout_.modulation, layout_.modulation_stride, number,
-                      instance_.modulation[index(number)]);
+        if (!var_.adaln) {
+            place_vectors(layout_.modulation, layout_.modulation_stride, number,
+                          instance_.modulation[index(number)]);
+        }
         place_vectors(layout_.vectors, layout_.vectors_stride, number, vectors_of(block(number)));
     }
 }
@@ -69,11 +75,14 @@ const models::QuantizedTransformerLinear& VarExecutor::weights(std::int64_t numb
 }
 
 VarExecutor::Placed VarExecutor::input_of(std::size_t step) const {
-    return {{layout_.inputs, instance_.inputs[step]}};
+    if (!var_.ends) return {{layout_.inputs, instance_.inputs[step]}};
+    if (step == 0) return {};
+    return {{layout_.inputs, instance_.maps[step]}};
 }
 
 void VarExecutor::take_numbers(const Step& step, std::span<const double> numbers) {
-    if (!in_blocks(step) || instruction(step).address != layout_.modulation) {
+    if (!in_blocks(step)) return take_end_numbers(step, numbers);
+    if (instruction(step).address != layout_.modulation) {
         return TransformerExecutor::take_numbers(step, numbers);
     }
     for (std::int64_t row = 0; row < rows_in(numbers); ++row) {
@@ -167,6 +176,7 @@ std::vector<float> VarExecutor::query(const Step& step, std::int64_t row, std::i
 // Norms of queries and keys.
 VarExecutor::Commit VarExecutor::compute_own(const Step& step) {
     const auto& work = instruction(step);
+    if (!in_blocks(step)) return compute_ends(step);
     if (work.opcode != Opcode::l2_norm) return TransformerExecutor::compute_own(step);
     const bool queries = op(step).name.ends_with("q_norm");
     auto& target = queries ? queries_ : normed_keys_;

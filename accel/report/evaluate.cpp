@@ -197,10 +197,10 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     result.fidelity = fidelity;
     result.design = document.parse();
     const auto& design = result.design;
-    if (design.var && fidelity == Fidelity::functional && (design.var->ends || design.var->adaln)) {
-        throw ConfigError(document.file(), design.var->ends ? "/workload/ends" : "/workload/adaln",
-                          "data are carried through the blocks of VAR only",
-                          "allowed at functional fidelity: ends false and adaln \"precomputed\"");
+    if (design.var && fidelity == Fidelity::functional && design.var->network.shared_adaln) {
+        throw ConfigError(document.file(), "/network/shared_adaln",
+                          "no data are carried through an AdaLN that all blocks share",
+                          "allowed at functional fidelity: networks without");
     }
     const auto& constants = default_cost_constants();
     const auto start = wall_s();

@@ -57,12 +57,20 @@ VarLayout lay_out_var(const Design& design) {
     for (auto& address : layout.cache_piece) address += cache;
     const auto batch = var.step.batch();
     const auto binary32 = [&](std::int64_t elements) { return 4 * elements; };
-    layout.modulation_stride =
-        divide_up(binary32(batch * 6 * c), Allocator::piece_alignment) * Allocator::piece_alignment;
+    const auto stride = [&](std::int64_t elements) {
+        return divide_up(binary32(elements), Allocator::piece_alignment) * Allocator::piece_alignment;
+    };
+    layout.modulation_stride = stride(batch * 6 * c);
     layout.modulation = place_state(layout.modulation_stride * (network.depth + 1));  // and the head's
-    layout.vectors_stride = divide_up(binary32(block_vector_elements(network)), Allocator::piece_alignment) *
-                            Allocator::piece_alignment;
+    layout.vectors_stride = stride(block_vector_elements(network));
     layout.vectors = place_state(layout.vectors_stride * network.depth);
+    layout.adaln_bias_stride = stride(6 * c);
+    layout.adaln_bias = place_state(layout.adaln_bias_stride * (network.depth + 1));
+    layout.head_adaln_bias = place_state(binary32(2 * c));
+    layout.word_bias = place_state(binary32(c));
+    layout.head_bias = place_state(binary32(network.codebook));
+    layout.classes = place_state(binary32(batch * c));
+    layout.start = place_state(binary32(network.scale_tokens(0) * c));
     layout.positions = place_state(binary32(network.tokens() * c));
     const auto rows = batch * network.scale_tokens(network.scales.size() - 1);
     layout.inputs = place_state(binary32(rows * c));

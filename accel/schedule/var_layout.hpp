@@ -27,6 +27,13 @@ struct VarLayout : LinearLayout {
     std::int64_t modulation_stride = 0;
     std::int64_t vectors = 0;  // of the first block: biases and query factors
     std::int64_t vectors_stride = 0;
+    std::int64_t adaln_bias = 0;  // of the first block; behind the last one, of what all blocks share
+    std::int64_t adaln_bias_stride = 0;
+    std::int64_t head_adaln_bias = 0;
+    std::int64_t word_bias = 0;
+    std::int64_t head_bias = 0;
+    std::int64_t classes = 0;    // embeddings of every image's class
+    std::int64_t start = 0;      // of the tokens of the first scale
     std::int64_t positions = 0;  // position and level embeddings of all tokens
     std::int64_t inputs = 0;     // of a scale: token maps, or the residual stream
     std::int64_t outputs = 0;    // of a scale: logits, or the residual stream

@@ -22,7 +22,10 @@ class VarProgram : private TransformerProgram {
     }
 
     void emit() {
-        if (var_.adaln) conditions();
+        if (var_.adaln) {
+            conditions();
+            adaln();
+        }
         for (std::size_t scale = 0; scale < var_.network.scales.size(); ++scale) {
             const auto name = "scale " + std::to_string(scale + 1);
             input(scale, name + " input");
@@ -39,12 +42,30 @@ class VarProgram : private TransformerProgram {
 
   private:
     void conditions();
+    void adaln();
+    std::pair<InstructionRef, InstructionRef> biased_linear(std::uint32_t op_index, const char* label,
+                                                            std::int64_t address, std::int64_t bias,
+                                                            std::vector<InstructionRef> data,
+                                                            const EachTile& each = {});
     void input(std::size_t scale, const std::string& name);
     void output(std::size_t scale, const std::string& name);
 
     const VarDesign& var_;
     VarLayout layout_;
 };
+
+// An unquantized linear layer, its biases loaded as soon as the attention unit is done with what it had.
+std::pair<InstructionRef, InstructionRef> VarProgram::biased_linear(std::uint32_t op_index, const char* label,
+                                                                    std::int64_t address, std::int64_t bias,
+                                                                    std::vector<InstructionRef> data,
+                                                                    const EachTile& each) {
+    const auto outputs = builder_.operators()[op_index].n;
+    const auto biases = transfer(Opcode::load, bias, 0, outputs, "biases", {{engines_.attention, -1}});
+    data.push_back(biases);
+    const auto products = linear(op_index, label, address, 0, false, data, each);
+    builder_.hold(Buffer::activations, 4 * outputs, biases, products.second);
+    return products;
+}
 
 // AdaLN of all blocks and of the head, from the class alone.
 void VarProgram::conditions() {
@@ -55,12 +76,13 @@ void VarProgram::conditions() {
     if (var_.ends) operators.emplace_back("head_nm.ada_lin.1");
     if (var_.network.shared_adaln) operators.emplace_back("shared_ada_lin.1");
     begin("condition", 1, operators);
-    const auto loaded = transfer(Opcode::load, layout_.inputs, 0, batch * width, "class", {});
+    const auto loaded = transfer(Opcode::load, layout_.classes, 0, batch * width, "class", {});
     const auto embedded = whole(engines_.vector, Opcode::embedding, 0, 1, "class", {loaded});
     const auto activated = whole(engines_.vector, Opcode::activation, 1, 1, "silu", {embedded});
     auto last = activated;
     if (var_.ends) {
-        const auto made = linear(2, "head adaln", layout_.head_adaln, 0, false, {activated});
+        const auto made =
+            biased_linear(2, "head adaln", layout_.head_adaln, layout_.head_adaln_bias, {activated});
         const auto stored =
             transfer(Opcode::store, head_modulation, 0, batch * 2 * width, "modulation", {made.second});
         builder_.hold(Buffer::activations, 4 * batch * 2 * width, made.first, stored);
@@ -68,23 +90,31 @@ void VarProgram::conditions() {
     }
     if (var_.network.shared_adaln) {
         const auto index = static_cast<std::uint32_t>(var_.ends ? 3 : 2);
-        last = linear(index, "adaln", layout_.adaln, 0, false, {activated}).second;
+        const auto bias = layout_.adaln_bias + layout_.adaln_bias_stride * var_.network.depth;
+        last = biased_linear(index, "adaln", layout_.adaln, bias, {activated}).second;
     }
     builder_.hold(Buffer::activations, 4 * batch * width, loaded, last);
     builder_.end_section();
+}
 
+// The six vectors of every block.
+void VarProgram::adaln() {
+    const auto width = var_.network.width;
+    const auto batch = var_.step.batch();
     const bool shared = var_.network.shared_adaln;
     begin("adaln", var_.network.depth, {shared ? "blocks.0.ada_gss" : "blocks.0.ada_lin.1"});
+    // Biases, or what a block adds to the vectors that all share, when those before are not needed any more.
+    const InstructionRef made_before{shared ? engines_.vector : engines_.attention, -1};
+    const auto biases = transfer(Opcode::load, layout_.adaln_bias, layout_.adaln_bias_stride, 6 * width,
+                                 "biases", {made_before});
     std::pair<InstructionRef, InstructionRef> made;
     if (shared) {
-        const auto offsets =
-            transfer(Opcode::load, layout_.vectors, layout_.vectors_stride, 6 * width, "adaln", {});
         made.first = made.second =
-            whole(engines_.vector, Opcode::residual_add, 0, 1, "adaln", {offsets, {engines_.attention, -1}});
-        builder_.hold(Buffer::activations, 4 * 6 * width, offsets, made.second);
+            whole(engines_.vector, Opcode::residual_add, 0, 1, "adaln", {biases, {engines_.attention, -1}});
     } else {
-        made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}});
+        made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}, biases});
     }
+    builder_.hold(Buffer::activations, 4 * 6 * width, biases, made.second);
     const auto stored = transfer(Opcode::store, layout_.modulation, layout_.modulation_stride,
                                  batch * 6 * width, "modulation", {made.second});
     builder_.hold(Buffer::activations, 4 * batch * 6 * width, made.first, stored);
@@ -104,18 +134,23 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
         builder_.end_section();
         return;
     }
-    InstructionRef made{engines_.vector, -1};  // the condition, of the first scale
+    InstructionRef made{};
     InstructionRef first{};
     std::uint32_t positions = 1;
     if (scale == 0) {
         begin(name, 1, {at + "pos_start", at + "positions"});
-        first = made = whole(engines_.vector, Opcode::residual_add, 0, 1, "start", {made});
+        const auto classes =
+            transfer(Opcode::load, layout_.classes, 0, var_.step.batch() * width, "class", {before});
+        const auto start = transfer(Opcode::load, layout_.start, 0, tokens * width, "start", {});
+        first = made = whole(engines_.vector, Opcode::residual_add, 0, 1, "start", {classes, start});
+        builder_.hold(Buffer::activations, 4 * (var_.step.batch() + tokens) * width, classes, made);
     } else {
         begin(name, 1, {at + "next_input", at + "word_embed", at + "positions"});
         const auto inputs = rows * var_.network.codebook_width;
         const auto loaded = transfer(Opcode::load, layout_.inputs, 0, inputs, "input", {before});
         const auto embedded = whole(engines_.vector, Opcode::embedding, 0, 1, "input", {loaded});
-        const auto products = linear(1, "word embedding", layout_.word_embedding, 0, false, {embedded});
+        const auto products =
+            biased_linear(1, "word embedding", layout_.word_embedding, layout_.word_bias, {embedded});
         builder_.hold(Buffer::activations, 4 * inputs, loaded, products.second);
         first = products.first;
         made = products.second;
@@ -147,14 +182,13 @@ void VarProgram::output(std::size_t scale, const std::string& name) {
     const auto modulation =
         transfer(Opcode::load, head_modulation, 0, var_.step.batch() * 2 * width, "modulation", {last});
     const auto normed = whole(engines_.vector, Opcode::norm, 0, 2, "head norm", {modulation, last});
-    const auto products = linear(2, "head", layout_.head, 0, false, {normed},
-                                 [&](InstructionRef product, std::int64_t n0, std::int64_t n) {
-                                     const auto stored =
-                                         transfer(Opcode::store, layout_.outputs + 4 * rows * n0, 0, rows * n,
-                                                  "logits", {product});
-                                     builder_.hold(Buffer::activations, 4 * rows * n, product, stored);
-                                     return stored;
-                                 });
+    const auto store = [&](InstructionRef product, std::int64_t n0, std::int64_t n) {
+        const auto stored =
+            transfer(Opcode::store, layout_.outputs + 4 * rows * n0, 0, rows * n, "logits", {product});
+        builder_.hold(Buffer::activations, 4 * rows * n, product, stored);
+        return stored;
+    };
+    const auto products = biased_linear(2, "head", layout_.head, layout_.head_bias, {normed}, store);
     builder_.hold(Buffer::activations, 4 * rows * width, normed, products.second);
     builder_.hold(Buffer::activations, 4 * var_.step.batch() * 2 * width, modulation, normed);
     builder_.end_section();

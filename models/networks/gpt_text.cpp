@@ -9,6 +9,8 @@
 #include "models/networks/quantized_gpt.hpp"
 #include "models/networks/quantized_gpt_ends.hpp"
 #include "models/networks/tokens.hpp"
+#include "models/networks/transformer_operators.hpp"
+#include "models/networks/unquantized_linear.hpp"
 
 namespace tilewright::models {
 
@@ -83,7 +85,7 @@ GptTextOutput run_gpt_quantized(const GptModel& model, const TransformerRecipe& 
     std::vector<float> x;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
         const auto row =
-            gpt_embedding(row_of(ends.embedding, index(tokens[t]), width), row_of(ends.positions, t, width));
+            add_float(row_of(ends.embedding, index(tokens[t]), width), row_of(ends.positions, t, width));
         x.insert(x.end(), row.begin(), row.end());
     }
     for (int layer = 0; layer < config.layers; ++layer) {
@@ -93,7 +95,7 @@ GptTextOutput run_gpt_quantized(const GptModel& model, const TransformerRecipe& 
         x = network.block(prepare_gpt_block(config, weights, recipe, calibrates ? &inputs : nullptr), x);
         if (keep_blocks) keep(output, x);
     }
-    const auto head = gpt_head_weights(ends.head.codes);
+    const auto head = unquantized_numbers(ends.head.codes);
     for (std::size_t at = 0; at < x.size(); at += width) {
         const auto row =
             gpt_logits(head, gpt_norm(std::span(x).subspan(at, width), ends.norm, ends.norm_bias));

@@ -25,11 +25,7 @@ struct QuantizedGptEnds {
 
 QuantizedGptEnds prepare_gpt_ends(const GptConfig& config, const GptEndWeights& weights);
 
-// Of weights as memory has them; `codes` are rows of the head.
-std::vector<float> gpt_head_weights(std::span<const std::uint16_t> codes);
-// Of one token; `weights` are rows of gpt_head_weights().
+// Of one token; `weights` are rows of the head, as unquantized_numbers() has them.
 std::vector<float> gpt_logits(std::span<const float> weights, std::span<const float> normed);
-// A token's row of the residual stream.
-std::vector<float> gpt_embedding(std::span<const float> embedding, std::span<const float> position);
 
 }  // namespace tilewright::models

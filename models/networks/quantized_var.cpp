@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/index.hpp"
+#include "models/networks/quantized_var_ends.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
@@ -38,10 +39,7 @@ std::vector<float> QuantizedVar::modulation(const QuantizedVarBlock& block,
         throw std::invalid_argument("a condition of " + std::to_string(condition.size()) +
                                     " channels; allowed: " + std::to_string(config_.width));
     }
-    std::vector<float> activated;
-    activated.reserve(condition.size());
-    for (const auto value : condition) activated.push_back(silu_float(value));
-    return linear_float(block.adaln, block.adaln_bias, activated);
+    return linear_float(block.adaln, block.adaln_bias, activated_condition(condition));
 }
 
 void QuantizedVar::append_to_cache(std::span<const float> row, std::vector<float>& cache) const {

@@ -72,6 +72,12 @@ float sigmoid_float(float x) {
     return static_cast<float>(1 / (1 + std::exp(-static_cast<double>(x))));
 }
 
+std::vector<float> add_float(std::span<const float> a, std::span<const float> b) {
+    std::vector<float> sum(a.begin(), a.end());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += b[i];
+    return sum;
+}
+
 std::vector<float> linear_float(std::span<const float> weights, std::span<const float> bias,
                                 std::span<const float> x) {
     std::vector<float> y(bias.size());

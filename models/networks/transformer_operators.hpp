@@ -33,6 +33,9 @@ float gelu_float(float x);
 float silu_float(float x);
 float sigmoid_float(float x);
 
+// Elements of both, added.
+std::vector<float> add_float(std::span<const float> a, std::span<const float> b);
+
 // W x + b: the sum of the products, then the bias. W is [b.size(), x.size()].
 std::vector<float> linear_float(std::span<const float> weights, std::span<const float> bias,
                                 std::span<const float> x);

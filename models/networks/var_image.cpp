@@ -5,10 +5,12 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "models/index.hpp"
 #include "models/networks/float64_operators.hpp"
 #include "models/networks/quantized_var.hpp"
+#include "models/networks/quantized_var_ends.hpp"
 #include "models/networks/transformer_operators.hpp"
 
 namespace tilewright::models {
@@ -151,6 +153,7 @@ class Quantized final : public Transformer<float> {
     Quantized(const VarModel& model, const TransformerRecipe& recipe,
               const std::vector<VarLinearInputs>* calibration)
         : Transformer(model), network_(model.config(), recipe) {
+        ends_ = prepare_var_ends(std::move(ends_));
         for (int layer = 0; layer < config_.depth; ++layer) {
             blocks_.push_back(
                 prepare_var_block(config_, model.block(layer), recipe,
@@ -166,9 +169,7 @@ class Quantized final : public Transformer<float> {
             for (const auto& weights : blocks_) {
                 modulation_[half].push_back(network_.modulation(weights, conditions_[half]));
             }
-            std::vector<float> activated;
-            for (const auto value : conditions_[half]) activated.push_back(silu_float(value));
-            head_modulation_[half] = linear_float(ends_.head_adaln, ends_.head_adaln_bias, activated);
+            head_modulation_[half] = var_head_modulation(ends_, conditions_[half]);
         }
     }
 
@@ -179,12 +180,9 @@ class Quantized final : public Transformer<float> {
 
     std::vector<float> head(std::size_t half, const std::vector<float>& x) override {
         const auto width = index(config_.width);
-        const std::span<const float> modulation(head_modulation_[half]);
         std::vector<float> logits;
         for (std::size_t at = 0; at < x.size(); at += width) {
-            const auto normed = modulated_layer_norm(std::span(x).subspan(at, width), modulation.first(width),
-                                                     modulation.subspan(width, width));
-            const auto row = linear_float(ends_.head, ends_.head_bias, normed);
+            const auto row = var_logits(ends_, head_modulation_[half], std::span(x).subspan(at, width));
             logits.insert(logits.end(), row.begin(), row.end());
         }
         return logits;

@@ -43,9 +43,8 @@ class VarTransformer {
 std::unique_ptr<VarTransformer> make_var_reference(const VarModel& model,
                                                    std::vector<VarLinearInputs>* inputs = nullptr);
 
-// Bit for bit under a recipe: blocks as in quantized_var.hpp; embeddings, head and AdaLN in binary32 in the
-// order that transformer_operators.hpp states. `calibration`, what make_var_reference() collected, is needed
-// for learned scales only.
+// Bit for bit under a recipe: blocks as in quantized_var.hpp, all else as in quantized_var_ends.hpp.
+// `calibration`, what make_var_reference() collected, is needed for learned scales only.
 std::unique_ptr<VarTransformer> make_quantized_var(const VarModel& model, const TransformerRecipe& recipe,
                                                    const std::vector<VarLinearInputs>* calibration = nullptr);
 

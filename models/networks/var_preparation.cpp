@@ -5,6 +5,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "models/networks/unquantized_linear.hpp"
+
 namespace tilewright::models {
 
 QuantizedVarBlock prepare_var_block(const VarConfig& config, const VarBlockWeights& weights,
@@ -31,7 +33,7 @@ QuantizedVarBlock prepare_var_block(const VarConfig& config, const VarBlockWeigh
         block.query_factors.push_back(
             static_cast<float>(std::exp(std::min(static_cast<double>(scale_mul), largest_scale_mul))));
     }
-    block.adaln = weights.adaln;
+    block.adaln = unquantized_rounded(weights.adaln);
     block.adaln_bias = weights.adaln_bias;
     return block;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to a VAR block's weights before they reach an accelerator: learned channel scales and
-// rotations are merged into the linear layers and every matrix is rounded to its format. AdaLN, biases and
-// query factors stay in binary32.
+// rotations are merged into the linear layers and every matrix is rounded to its format, AdaLN's to fp16.
+// Biases and query factors stay in binary32.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct QuantizedVarBlock {
     QuantizedTransformerLinear fc1;
     QuantizedTransformerLinear fc2;
     std::vector<float> query_factors;  // exp(min(scale_mul, ln 100)), per head
-    std::vector<float> adaln;
+    std::vector<float> adaln;          // as fp16 has them
     std::vector<float> adaln_bias;
 };
 

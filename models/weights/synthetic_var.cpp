@@ -19,6 +19,7 @@ constexpr double bias_deviation = 0.1;
 constexpr double gamma_median = 0.5;
 constexpr double modulation_deviation = 0.3;
 constexpr double condition_share = 0.1;  // of the modulation: what the condition adds, as a deviation
+constexpr double place_deviation = 0.02;
 constexpr double residual_channel_spread = 0.4;
 constexpr std::size_t channels_per_outlier = 32;
 constexpr double least_outlier = 5;
@@ -84,6 +85,24 @@ std::vector<double> synthetic_var_condition(const VarConfig& config, std::uint64
     check(config);
     const auto numbers = normal_vector(seed, "condition", index(config.width), 0, 1);
     return {numbers.begin(), numbers.end()};
+}
+
+VarEndWeights synthetic_var_ends(const VarConfig& config, std::uint64_t seed) {
+    check(config);
+    const auto c = index(config.width);
+    const auto codes = index(config.codebook);
+    VarEndWeights ends;
+    ends.classes = normal_vector(seed, "classes", index(config.classes + 1) * c, 0, 1);
+    ends.start = normal_vector(seed, "start", index(config.scale_tokens(0)) * c, 0, place_deviation);
+    ends.positions = normal_vector(seed, "positions", index(config.tokens()) * c, 0, place_deviation);
+    ends.levels = normal_vector(seed, "levels", config.scales.size() * c, 0, place_deviation);
+    ends.word = matrix(seed, "word", c, index(config.codebook_width), 1);
+    ends.word_bias = normal_vector(seed, "word_bias", c, 0, bias_deviation);
+    ends.head_adaln = matrix(seed, "head_adaln", 2 * c, c, condition_share);
+    ends.head_adaln_bias = normal_vector(seed, "head_adaln_bias", 2 * c, 0, modulation_deviation);
+    ends.head = matrix(seed, "head", codes, c, 1);
+    ends.head_bias = normal_vector(seed, "head_bias", codes, 0, bias_deviation);
+    return ends;
 }
 
 std::vector<double> synthetic_var_residual(const VarConfig& config, std::uint64_t seed, std::uint64_t image) {

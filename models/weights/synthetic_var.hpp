@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "models/networks/var.hpp"
-#include "models/weights/var_weights.hpp"
+#include "models/weights/var_model.hpp"
 
 namespace tilewright::models {
 
@@ -29,6 +29,10 @@ VarBlockWeights synthetic_var_block(const VarConfig& config, std::uint64_t seed 
 
 // A class embedding, [width], normal with variance 1.
 std::vector<double> synthetic_var_condition(const VarConfig& config, std::uint64_t seed = 1);
+
+// The ends of a VAR: embeddings normal with variance 1, start, positions and levels with deviation 0.02,
+// matrices as those of a block.
+VarEndWeights synthetic_var_ends(const VarConfig& config, std::uint64_t seed = 1);
 
 // What enters a block over a whole image, [config.tokens(), width], f32 numbers. `seed` decides the channels,
 // `image` the tokens.

@@ -95,11 +95,9 @@ TEST_CASE("a recipe that rotates needs a Hadamard unit") {
                Catch::Contains("/engines/hadamard") && Catch::Contains("a hadamard engine"));
 }
 
-TEST_CASE("data are carried through blocks only, and the message says so") {
-    CHECK_THAT(message(small_var_document({{"/workload/ends", true}}), Fidelity::functional),
-               Catch::Contains("/workload/ends"));
-    CHECK_THAT(message(small_var_document({{"/workload/adaln", "device"}}), Fidelity::functional),
-               Catch::Contains("/workload/adaln"));
+TEST_CASE("no data are carried through a shared AdaLN, and the message says so") {
+    CHECK_THAT(message(small_var_document({{"/network/shared_adaln", true}}), Fidelity::functional),
+               Catch::Contains("/network/shared_adaln"));
 }
 
 TEST_CASE("VAR-d36 does not fit the board's memories, which is a result") {

@@ -28,6 +28,13 @@ struct Prepared {
 
 // Residual stream behind each of 30 tokens, keys and values of the first 14, two blocks, two halves.
 constexpr std::int64_t small_values = 2 * 256 * (30 + 2 * 2 * 14);
+// With ends a token's 64 logits are in memory, its residual stream is not.
+constexpr std::int64_t small_values_with_ends = 2 * (30 * 64 + 256 * 2 * 2 * 14);
+
+// From a class to logits, AdaLN's vectors made at the start of an image or not.
+Settings with_ends(bool adaln = true) {
+    return {{"/workload/ends", true}, {"/workload/adaln", adaln ? "device" : "precomputed"}};
+}
 
 void check(const DesignDocument& document, std::int64_t values = small_values) {
     const Prepared prepared(document);
@@ -44,7 +51,9 @@ TEST_CASE("a small VAR makes the kernels' bits for all format pairs and pipeline
     for (const auto& format : test::var_formats()) {
         for (const auto& pipeline : test::var_pipelines()) {
             INFO(format.name << ", " << pipeline.name);
-            check(small_var_document(joined(format.settings, pipeline.settings)));
+            const auto settings = joined(format.settings, pipeline.settings);
+            check(small_var_document(settings));
+            check(small_var_document(joined(settings, with_ends())), small_values_with_ends);
         }
     }
 }
@@ -66,8 +75,16 @@ TEST_CASE("any cut into tiles makes the same bits") {
             settings.push_back({"/mapping/pipeline/operators", operators});
             INFO(test::text(settings));
             check(small_var_document(settings));
+            check(small_var_document(joined(settings, with_ends())), small_values_with_ends);
         }
     }
+}
+
+TEST_CASE("a VAR's ends and its AdaLN make the kernels' bits each without the other") {
+    check(small_var_document(with_ends(false)), small_values_with_ends);
+    check(small_var_document({{"/workload/adaln", "device"}}));
+    check(small_var_document(joined(with_ends(), {{"/workload/images", 3}})), 3 * small_values_with_ends);
+    check(small_var_document(joined(with_ends(), {{"/network/scales", nlohmann::json{2}}})), 2 * 4 * 64);
 }
 
 TEST_CASE("one image without guidance makes the same bits") {
@@ -93,6 +110,33 @@ TEST_CASE("an instruction of a VAR block that does not wait for its data is foun
         }
     }
     CHECK(tried.size() == 8);
+    CHECK(prepared.run().mismatches == 0);
+}
+
+TEST_CASE("an instruction around VAR's blocks that does not wait for its data is found") {
+    Prepared prepared(small_var_document(with_ends()));
+    int tried = 0;
+    for (auto& section : prepared.program.sections) {
+        const auto& name = section.name;
+        if (name != "condition" && name != "adaln" && name != "scale 1 input" && name != "scale 3 input" &&
+            name != "scale 3 head") {
+            continue;
+        }
+        for (auto& stream : section.streams) {
+            for (auto& work : stream) {
+                const bool moves = work.opcode == Opcode::load || work.opcode == Opcode::store;
+                // Further tiles wait for weights alone.
+                if (moves || work.wait_count == 0 || work.n0 > 0) continue;
+                ++tried;
+                const auto kept = work.wait_count;
+                work.wait_count = 0;
+                INFO(name << ": " << to_string(work.opcode));
+                CHECK_THROWS_AS(prepared.run(), SimulationError);
+                work.wait_count = kept;
+            }
+        }
+    }
+    CHECK(tried == 10);
     CHECK(prepared.run().mismatches == 0);
 }
 

@@ -85,6 +85,24 @@ TEST_CASE("a VAR program carries out the MACs of the graph and reads weights onc
     CHECK(bytes_of(program, Traffic::kv_cache, Opcode::load) == 30 * read * token);
 }
 
+TEST_CASE("a VAR program loads and stores what lies around its matrices, in binary32") {
+    const auto design = design_document("fpqvar-vck190-fp4", {{"/workload/adaln", "device"}}).parse();
+    const auto program = build_program(design, build_graph(design));
+    const std::int64_t c = 1920;
+    const std::int64_t batch = 2;
+    const std::int64_t tokens = 680;
+    // Classes for the conditions and for the first scale, its start; AdaLN's biases, of 30 blocks and of the
+    // head; in every scale and block its vectors (six of AdaLN an image; biases of qkv, proj, fc1, fc2, a
+    // factor a head); maps and biases of the word embedding behind the first scale; positions; and in every
+    // scale the head's modulation and biases.
+    const std::int64_t loaded = 2 * batch * c + c + (30 * 6 + 2) * c +
+                                10 * 30 * (batch * 6 * c + (3 + 1 + 4 + 1) * c + 30) +
+                                batch * (tokens - 1) * 32 + 9 * c + tokens * c + 10 * (batch * 2 * c + 4096);
+    CHECK(bytes_of(program, Traffic::activations, Opcode::load) == 4 * loaded);
+    const std::int64_t stored = batch * (30 * 6 + 2) * c + batch * tokens * 4096;
+    CHECK(bytes_of(program, Traffic::activations, Opcode::store) == 4 * stored);
+}
+
 TEST_CASE("rows of the feed-forward part that go through apart read its weights again") {
     const auto bytes = [](const Settings& settings) {
         const auto design = small_var_document(settings).parse();
