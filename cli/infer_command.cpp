@@ -100,6 +100,9 @@ int infer_command(const std::vector<std::string>& arguments) {
     try {
         const auto family = family_of(values["model"].as<std::string>());
         refuse_options_of_others(family, values);
+        if (values.count("calibration") > 0 && values.count("recipe") == 0) {
+            throw UsageError("--calibration is of a recipe; allowed: with --recipe, or without it");
+        }
         return family.infer(values);
     } catch (const models::CheckpointError& error) {
         throw UsageError(error.what());

@@ -23,10 +23,9 @@ models::GptTextOutput run_with_recipe(const models::GptCheckpoint& checkpoint,
     const auto recipe = accel::load_transformer_recipe(path);
     accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
     std::vector<std::int64_t> calibration;
-    if (models::needs_calibration(recipe)) {
-        const auto& config = checkpoint.config();
-        calibration = read_tokens(calibration_path(values, recipe.name, "other tokens"), config.vocabulary,
-                                  config.positions);
+    const bool needed = models::needs_calibration(recipe);
+    if (const auto file = calibration_path(values, recipe.name, needed, "other tokens")) {
+        calibration = read_tokens(*file, checkpoint.config().vocabulary, checkpoint.config().positions);
     }
     return models::run_gpt_quantized(checkpoint, recipe, tokens, keep_blocks, calibration);
 }

@@ -38,9 +38,16 @@ std::vector<std::int64_t> read_tokens(const std::string& path, std::int64_t voca
     return tokens;
 }
 
-std::string calibration_path(const po::variables_map& values, const std::string& recipe,
-                             const std::string& what) {
-    if (values.count("calibration") == 0) {
+std::optional<std::string> calibration_path(const po::variables_map& values, const std::string& recipe,
+                                            bool needed, const std::string& what) {
+    const bool given = values.count("calibration") > 0;
+    if (given && !needed) {
+        throw UsageError("--calibration: the recipe " + recipe +
+                         " has no channel scales; allowed: without it, or a recipe with smoothing or learned "
+                         "scales");
+    }
+    if (!needed) return {};
+    if (!given) {
         throw UsageError("the recipe " + recipe +
                          " has channel scales from calibration data; allowed: with --calibration F, " + what);
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,10 @@ namespace tilewright::cli {
 std::vector<std::int64_t> read_tokens(const std::string& path, std::int64_t vocabulary,
                                       std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
-// The file of --calibration. Throws UsageError if there is none: `recipe` has channel scales from what it
-// holds, `what`.
-std::string calibration_path(const boost::program_options::variables_map& values, const std::string& recipe,
-                             const std::string& what);
+// The file of --calibration, for a recipe that has channel scales from what it holds, `what`: `needed`.
+// Throws UsageError if there is none then, or one that nothing asks for.
+std::optional<std::string> calibration_path(const boost::program_options::variables_map& values,
+                                            const std::string& recipe, bool needed, const std::string& what);
 
 // The file that --recipe names, or the recipe of that name in configs/recipes.
 std::filesystem::path recipe_path(const boost::program_options::variables_map& values);

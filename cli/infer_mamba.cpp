@@ -36,9 +36,9 @@ models::MambaOutput run_with_recipe(const models::MambaWeights& weights, const p
     const auto recipe = accel::load_recipe(path);
     accel::check_recipe(recipe, weights.config(), path.string(), "");
     std::vector<std::int64_t> calibration;
-    if (recipe.smoothing_alpha) {
-        calibration =
-            read_tokens(calibration_path(values, recipe.name, "other tokens"), weights.config().vocabulary);
+    const bool smooths = recipe.smoothing_alpha.has_value();
+    if (const auto file = calibration_path(values, recipe.name, smooths, "other tokens")) {
+        calibration = read_tokens(*file, weights.config().vocabulary);
     }
     return models::run_quantized(weights, recipe, tokens, calibration, keep_blocks);
 }

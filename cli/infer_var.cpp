@@ -150,12 +150,13 @@ std::unique_ptr<models::VarTransformer> make_transformer(const models::VarCheckp
     const auto path = recipe_path(values);
     const auto recipe = accel::load_transformer_recipe(path);
     accel::check_transformer_recipe(recipe, accel::block_of(checkpoint.config()), path.string(), "");
-    if (!models::needs_calibration(recipe)) return models::make_quantized_var(checkpoint, recipe);
-    const auto file = calibration_path(values, recipe.name, "classes of other images");
+    const bool needed = models::needs_calibration(recipe);
+    const auto file = calibration_path(values, recipe.name, needed, "classes of other images");
+    if (!file) return models::make_quantized_var(checkpoint, recipe);
     std::vector<models::VarLinearInputs> inputs;
     const auto reference = models::make_var_reference(checkpoint, &inputs);
     Outputs ignored;
-    for (const auto& row : read_rows(models::SafetensorsFile(file), file, "classes", 1)) {
+    for (const auto& row : read_rows(models::SafetensorsFile(*file), *file, "classes", 1)) {
         make_image(*reference, quantizer, checkpoint.config(), settings, row.front(), nullptr, false,
                    ignored);
     }

@@ -34,6 +34,10 @@ void check_places(const sweeps::Study& study, const std::string& file) {
 
 LoadedStudy load_study(const fs::path& path) {
     const auto document = accel::read_json_file(path);
+    if (document.is_object() && document.contains("engines") && !document.contains("base")) {
+        throw accel::ConfigError(path.string(), "", "is a design",
+                                 "allowed: a study; tilewright run takes designs");
+    }
     accel::Schema(accel::config_root() / "schemas" / "study.schema.json").validate(document, path.string());
     try {
         auto study = sweeps::parse_study(document);

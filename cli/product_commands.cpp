@@ -41,7 +41,7 @@ std::vector<std::uint16_t> read_codes(std::string_view text, const models::Numbe
 namespace {
 
 // What a multiplier of these formats costs, beside those that it replaces.
-void print_costs(const models::NumberFormat& a, const models::NumberFormat& b) {
+void print_costs(const models::NumberFormat& a, const models::NumberFormat& b, bool as_json) {
     const auto& constants = accel::default_cost_constants();
     const auto cost = accel::lut_multiplier_cost(a, b, constants);
     sweeps::ResultTable table;
@@ -58,7 +58,7 @@ void print_costs(const models::NumberFormat& a, const models::NumberFormat& b) {
         "packing");
     row("int8 x int8, half a DSP block", constants.packing_correction_lut / 2, 1.0 / 2, 15, "packing");
     row("int8 x int8, a third of a DSP58", 0, 1.0 / 3, 15, "dot-product mode");
-    print_result(sweeps::format_table(table, 4));
+    print_result(as_json ? sweeps::table_to_json(table).dump(2) + "\n" : sweeps::format_table(table, 4));
 }
 
 }  // namespace
@@ -67,10 +67,15 @@ int multiply_command(const std::vector<std::string>& arguments) {
     constexpr int widest = 8;
     constexpr int widest_product = 62;
     auto options = pair_options();
-    options.add_options()("cost", "print what the multiplier costs instead of its table");
+    options.add_options()("cost", "print what the multiplier costs instead of its table")(
+        "json", "print the costs as JSON");
     po::variables_map values;
-    if (!parse_options(arguments, "multiply --a F --b F [--cost]", options, "argument", 0, 0, values)) {
+    if (!parse_options(arguments, "multiply --a F --b F [--cost [--json]]", options, "argument", 0, 0,
+                       values)) {
         return success;
+    }
+    if (values.count("json") > 0 && values.count("cost") == 0) {
+        throw UsageError("--json is of --cost; allowed: with --cost, or without --json");
     }
     const auto& a = format_option(values, "a", widest);
     const auto& b = format_option(values, "b", widest);
@@ -80,7 +85,7 @@ int multiply_command(const std::vector<std::string>& arguments) {
                 fmt::format("products of {} and {} are too wide for lookup tables; allowed: up to {} bits",
                             a.name, b.name, widest_product));
         }
-        print_costs(a, b);
+        print_costs(a, b, values.count("json") > 0);
         return success;
     }
     std::optional<models::LutMultiplier> multiplier;

@@ -70,7 +70,7 @@ int quantize_command(const std::vector<std::string>& arguments) {
         "scale", po::value<std::string>()->default_value("absmax"),
         "absmax (absmax / largest value), pot (the power of two above that) or mx (OCP MX, an E8M0 code)")(
         "mx-mode", po::value<std::string>()->default_value("floor"),
-        "exponent of an mx scale: floor, ceil, even or rceil")(
+        "exponent of an mx scale: floor, ceil, even or rceil; of --scale mx")(
         "round", po::value<std::string>()->default_value("rne"), tie_rule_help);
     po::variables_map values;
     if (!parse_options(arguments, "quantize --format F [OPTIONS] < NUMBERS", options, "argument", 0, 0,
@@ -85,6 +85,9 @@ int quantize_command(const std::vector<std::string>& arguments) {
     models::GroupScaling scaling;
     scaling.group = static_cast<std::size_t>(count_option(values, "group"));
     scaling.rule = parse_scale(values["scale"].as<std::string>());
+    if (!values["mx-mode"].defaulted() && scaling.rule != models::ScaleRule::mx) {
+        throw UsageError("--mx-mode is of --scale mx; allowed: with it, or without --mx-mode");
+    }
     scaling.mx_mode = parse_mx_mode(values["mx-mode"].as<std::string>());
     scaling.ties = tie_rule_option(values);
     std::vector<float> numbers;

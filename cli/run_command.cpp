@@ -221,6 +221,8 @@ int run_command(const std::vector<std::string>& arguments) {
                   << ": " << evaluation.overflow << " ("
                   << evaluation.resources.most_of_overflow(evaluation.design.device.available) << ")"
                   << residual_hint(evaluation) << "\n";
+        if (!path("vcd").empty() || !path("trace").empty())
+            std::cerr << "tilewright: it was not simulated, so there is no trace\n";
         return does_not_fit;
     }
     if (evaluation.functional && evaluation.functional->mismatches > 0) {

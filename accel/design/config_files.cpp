@@ -239,6 +239,11 @@ DesignDocument DesignDocument::load(const fs::path& path) {
     result.files_ = {result.file_};
     result.folder_ = path.parent_path();
     result.document_ = read_json_file(path);
+    if (result.document_.is_object() && result.document_.contains("base") &&
+        !result.document_.contains("engines")) {
+        throw ConfigError(result.file_, "", "is a study",
+                          "allowed: a design; tilewright sweep takes studies");
+    }
     validate("design", result.document_, result.file_);
     for (const auto& [key, folder] : reference_folders) result.resolve(key);
     return result;

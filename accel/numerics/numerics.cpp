@@ -323,9 +323,11 @@ Numerics NumericsSubject::measure(const Design& design) const {
     result.data = "one full-width block, seeded synthetic weights and activations";
     result.tokens = tokens_;
     result.seed = seed_;
-    result.accumulator_bits = design.matrix.accumulator_bits;
-    result.required_accumulator_bits = std::max(network.in_proj().required_accumulator_bits(),
-                                                network.out_proj().required_accumulator_bits());
+    const auto required = std::max(network.in_proj().required_accumulator_bits(),
+                                   network.out_proj().required_accumulator_bits());
+    result.required_accumulator_bits = or_floating_point(required);
+    result.accumulator_bits =
+        required > 0 ? design.matrix.accumulator_bits : result.required_accumulator_bits;
     std::vector<std::string> names = {"norm", "in_proj",    "conv1d",   "dt",   "scan",
                                       "gate", "gated_norm", "out_proj", "block"};
     std::erase_if(names, [&](const std::string& name) { return !comparable(name, design.recipe); });

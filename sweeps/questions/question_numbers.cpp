@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers in a question: their units, how they compare, and how many designs they ask for.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -42,7 +43,8 @@ double QuestionParser::in_unit(const Term& number, std::size_t column) const {
                                         number.number <= 100 ? number.text + " %" : "0 to 100 %"));
     }
     for (const auto& [of, scale] : number.units) {
-        if (of == column) return number.number * scale;
+        // By whole numbers: 35 % is the number that 0.35 is.
+        if (of == column) return scale < 1 ? number.number / std::round(1 / scale) : number.number * scale;
     }
     const auto& unit = columns_[column].unit;
     throw QuestionError(fmt::format("{} is not in the unit of {}{}", number.text, name(column),

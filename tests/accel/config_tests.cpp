@@ -84,6 +84,15 @@ TEST_CASE("descriptions do not change what a design is") {
     CHECK(document.canonical() != before);
 }
 
+TEST_CASE("a burst of one beat has no place for scales") {
+    auto document = design_document("lightmamba-vck190-w4a4");
+    document.set("/memory_ports/0/burst_beats", 1);
+    CHECK_THAT(tilewright::test::refusal(document),
+               Catch::Contains("#/memory_ports/0/burst_beats: a burst of one beat"));
+    document.set("/memory_ports/0/scales_inside_burst", false);
+    CHECK(tilewright::test::refusal(document).empty());
+}
+
 TEST_CASE("a reference set anew is read anew") {
     auto document = design_document("lightmamba-vck190-w4a4");
     document.assign("/network=mamba2-130m");

@@ -63,6 +63,16 @@ TEST_CASE("on a full-width block the rotated W4A4 recipe beats the others, and w
     CHECK(eight_bits > rotated + 15);
 }
 
+TEST_CASE("sums that floating-point adders make have no width to overflow") {
+    const auto document = small_document({{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}});
+    auto evaluation = evaluate(document, Fidelity::timing);
+    add_numerics(evaluation);
+    const auto numerics = make_report(document, evaluation).at("numerics");
+    CHECK(numerics.at("accumulator_bits") == 64);
+    CHECK(numerics.at("required_accumulator_bits") == 64);
+    CHECK(numerics.at("accumulator_may_overflow") == false);
+}
+
 TEST_CASE("reports carry the numerics of their recipe") {
     const auto document = small_document();
     auto evaluation = evaluate(document, Fidelity::functional);

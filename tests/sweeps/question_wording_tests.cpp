@@ -32,6 +32,8 @@ TEST_CASE("other words for the same question give the same statement", "[questio
         {"600 DSP or fewer", "at most 600 DSP"},
         {"600 or more DSP", "at least 600 DSP"},
         {"area 30 % or below, W4A4", "area at most 30 %, W4A4"},
+        {"area at least 35 %", "area at least 0.35"},
+        {"area below 57 %", "area below 0.57"},
         {"tile 16 or less", "tile at most 16"},
         {"2nd fastest W4A4", "second fastest W4A4"},
         {"tile 16,32", "tile 16 or 32"},

@@ -97,6 +97,8 @@ TEST_CASE("infer runs a checkpoint through the kernels of a recipe") {
         return result.err;
     };
     CHECK_THAT(refused("--recipe smooth.json"), Contains("--calibration"));
+    CHECK_THAT(refused("--recipe w8.json --calibration none"), Contains("has no channel scales"));
+    CHECK_THAT(refused("--calibration none"), Contains("--calibration is of a recipe"));
     CHECK_THAT(refused("--recipe w8.json --scan chunked"), Contains("recurrent"));
     CHECK_THAT(refused("--recipe lightmamba-w8a8"), Contains("#/weights/group_size"));
     CHECK_THAT(refused("--recipe fpqvar-fp4"),

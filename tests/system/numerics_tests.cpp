@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "program.hpp"
 
@@ -64,6 +65,15 @@ TEST_CASE("convert prints a code and its value") {
     check_output("convert --format e2m1", "", "");
 }
 
+TEST_CASE("what a multiplier costs is the same as a table and as JSON") {
+    const Workspace workspace;
+    const auto rows = nlohmann::json::parse(workspace.run("multiply --a e2m1 --b e1m2 --cost --json").out);
+    CHECK(rows.size() == 6);
+    CHECK(rows.front().at("multiplier") == "e2m1 x e1m2, LUT");
+    CHECK(rows.front().at("LUT") == 6);
+    CHECK_THAT(workspace.run("multiply --a e2m1 --b e1m2 --cost").out, Catch::Contains("e2m1 x e1m2, LUT"));
+}
+
 TEST_CASE("multiply and dot are exact") {
     const Workspace workspace;
     const auto table = workspace.run("multiply --a e1m2 --b e2m1");
@@ -98,6 +108,7 @@ TEST_CASE("hadamard transforms runs of n numbers") {
     check_output("hadamard --n 2", "1\n0\n", "0.70710678118654746\n0.70710678118654746\n");
     check_output("hadamard --n 2 --integer", "1\n2\n-5\n7\n", "3\n-1\n2\n-12\n");
     check_output("hadamard --n 2 --integer", "", "");
+    check_output("hadamard --n 2", "inf\ninf\n", "inf\nnan\n");
     const Workspace workspace;
     std::string numbers;
     for (int i = 0; i < 2560; ++i) numbers += std::to_string(i * i % 255 - 127) + "\n";
@@ -195,6 +206,8 @@ TEST_CASE("bad options of the arithmetic are refused") {
     check_refused("quantize --format e8m0", "1\n", "--format \"e8m0\" is for scales");
     check_refused("quantize --format e2m1 --scale mx --mx-mode round", "1\n",
                   "--mx-mode \"round\" is unknown");
+    check_refused("quantize --format e2m1 --mx-mode ceil", "1\n", "--mx-mode is of --scale mx");
+    check_refused("multiply --a e2m1 --b e2m1 --json", "", "--json is of --cost");
     const Workspace workspace;
     for (const auto* command : {"formats", "convert", "multiply", "dot", "hadamard", "quantize"}) {
         const auto help = workspace.run(std::string(command) + " --help");

@@ -222,9 +222,10 @@ TEST_CASE("a tile that does not divide is handled") {
 TEST_CASE("a design over the device is a result, not a crash") {
     const Workspace workspace;
     const auto result =
-        workspace.run("run " + main_design + " --set /mapping/unroll=full --report report.json");
+        workspace.run("run " + main_design + " --set /mapping/unroll=full --report report.json --vcd a.vcd");
     CHECK(result.code == 3);
-    CHECK_THAT(result.err, Contains("does not fit vck190") && Contains("DSP of 1968"));
+    CHECK_THAT(result.err,
+               Contains("does not fit vck190") && Contains("DSP of 1968") && Contains("no trace"));
     const auto report = json::parse(read_file(workspace.path("report.json")));
     CHECK(report.at("resources").at("fits") == false);
 }

@@ -66,6 +66,12 @@ TEST_CASE("bad studies are refused with file and pointer") {
     auto result = workspace.run("sweep study.json");
     CHECK(result.code == 2);
     CHECK_THAT(result.err, Contains("study.json#/paramters") && Contains("did you mean \"parameters\"?"));
+    result = workspace.run("sweep " + source_path("configs/designs/lightmamba-vck190-w4a4.json").string());
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("is a design; allowed: a study"));
+    result = workspace.run("run study.json");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("study.json#: is a study; allowed: a design"));
     study = small_study();
     study["base"] = "nowhere.json";
     workspace.write("study.json", study.dump());
