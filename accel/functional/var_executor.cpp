@@ -57,7 +57,7 @@ VarExecutor::VarExecutor(const Design& design, const TileProgram& program,
                    block_.width),
       ends_(var_),
       stored_logits_(var_.network.scales.size()) {
-    if (var_.network.shared_adaln) throw FunctionalError("data of a shared AdaLN");
+    if (var_.adaln && var_.network.shared_adaln) throw FunctionalError("data of a shared AdaLN");
     place_weights(layout_);
     place_ends();
     for (std::int64_t number = 0; number < block_.blocks; ++number) {

@@ -197,10 +197,11 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
     result.fidelity = fidelity;
     result.design = document.parse();
     const auto& design = result.design;
-    if (design.var && fidelity == Fidelity::functional && design.var->network.shared_adaln) {
-        throw ConfigError(document.file(), "/network/shared_adaln",
+    if (design.var && fidelity == Fidelity::functional && design.var->adaln &&
+        design.var->network.shared_adaln) {
+        throw ConfigError(document.file(), "/workload/adaln",
                           "no data are carried through an AdaLN that all blocks share",
-                          "allowed at functional fidelity: networks without");
+                          "allowed at functional fidelity: \"precomputed\"");
     }
     const auto& constants = default_cost_constants();
     const auto start = wall_s();

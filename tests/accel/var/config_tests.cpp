@@ -96,8 +96,11 @@ TEST_CASE("a recipe that rotates needs a Hadamard unit") {
 }
 
 TEST_CASE("no data are carried through a shared AdaLN, and the message says so") {
-    CHECK_THAT(message(small_var_document({{"/network/shared_adaln", true}}), Fidelity::functional),
-               Catch::Contains("/network/shared_adaln"));
+    const auto shared = [](const char* adaln) {
+        return small_var_document({{"/network/shared_adaln", true}, {"/workload/adaln", adaln}});
+    };
+    CHECK_THAT(message(shared("device"), Fidelity::functional), Catch::Contains("/workload/adaln"));
+    CHECK(message(shared("precomputed"), Fidelity::functional).empty());
 }
 
 TEST_CASE("VAR-d36 does not fit the board's memories, which is a result") {

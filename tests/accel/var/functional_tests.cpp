@@ -83,6 +83,8 @@ TEST_CASE("any cut into tiles makes the same bits") {
 TEST_CASE("a VAR's ends and its AdaLN make the kernels' bits each without the other") {
     check(small_var_document(with_ends(false)), small_values_with_ends);
     check(small_var_document({{"/workload/adaln", "device"}}));
+    check(small_var_document(joined(with_ends(false), {{"/network/shared_adaln", true}})),
+          small_values_with_ends);
     check(small_var_document(joined(with_ends(), {{"/workload/images", 3}})), 3 * small_values_with_ends);
     check(small_var_document(joined(with_ends(), {{"/network/scales", nlohmann::json{2}}})), 2 * 4 * 64);
 }
