@@ -16,6 +16,8 @@ using models::index;
 
 namespace {
 
+constexpr std::int64_t condition_tag = 1 << 24;  // of no step and no block
+
 std::int64_t most_tokens(const VarDesign& var) {
     return var.network.scale_tokens(var.network.scales.size() - 1);
 }
@@ -47,8 +49,9 @@ VarEndBuffers::VarEndBuffers(const VarDesign& var)
 
 // What all steps share, and what every step has anew.
 std::int64_t VarExecutor::tag_of(const Step& step) const {
-    return program_.sections[step.section].name == "adaln" ? step.repetition
-                                                           : static_cast<std::int64_t>(step_of(step));
+    const auto& section = program_.sections[step.section].name;
+    if (section == "condition") return condition_tag;
+    return section == "adaln" ? step.repetition : static_cast<std::int64_t>(step_of(step));
 }
 
 void VarExecutor::place_ends() {
@@ -88,7 +91,8 @@ void VarExecutor::take_end_numbers(const Step& step, std::span<const double> num
     const auto address = instruction(step).address;
     const auto take = [&](TaggedArray& target) {
         const auto width = target.width();
-        for (std::int64_t row = 0; row * width < static_cast<std::int64_t>(numbers.size()); ++row) {
+        const auto rows = static_cast<std::int64_t>(numbers.size()) / width;
+        for (std::int64_t row = 0; row < rows; ++row) {
             target.write(row, 0, numbers.subspan(index(row * width), index(width)), tag_of(step));
         }
     };
@@ -104,6 +108,10 @@ void VarExecutor::take_end_numbers(const Step& step, std::span<const double> num
     if (address == layout_.inputs) {
         if (var_.ends) return take(ends_.maps);
         return TransformerExecutor::take_numbers(step, numbers);
+    }
+    const auto before = var_.network.tokens_until(step_of(step));
+    if (address != layout_.positions + 4 * before * block_.width) {
+        throw FunctionalError("a transfer of nothing that lies around the blocks");
     }
     take(ends_.places);
 }
@@ -155,7 +163,7 @@ VarExecutor::Commit VarExecutor::compute_ends(const Step& step) {
     }
     // The condition is the same for all blocks.
     if (name.ends_with("ada_lin.1")) {
-        return end_linear(step, ends_.activated, 0, ends_.adaln_bias, ends_.adaln);
+        return end_linear(step, ends_.activated, condition_tag, ends_.adaln_bias, ends_.adaln);
     }
     const auto tokens = var_.network.scale_tokens(step_of(step));
     if (name.ends_with(".pos_start")) {

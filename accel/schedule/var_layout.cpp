@@ -73,7 +73,7 @@ VarLayout lay_out_var(const Design& design) {
     layout.start = place_state(binary32(network.scale_tokens(0) * c));
     layout.positions = place_state(binary32(network.tokens() * c));
     const auto rows = batch * network.scale_tokens(network.scales.size() - 1);
-    layout.inputs = place_state(binary32(rows * c));
+    layout.inputs = place_state(binary32(rows * std::max(c, network.codebook_width)));
     layout.outputs = place_state(binary32(rows * std::max(c, network.codebook)));
     memory.check_ends();
     return layout;
