@@ -238,6 +238,22 @@ void check_clock(const Design& design, const json& clock, const std::string& fil
     }
 }
 
+// Where weights have scales.
+void check_bursts(const Design& design, const std::string& file) {
+    const auto layers = linear_operands(design);
+    const auto scaled = [](const LinearOperands& layer) { return layer.weights.group_size > 0; };
+    if (std::none_of(layers.begin(), layers.end(), scaled)) return;
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        if (port.burst_beats > 1 || !port.scales_inside_burst || !port.carries_stream(Stream::weights)) {
+            continue;
+        }
+        throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/burst_beats",
+                          "a burst of one beat has no place for scales beside the weights that they are of",
+                          "allowed: at least 2, or scales_inside_burst false");
+    }
+}
+
 }  // namespace
 
 Design parse_design(const json& document, const std::string& file) {
@@ -260,6 +276,7 @@ Design parse_design(const json& document, const std::string& file) {
     }
     check_clock(design, document.at("clock_hz"), file);
     check_streams(design, file);
+    check_bursts(design, file);
     return design;
 }
 

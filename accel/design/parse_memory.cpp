@@ -67,11 +67,6 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
             stream,
             {{"weights", Stream::weights}, {"state", Stream::state}, {"convolution", Stream::convolution}}));
     }
-    if (port.burst_beats == 1 && port.scales_inside_burst && port.carries_stream(Stream::weights)) {
-        throw ConfigError(file, pointer + "/burst_beats",
-                          "a burst of one beat has no place for scales beside the weights that they are of",
-                          "allowed: at least 2, or scales_inside_burst false");
-    }
     return port;
 }
 

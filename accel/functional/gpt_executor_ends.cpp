@@ -145,19 +145,7 @@ void GptExecutor::stored(const Step& step) {
 }
 
 std::vector<float> GptExecutor::stored_logits() const {
-    const auto sequences = steps_.back().sequences;
-    const auto vocabulary = gpt_.network.vocabulary;
-    const auto tile = design_.mapping.tile.outputs;
-    std::vector<float> logits(index(sequences * vocabulary));
-    for (std::int64_t n0 = 0; n0 < vocabulary; n0 += tile) {
-        const auto n = std::min(tile, vocabulary - n0);
-        const auto work = transfer_at(layout_.outputs + 4 * sequences * n0, 0, {4 * sequences * n, 0});
-        const auto numbers = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
-        for (std::int64_t s = 0; s < sequences; ++s) {
-            std::copy_n(numbers.begin() + s * n, n, logits.begin() + s * vocabulary + n0);
-        }
-    }
-    return logits;
+    return stored_tiles(layout_.outputs, steps_.back().sequences, gpt_.network.vocabulary);
 }
 
 }  // namespace tilewright::accel

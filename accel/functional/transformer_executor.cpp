@@ -198,6 +198,21 @@ std::vector<double> TransformerExecutor::unpack_cache(std::span<const std::byte>
                                        : doubles(floats_of(bytes));
 }
 
+std::vector<float> TransformerExecutor::stored_tiles(std::int64_t address, std::int64_t rows,
+                                                     std::int64_t columns) const {
+    const auto tile = design_.mapping.tile.outputs;
+    std::vector<float> matrix(index(rows * columns));
+    for (std::int64_t n0 = 0; n0 < columns; n0 += tile) {
+        const auto n = std::min(tile, columns - n0);
+        const auto work = transfer_at(address + 4 * rows * n0, 0, {4 * rows * n, 0});
+        const auto numbers = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
+        for (std::int64_t row = 0; row < rows; ++row) {
+            std::copy_n(numbers.begin() + row * n, n, matrix.begin() + row * columns + n0);
+        }
+    }
+    return matrix;
+}
+
 std::vector<double> TransformerExecutor::stored_cache(std::int64_t address, std::int64_t stride,
                                                       std::int64_t block, std::int64_t elements) const {
     const auto work =

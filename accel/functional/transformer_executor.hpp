@@ -160,6 +160,9 @@ class TransformerExecutor : public ProgramExecutor {
                      std::span<const double> numbers);
     std::vector<std::byte> pack_cache(std::span<const double> numbers) const;
     std::vector<double> unpack_cache(std::span<const std::byte> bytes, std::int64_t elements) const;
+    // What memory holds, from an address on, of a matrix that is stored tile by tile, all rows of a tile one
+    // behind the other.
+    std::vector<float> stored_tiles(std::int64_t address, std::int64_t rows, std::int64_t columns) const;
     // What memory holds of a block's cache.
     std::vector<double> stored_cache(std::int64_t address, std::int64_t stride, std::int64_t block,
                                      std::int64_t elements) const;

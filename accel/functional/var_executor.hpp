@@ -119,6 +119,7 @@ class VarExecutor : public TransformerExecutor {
     TaggedArray queries_;
     TaggedArray normed_keys_;
     VarEndBuffers ends_;
+    std::int64_t logit_tiles_ = 0;  // of this scale that have been stored
     std::vector<std::vector<float>> stored_logits_;
 };
 

@@ -5,6 +5,7 @@
 #include "accel/functional/float_bytes.hpp"
 #include "accel/functional/functional_error.hpp"
 #include "accel/functional/var_executor.hpp"
+#include "memory/integer_math.hpp"
 #include "models/index.hpp"
 #include "models/networks/quantized_var_ends.hpp"
 #include "models/networks/transformer_operators.hpp"
@@ -225,21 +226,16 @@ std::vector<float> VarExecutor::output(const Step& step) const {
                    work.value_bytes / (4 * rows));
 }
 
-// The next scale's logits take the place of these.
+// The next scale's logits take the place of these, so they are read with the last tile.
 void VarExecutor::stored(const Step& step) {
     const auto& section = program_.sections[step.section].name;
     if (section == "condition" || section == "adaln") return;
     if (!var_.ends) return TransformerExecutor::stored(step);
-    const auto rows = batch_ * var_.network.scale_tokens(step_of(step));
-    const auto& work = instruction(step);
-    const auto begin = (work.address - layout_.outputs) / (4 * rows);
-    const auto size = work.value_bytes / (4 * rows);
-    const auto numbers = floats_of(read_memory(design_.port_of(Stream::state), work, 0));
-    auto& logits = stored_logits_[step_of(step)];
-    logits.resize(index(rows * var_.network.codebook));
-    for (std::int64_t row = 0; row < rows; ++row) {
-        std::copy_n(numbers.begin() + row * size, size, logits.begin() + row * var_.network.codebook + begin);
-    }
+    const auto tiles = memory::divide_up(var_.network.codebook, design_.mapping.tile.outputs);
+    if (++logit_tiles_ < tiles) return;
+    logit_tiles_ = 0;
+    stored_logits_[step_of(step)] = stored_tiles(
+        layout_.outputs, batch_ * var_.network.scale_tokens(step_of(step)), var_.network.codebook);
 }
 
 }  // namespace tilewright::accel

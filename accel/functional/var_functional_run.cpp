@@ -10,7 +10,6 @@
 #include "accel/simulation/accelerator.hpp"
 #include "models/index.hpp"
 #include "models/networks/quantized_var_ends.hpp"
-#include "models/networks/transformer_operators.hpp"
 #include "models/networks/var_reference.hpp"
 #include "models/weights/counter_random.hpp"
 #include "models/weights/synthetic_var.hpp"
@@ -117,13 +116,14 @@ std::vector<float> input_of(const models::VarConfig& config, const VarInstance& 
     const auto& ends = *instance.ends;
     std::vector<float> residual;
     for (std::int64_t t = 0; t < tokens; ++t) {
-        const auto x = scale == 0 ? models::add_float(rows(instance.conditions, image, 1, config.width),
-                                                      rows(ends.start, t, 1, config.width))
-                                  : models::linear_float(ends.word, ends.word_bias,
-                                                         rows(instance.maps[scale], image * tokens + t, 1,
-                                                              config.codebook_width));
         const auto place = rows(instance.places, config.tokens_until(scale) + t, 1, config.width);
-        append(residual, models::add_float(x, place));
+        if (scale == 0) {
+            append(residual,
+                   models::var_start(ends, rows(instance.conditions, image, 1, config.width), t, place));
+        } else {
+            const auto map = rows(instance.maps[scale], image * tokens + t, 1, config.codebook_width);
+            append(residual, models::var_embedding(ends, map, place));
+        }
     }
     return residual;
 }

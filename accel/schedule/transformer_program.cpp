@@ -28,7 +28,11 @@ std::array<std::int64_t, linear_engine_count> weight_slots(const Design& design,
             if (split.outputs(engine) > 0) consider(engine, layers[i].weights, layers[i].inputs);
         }
     }
-    if (unquantized) consider(LinearEngine::pl, unquantized_weights(), design.transformer()->block.width);
+    if (unquantized) {
+        // Of the word embedding of VAR they may be wider than the network.
+        const auto maps = design.var ? design.var->network.codebook_width : 0;
+        consider(LinearEngine::pl, unquantized_weights(), std::max(design.transformer()->block.width, maps));
+    }
     return weight_buffer_slots(design, needs);
 }
 
@@ -87,7 +91,8 @@ InstructionRef TransformerProgram::whole(std::uint16_t engine, Opcode opcode, st
 
 InstructionRef TransformerProgram::transfer(Opcode opcode, std::int64_t address, std::int64_t stride,
                                             std::int64_t elements, const char* label,
-                                            const std::vector<InstructionRef>& data) {
+                                            const std::vector<InstructionRef>& data,
+                                            const std::vector<InstructionRef>& space) {
     Instruction instruction;
     instruction.opcode = opcode;
     instruction.traffic = Traffic::activations;
@@ -95,7 +100,7 @@ InstructionRef TransformerProgram::transfer(Opcode opcode, std::int64_t address,
     instruction.address = address;
     instruction.address_stride = stride;
     instruction.value_bytes = 4 * elements;
-    return builder_.emit(state_dma(), instruction, data);
+    return builder_.emit(state_dma(), instruction, data, space);
 }
 
 std::pair<InstructionRef, InstructionRef> TransformerProgram::linear(std::uint32_t op_index,

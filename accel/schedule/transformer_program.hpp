@@ -38,7 +38,8 @@ class TransformerProgram {
 
     // Numbers in binary32.
     InstructionRef transfer(Opcode opcode, std::int64_t address, std::int64_t stride, std::int64_t elements,
-                            const char* label, const std::vector<InstructionRef>& data);
+                            const char* label, const std::vector<InstructionRef>& data,
+                            const std::vector<InstructionRef>& space = {});
 
     // An unquantized linear layer on the attention unit, tile after tile. `each` is told of every product;
     // where it returns who frees the product's space, the second tile behind waits for it. Returns the first

@@ -43,8 +43,9 @@ class VarProgram : private TransformerProgram {
   private:
     void conditions();
     void adaln();
+    InstructionRef load_biases(std::uint32_t op_index, std::int64_t address);
     std::pair<InstructionRef, InstructionRef> biased_linear(std::uint32_t op_index, const char* label,
-                                                            std::int64_t address, std::int64_t bias,
+                                                            std::int64_t address, InstructionRef biases,
                                                             std::vector<InstructionRef> data,
                                                             const EachTile& each = {});
     void input(std::size_t scale, const std::string& name);
@@ -54,16 +55,20 @@ class VarProgram : private TransformerProgram {
     VarLayout layout_;
 };
 
-// An unquantized linear layer, its biases loaded as soon as the attention unit is done with what it had.
+// Of an unquantized linear layer, when the attention unit is done with those before.
+InstructionRef VarProgram::load_biases(std::uint32_t op_index, std::int64_t address) {
+    return transfer(Opcode::load, address, 0, builder_.operators()[op_index].n, "biases", {},
+                    {{engines_.attention, -1}});
+}
+
 std::pair<InstructionRef, InstructionRef> VarProgram::biased_linear(std::uint32_t op_index, const char* label,
-                                                                    std::int64_t address, std::int64_t bias,
+                                                                    std::int64_t address,
+                                                                    InstructionRef biases,
                                                                     std::vector<InstructionRef> data,
                                                                     const EachTile& each) {
-    const auto outputs = builder_.operators()[op_index].n;
-    const auto biases = transfer(Opcode::load, bias, 0, outputs, "biases", {{engines_.attention, -1}});
     data.push_back(biases);
     const auto products = linear(op_index, label, address, 0, false, data, each);
-    builder_.hold(Buffer::activations, 4 * outputs, biases, products.second);
+    builder_.hold(Buffer::activations, 4 * builder_.operators()[op_index].n, biases, products.second);
     return products;
 }
 
@@ -81,8 +86,8 @@ void VarProgram::conditions() {
     const auto activated = whole(engines_.vector, Opcode::activation, 1, 1, "silu", {embedded});
     auto last = activated;
     if (var_.ends) {
-        const auto made =
-            biased_linear(2, "head adaln", layout_.head_adaln, layout_.head_adaln_bias, {activated});
+        const auto biases = load_biases(2, layout_.head_adaln_bias);
+        const auto made = biased_linear(2, "head adaln", layout_.head_adaln, biases, {activated});
         const auto stored =
             transfer(Opcode::store, head_modulation, 0, batch * 2 * width, "modulation", {made.second});
         builder_.hold(Buffer::activations, 4 * batch * 2 * width, made.first, stored);
@@ -90,8 +95,11 @@ void VarProgram::conditions() {
     }
     if (var_.network.shared_adaln) {
         const auto index = static_cast<std::uint32_t>(var_.ends ? 3 : 2);
-        const auto bias = layout_.adaln_bias + layout_.adaln_bias_stride * var_.network.depth;
-        last = biased_linear(index, "adaln", layout_.adaln, bias, {activated}).second;
+        const auto biases =
+            load_biases(index, layout_.adaln_bias + layout_.adaln_bias_stride * var_.network.depth);
+        const auto made = biased_linear(index, "adaln", layout_.adaln, biases, {activated});
+        builder_.hold(Buffer::activations, 4 * batch * 6 * width, made.first, made.second);
+        last = made.second;
     }
     builder_.hold(Buffer::activations, 4 * batch * width, loaded, last);
     builder_.end_section();
@@ -106,7 +114,7 @@ void VarProgram::adaln() {
     // Biases, or what a block adds to the vectors that all share, when those before are not needed any more.
     const InstructionRef made_before{shared ? engines_.vector : engines_.attention, -1};
     const auto biases = transfer(Opcode::load, layout_.adaln_bias, layout_.adaln_bias_stride, 6 * width,
-                                 "biases", {made_before});
+                                 "biases", {}, {made_before});
     std::pair<InstructionRef, InstructionRef> made;
     if (shared) {
         made.first = made.second =
@@ -114,7 +122,9 @@ void VarProgram::adaln() {
     } else {
         made = linear(0, "adaln", layout_.adaln, layout_.adaln_stride, true, {{engines_.vector, -1}, biases});
     }
-    builder_.hold(Buffer::activations, 4 * 6 * width, biases, made.second);
+    // And what the section before has left: the activated condition, or the vectors that all blocks share.
+    const auto left = batch * (shared ? 6 * width : width);
+    builder_.hold(Buffer::activations, 4 * (6 * width + left), biases, made.second);
     const auto stored = transfer(Opcode::store, layout_.modulation, layout_.modulation_stride,
                                  batch * 6 * width, "modulation", {made.second});
     builder_.hold(Buffer::activations, 4 * batch * 6 * width, made.first, stored);
@@ -149,8 +159,8 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
         const auto inputs = rows * var_.network.codebook_width;
         const auto loaded = transfer(Opcode::load, layout_.inputs, 0, inputs, "input", {before});
         const auto embedded = whole(engines_.vector, Opcode::embedding, 0, 1, "input", {loaded});
-        const auto products =
-            biased_linear(1, "word embedding", layout_.word_embedding, layout_.word_bias, {embedded});
+        const auto biases = load_biases(1, layout_.word_bias);
+        const auto products = biased_linear(1, "word embedding", layout_.word_embedding, biases, {embedded});
         builder_.hold(Buffer::activations, 4 * inputs, loaded, products.second);
         first = products.first;
         made = products.second;
@@ -181,6 +191,8 @@ void VarProgram::output(std::size_t scale, const std::string& name) {
     const auto head_modulation = layout_.modulation + layout_.modulation_stride * var_.network.depth;
     const auto modulation =
         transfer(Opcode::load, head_modulation, 0, var_.step.batch() * 2 * width, "modulation", {last});
+    // Behind what waits for the last block, whose feed-forward part needs the room.
+    const auto biases = load_biases(2, layout_.head_bias);
     const auto normed = whole(engines_.vector, Opcode::norm, 0, 2, "head norm", {modulation, last});
     const auto store = [&](InstructionRef product, std::int64_t n0, std::int64_t n) {
         const auto stored =
@@ -188,7 +200,7 @@ void VarProgram::output(std::size_t scale, const std::string& name) {
         builder_.hold(Buffer::activations, 4 * rows * n, product, stored);
         return stored;
     };
-    const auto products = biased_linear(2, "head", layout_.head, layout_.head_bias, {normed}, store);
+    const auto products = biased_linear(2, "head", layout_.head, biases, {normed}, store);
     builder_.hold(Buffer::activations, 4 * rows * width, normed, products.second);
     builder_.hold(Buffer::activations, 4 * var_.step.batch() * 2 * width, modulation, normed);
     builder_.end_section();

@@ -24,6 +24,18 @@ std::vector<float> var_places(const VarConfig& config, const VarEndWeights& ends
     return places;
 }
 
+std::vector<float> var_start(const VarEndWeights& ends, std::span<const float> condition, std::int64_t token,
+                             std::span<const float> place) {
+    const auto width = condition.size();
+    const auto start = std::span(ends.start).subspan(index(token) * width, width);
+    return add_float(add_float(condition, start), place);
+}
+
+std::vector<float> var_embedding(const VarEndWeights& ends, std::span<const float> map,
+                                 std::span<const float> place) {
+    return add_float(linear_float(ends.word, ends.word_bias, map), place);
+}
+
 std::vector<float> activated_condition(std::span<const float> condition) {
     std::vector<float> activated;
     activated.reserve(condition.size());

@@ -7,6 +7,7 @@
 //   logits                 head(modulated_layer_norm(x)), modulated by linear(silu(class))
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,12 @@ VarEndWeights prepare_var_ends(VarEndWeights ends);
 std::vector<float> var_places(const VarConfig& config, const VarEndWeights& ends);
 
 // What follows is of prepared ends, of one image or one token.
+// Rows of the residual stream in front of the first block, of the first scale and of the others; `place`: the
+// token's of var_places().
+std::vector<float> var_start(const VarEndWeights& ends, std::span<const float> condition, std::int64_t token,
+                             std::span<const float> place);
+std::vector<float> var_embedding(const VarEndWeights& ends, std::span<const float> map,
+                                 std::span<const float> place);
 // silu_float() of a condition: what AdaLN's linear layers take.
 std::vector<float> activated_condition(std::span<const float> condition);
 // Scale and shift of the head, [2, C].

@@ -43,6 +43,11 @@ class Transformer : public VarTransformer {
 
     ScaleOutput next_scale(std::span<const double> map, bool keep_blocks) override {
         if (scale_ == config_.scales.size()) throw std::logic_error("an image has no further scale");
+        const auto elements = scale_ == 0 ? 0 : config_.scale_tokens(scale_) * config_.codebook_width;
+        if (map.size() != index(elements)) {
+            throw std::invalid_argument("a map of " + std::to_string(map.size()) +
+                                        " elements; allowed: " + std::to_string(elements));
+        }
         ScaleOutput output;
         output.blocks.resize(keep_blocks ? index(config_.depth) : 0);
         for (std::size_t half = 0; half < halves; ++half) {
@@ -64,36 +69,8 @@ class Transformer : public VarTransformer {
     virtual void begin_blocks() = 0;
     virtual void block(int layer, std::size_t half, std::vector<Number>& x) = 0;
     virtual std::vector<Number> head(std::size_t half, const std::vector<Number>& x) = 0;
-    virtual std::vector<Number> embed(std::span<const double> map) const = 0;
-
-    std::vector<Number> input(std::span<const double> map, std::size_t half) const {
-        const auto width = index(config_.width);
-        const auto tokens = index(config_.scale_tokens(scale_));
-        const auto before = index(config_.tokens_until(scale_));
-        std::vector<Number> x;
-        if (scale_ == 0) {
-            for (std::size_t t = 0; t < tokens; ++t) {
-                for (std::size_t c = 0; c < width; ++c) {
-                    x.push_back(conditions_[half][c] + static_cast<Number>(ends_.start[t * width + c]));
-                }
-            }
-        } else {
-            if (map.size() != tokens * index(config_.codebook_width)) {
-                throw std::invalid_argument(
-                    "a map of " + std::to_string(map.size()) +
-                    " elements; allowed: " + std::to_string(tokens * index(config_.codebook_width)));
-            }
-            x = embed(map);
-        }
-        for (std::size_t t = 0; t < tokens; ++t) {
-            for (std::size_t c = 0; c < width; ++c) {
-                const auto place = static_cast<Number>(ends_.levels[scale_ * width + c]) +
-                                   static_cast<Number>(ends_.positions[(before + t) * width + c]);
-                x[t * width + c] += place;
-            }
-        }
-        return x;
-    }
+    // In front of the first block.
+    virtual std::vector<Number> input(std::span<const double> map, std::size_t half) const = 0;
 
     VarConfig config_;
     VarEndWeights ends_;
@@ -137,8 +114,18 @@ class Reference final : public Transformer<double> {
         return linear_rows(ends_.head, ends_.head_bias, normed, width);
     }
 
-    std::vector<double> embed(std::span<const double> map) const override {
-        return linear_rows(ends_.word, ends_.word_bias, map, index(config_.codebook_width));
+    std::vector<double> input(std::span<const double> map, std::size_t half) const override {
+        const auto width = index(config_.width);
+        const auto before = index(config_.tokens_until(scale_)) * width;
+        auto x = linear_rows(ends_.word, ends_.word_bias, map, index(config_.codebook_width));
+        for (std::size_t i = 0; scale_ == 0 && i < ends_.start.size(); ++i) {
+            x.push_back(conditions_[half][i % width] + static_cast<double>(ends_.start[i]));
+        }
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            x[i] += static_cast<double>(ends_.levels[scale_ * width + i % width]) +
+                    static_cast<double>(ends_.positions[before + i]);
+        }
+        return x;
     }
 
     std::vector<VarBlockWeights> blocks_;
@@ -154,6 +141,7 @@ class Quantized final : public Transformer<float> {
               const std::vector<VarLinearInputs>* calibration)
         : Transformer(model), network_(model.config(), recipe) {
         ends_ = prepare_var_ends(std::move(ends_));
+        places_ = var_places(config_, ends_);
         for (int layer = 0; layer < config_.depth; ++layer) {
             blocks_.push_back(
                 prepare_var_block(config_, model.block(layer), recipe,
@@ -188,19 +176,25 @@ class Quantized final : public Transformer<float> {
         return logits;
     }
 
-    std::vector<float> embed(std::span<const double> map) const override {
+    std::vector<float> input(std::span<const double> map, std::size_t half) const override {
+        const auto width = index(config_.width);
         const auto inputs = index(config_.codebook_width);
+        const auto tokens = config_.scale_tokens(scale_);
+        const std::vector<float> all(map.begin(), map.end());
         std::vector<float> x;
-        for (std::size_t at = 0; at < map.size(); at += inputs) {
-            const auto row = map.subspan(at, inputs);
-            const std::vector<float> token(row.begin(), row.end());
-            const auto made = linear_float(ends_.word, ends_.word_bias, token);
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            const auto at = index(config_.tokens_until(scale_) + t) * width;
+            const auto place = std::span(places_).subspan(at, width);
+            const auto made =
+                scale_ == 0 ? var_start(ends_, conditions_[half], t, place)
+                            : var_embedding(ends_, std::span(all).subspan(index(t) * inputs, inputs), place);
             x.insert(x.end(), made.begin(), made.end());
         }
         return x;
     }
 
     QuantizedVar network_;
+    std::vector<float> places_;
     std::vector<QuantizedVarBlock> blocks_;
     std::vector<QuantizedVarCache> caches_[halves];
     std::vector<std::vector<float>> modulation_[halves];

@@ -91,6 +91,10 @@ TEST_CASE("a burst of one beat has no place for scales") {
                Catch::Contains("#/memory_ports/0/burst_beats: a burst of one beat"));
     document.set("/memory_ports/0/scales_inside_burst", false);
     CHECK(tilewright::test::refusal(document).empty());
+    document.set("/memory_ports/0/scales_inside_burst", true);
+    document.set("/recipe", "w16a16");
+    document.set("/engines/matrix/products_per_dsp", 1);
+    CHECK(tilewright::test::refusal(document).empty());
 }
 
 TEST_CASE("a reference set anew is read anew") {

@@ -87,6 +87,41 @@ TEST_CASE("a VAR's ends and its AdaLN make the kernels' bits each without the ot
           small_values_with_ends);
     check(small_var_document(joined(with_ends(), {{"/workload/images", 3}})), 3 * small_values_with_ends);
     check(small_var_document(joined(with_ends(), {{"/network/scales", nlohmann::json{2}}})), 2 * 4 * 64);
+    // Token maps wider than the residual stream.
+    check(small_var_document(joined(with_ends(), {{"/network/codebook_width", 2000}})),
+          small_values_with_ends);
+}
+
+TEST_CASE("transfers around VAR's blocks that go elsewhere are found") {
+    Prepared prepared(small_var_document(joined(with_ends(), {{"/network/codebook", 1000}})));
+    const auto found = [&prepared] {
+        try {
+            return prepared.run().mismatches > 0;
+        } catch (const SimulationError&) {
+            return true;
+        }
+    };
+    int tried = 0;
+    for (auto& section : prepared.program.sections) {
+        const auto& name = section.name;
+        const bool around =
+            name == "condition" || name == "adaln" || name.ends_with(" input") || name.ends_with(" head");
+        for (std::size_t stream = 0; around && stream < section.streams.size(); ++stream) {
+            for (auto& work : section.streams[stream]) {
+                const bool moves = work.opcode == Opcode::load || work.opcode == Opcode::store;
+                if (!moves || work.traffic != Traffic::activations) continue;
+                for (const std::int64_t shift : {4, -64}) {
+                    ++tried;
+                    INFO(name << ": " << prepared.program.labels[work.label] << " by " << shift);
+                    work.address += shift;
+                    CHECK(found());
+                    work.address -= shift;
+                }
+            }
+        }
+    }
+    CHECK(tried >= 2 * 30);
+    CHECK_FALSE(found());
 }
 
 TEST_CASE("one image without guidance makes the same bits") {

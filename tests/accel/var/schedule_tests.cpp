@@ -103,6 +103,36 @@ TEST_CASE("a VAR program loads and stores what lies around its matrices, in bina
     CHECK(bytes_of(program, Traffic::activations, Opcode::store) == 4 * stored);
 }
 
+TEST_CASE("an AdaLN that blocks share is made once, and what each adds to it is its own") {
+    const auto design =
+        small_var_document({{"/network/shared_adaln", true}, {"/workload/adaln", "device"}}).parse();
+    const auto layout = lay_out_var(design);
+    const auto program = build_program(design, build_graph(design));
+    const auto loads = [&](const std::string& name) {
+        std::vector<Instruction> found;
+        for (const auto& section : program.sections) {
+            for (const auto& stream : section.streams) {
+                for (const auto& work : stream) {
+                    const bool biases = work.opcode == Opcode::load && program.labels[work.label] == "biases";
+                    if (section.name == name && biases) found.push_back(work);
+                }
+            }
+        }
+        return found;
+    };
+    const auto shared = loads("condition");
+    const auto own = loads("adaln");
+    REQUIRE(shared.size() == 1);
+    REQUIRE(own.size() == 1);
+    CHECK(shared[0].value_bytes == 4 * 6 * 256);
+    CHECK(own[0].value_bytes == 4 * 6 * 256);
+    CHECK(own[0].address == layout.adaln_bias);
+    CHECK(own[0].address_stride >= own[0].value_bytes);
+    CHECK(shared[0].address == layout.adaln_bias + 2 * own[0].address_stride);
+    CHECK(layout.head_adaln_bias >= shared[0].address + shared[0].value_bytes);
+    CHECK(check_program(program).empty());
+}
+
 TEST_CASE("rows of the feed-forward part that go through apart read its weights again") {
     const auto bytes = [](const Settings& settings) {
         const auto design = small_var_document(settings).parse();

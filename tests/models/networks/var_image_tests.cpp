@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // From classes to codes to pixels: VAR as a whole.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include <catch2/catch.hpp>
 
 #include "../weights/tiny_var.hpp"
 #include "models/kernels/error_measures.hpp"
 #include "models/networks/image_decoder.hpp"
+#include "models/networks/quantized_var_ends.hpp"
 #include "models/networks/var_image.hpp"
+#include "models/networks/var_preparation.hpp"
 #include "models/networks/vector_quantizer.hpp"
+#include "models/weights/synthetic_var.hpp"
 
 using namespace tilewright::models;
 using tilewright::test::TemporaryFolder;
@@ -38,6 +43,39 @@ TransformerRecipe unquantized() {
 }
 
 }  // namespace
+
+TEST_CASE("matrices that a recipe leaves alone have weights of fp16, the nearest ones") {
+    const auto config = tiny_var_config();
+    const auto given = synthetic_var_ends(config);
+    const auto made = prepare_var_ends(given);
+    const auto weights = synthetic_var_block(config);
+    const auto block = prepare_var_block(config, weights, unquantized());
+    // Eleven bits of significand: the twelfth and those below it are zero, and half of the eleventh is the
+    // most that a number may be off (subnormals: half of 2^-24).
+    const auto check = [](const std::vector<float>& from, const std::vector<float>& to) {
+        REQUIRE(from.size() == to.size());
+        std::size_t wrong = 0;
+        std::size_t moved = 0;
+        for (std::size_t i = 0; i < from.size(); ++i) {
+            const bool normal = std::abs(to[i]) >= 0x1p-14F;
+            const auto step = normal ? std::exp2(std::ilogb(to[i]) - 10) : 0x1p-24;
+            const bool on_grid = normal ? (std::bit_cast<std::uint32_t>(to[i]) & 0x1FFFU) == 0
+                                        : std::fmod(to[i], 0x1p-24F) == 0;
+            const auto off = std::abs(static_cast<double>(from[i]) - static_cast<double>(to[i]));
+            if (!on_grid || off > step / 2) ++wrong;
+            if (off > 0) ++moved;
+        }
+        CHECK(wrong == 0);
+        CHECK(moved > from.size() / 2);
+    };
+    check(given.word, made.word);
+    check(given.head_adaln, made.head_adaln);
+    check(given.head, made.head);
+    check(weights.adaln, block.adaln);
+    CHECK(made.word_bias == given.word_bias);
+    CHECK(made.classes == given.classes);
+    CHECK(block.adaln_bias == weights.adaln_bias);
+}
 
 TEST_CASE("ten scales share four convolutions as in the authors' code") {
     const VectorQuantizerWeights weights{
