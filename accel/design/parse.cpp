@@ -219,7 +219,7 @@ void parse_mamba(const json& document, Design& design, const std::string& file) 
 }
 
 // Multiplies in binary32 or another floating-point format in its DSP blocks.
-bool floats(const Design& design) {
+bool in_floating_point(const Design& design) {
     if (!design.is_mamba()) return true;
     const auto& recipe = design.recipe;
     const auto& tensors = {recipe.weights, recipe.activations, recipe.convolution, recipe.state};
@@ -233,7 +233,7 @@ void check_clock(const Design& design, const json& clock, const std::string& fil
                           "allowed: at most " + json(*limit).dump());
     };
     check(design.device.fabric_clock_limit_hz, "the fabric of ");
-    if (floats(design)) {
+    if (in_floating_point(design)) {
         check(design.device.floating_point_clock_limit_hz, "DSP blocks in floating point of ");
     }
 }

@@ -10,7 +10,7 @@ using nlohmann::json;
 
 namespace {
 
-models::GptConfig parse_network(const json& from, const std::string& file) {
+models::GptConfig parse_gpt_network(const json& from, const std::string& file) {
     models::GptConfig network;
     const auto count = [&](const char* name) { return from.at(name).get<std::int64_t>(); };
     network.name = from.at("name").get<std::string>();
@@ -54,7 +54,7 @@ void parse_work(const json& workload, const json& tile, GptDesign& gpt, const st
 
 void parse_gpt(const json& document, Design& design, const std::string& file) {
     auto& gpt = design.gpt.emplace();
-    gpt.network = parse_network(document.at("network"), file);
+    gpt.network = parse_gpt_network(document.at("network"), file);
     gpt.block = block_of(gpt.network);
     parse_work(document.at("workload"), document.at("mapping").at("tile"), gpt, file);
     parse_transformer(document, design, gpt, file);

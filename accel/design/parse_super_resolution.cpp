@@ -18,7 +18,7 @@ using nlohmann::json;
 
 namespace {
 
-models::SuperResolutionConfig parse_network(const json& from, const std::string& file) {
+models::SuperResolutionConfig parse_super_resolution_network(const json& from, const std::string& file) {
     models::SuperResolutionConfig network;
     network.name = from.at("name").get<std::string>();
     network.blocks = from.at("blocks").get<int>();
@@ -33,8 +33,8 @@ models::SuperResolutionConfig parse_network(const json& from, const std::string&
     return network;
 }
 
-models::SuperResolutionRecipe parse_recipe(const json& from, const std::string& file,
-                                           const std::string& pointer) {
+models::SuperResolutionRecipe parse_super_resolution_recipe(const json& from, const std::string& file,
+                                                            const std::string& pointer) {
     models::SuperResolutionRecipe recipe;
     recipe.name = from.at("name").get<std::string>();
     const auto& convolutions = from.at("convolutions");
@@ -53,7 +53,7 @@ models::SuperResolutionRecipe parse_recipe(const json& from, const std::string& 
 }  // namespace
 
 models::SuperResolutionRecipe load_super_resolution_recipe(const std::filesystem::path& path) {
-    return parse_recipe(read_recipe_file(path, "super_resolution"), path.string(), "");
+    return parse_super_resolution_recipe(read_recipe_file(path, "super_resolution"), path.string(), "");
 }
 
 // Scales belong to whole taps of a pixel.
@@ -75,8 +75,8 @@ void check_super_resolution_recipe(const models::SuperResolutionRecipe& recipe,
 
 void parse_super_resolution(const json& document, Design& design, const std::string& file) {
     auto& own = design.super_resolution.emplace();
-    own.network = parse_network(document.at("network"), file);
-    own.recipe = parse_recipe(document.at("recipe"), file, "/recipe");
+    own.network = parse_super_resolution_network(document.at("network"), file);
+    own.recipe = parse_super_resolution_recipe(document.at("recipe"), file, "/recipe");
     check_super_resolution_recipe(own.recipe, own.network, file, "/recipe");
     const auto& workload = document.at("workload");
     own.image = {workload.at("height").get<std::int64_t>(), workload.at("width").get<std::int64_t>()};

@@ -98,8 +98,8 @@ GptInstance synthetic_gpt_instance(const GptDesign& gpt, const models::Quantized
 }
 
 // The tokens [begin, end) of a cache.
-models::QuantizedGptCache part_of(const models::QuantizedGptCache& cache, std::int64_t begin,
-                                  std::int64_t end, std::int64_t dim) {
+models::QuantizedGptCache cached_tokens(const models::QuantizedGptCache& cache, std::int64_t begin,
+                                        std::int64_t end, std::int64_t dim) {
     const auto part = [&](const std::vector<float>& all) {
         return std::vector<float>(all.begin() + begin * dim, all.begin() + end * dim);
     };
@@ -113,18 +113,18 @@ void append(models::QuantizedGptCache& cache, const models::QuantizedGptCache& m
 
 // The sequences of the work, one behind the other, by the untiled kernels: each has a residual stream and
 // caches of its own.
-class KernelRun {
+class GptKernelRun {
   public:
-    KernelRun(const GptDesign& gpt, const models::QuantizedGpt& network, const GptInstance& instance)
+    GptKernelRun(const GptDesign& gpt, const models::QuantizedGpt& network, const GptInstance& instance)
         : gpt_(gpt), network_(network), instance_(instance), dim_(gpt.network.head_dim()) {
         const auto sequences = gpt.work.steps().front().sequences;
         for (std::int64_t s = 0; s < sequences; ++s) {
             auto& caches = caches_.emplace_back(instance.blocks.size());
             for (std::size_t layer = 0; gpt.work.decode && layer < caches.size(); ++layer) {
                 const auto& context = instance.contexts[layer];
-                caches[layer] = part_of(context, 0, gpt.work.prompt, dim_);
+                caches[layer] = cached_tokens(context, 0, gpt.work.prompt, dim_);
                 const auto own = gpt.work.prompt + s * gpt.work.generated;
-                append(caches[layer], part_of(context, own, own + gpt.work.generated, dim_));
+                append(caches[layer], cached_tokens(context, own, own + gpt.work.generated, dim_));
             }
         }
     }
@@ -141,7 +141,7 @@ class KernelRun {
                 auto& cache = caches_[s][layer];
                 network_.block(*instance_.blocks[layer], rows, cache);
                 const auto tokens = static_cast<std::int64_t>(cache.keys.size()) / dim_;
-                append(made_[layer], part_of(cache, tokens - step.tokens, tokens, dim_));
+                append(made_[layer], cached_tokens(cache, tokens - step.tokens, tokens, dim_));
             }
         }
     }
@@ -190,7 +190,7 @@ FunctionalOutcome run_gpt_functional(const Design& design, const TileProgram& pr
     GptExecutor executor(design, program, network, instance);
     FunctionalOutcome outcome;
     outcome.activity = simulate(design, program, observer, &executor);
-    KernelRun kernel(gpt, network, instance);
+    GptKernelRun kernel(gpt, network, instance);
     for (std::size_t step = 0; step < instance.inputs.size(); ++step) {
         kernel.advance(step);
         const auto at = "step " + std::to_string(step);

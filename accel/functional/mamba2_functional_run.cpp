@@ -24,9 +24,10 @@ void compare_all(FunctionalOutcome& outcome, const std::string& what, std::span<
 }
 
 // The untiled kernels on the same data, block by block.
-class KernelRun {
+class Mamba2KernelRun {
   public:
-    KernelRun(const Design& design, const models::QuantizedMamba& network, const MambaInstance& instance)
+    Mamba2KernelRun(const Design& design, const models::QuantizedMamba& network,
+                    const MambaInstance& instance)
         : network_(network), instance_(instance), width_(index(design.network.d_model)) {
         residual_ = instance.residual;
         for (std::int64_t t = 0; instance.ends && t < design.workload.tokens; ++t) {
@@ -77,7 +78,7 @@ FunctionalOutcome run_mamba2_functional(const Design& design, const TileProgram&
                                         const models::QuantizedMamba& network, const MambaInstance& instance,
                                         Observer* observer) {
     FunctionalOutcome outcome;
-    KernelRun kernel(design, network, instance);
+    Mamba2KernelRun kernel(design, network, instance);
     // Blocks are prepared once, for both: when the program asks for one, the kernels compute it too.
     auto shared = instance;
     shared.block = [&](int layer) {

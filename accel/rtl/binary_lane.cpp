@@ -21,7 +21,7 @@ namespace tilewright::accel {
 
 namespace {
 
-constexpr std::string_view ports = R"(module @{name} (
+constexpr std::string_view binary_lane_ports = R"(module @{name} (
     input logic clock,
     input logic clear,
     input logic enable,
@@ -66,9 +66,9 @@ constexpr std::string_view correction = R"(
 using Signs = std::vector<float>;  // +1 and -1
 
 // A 3x3 image, rows of weights, and what the kernel makes of them at every pixel.
-class LaneVectors {
+class BinaryLaneVectors {
   public:
-    LaneVectors(const BinaryLane& lane, TestBench& bench) : lane_(lane), bench_(bench) {}
+    BinaryLaneVectors(const BinaryLane& lane, TestBench& bench) : lane_(lane), bench_(bench) {}
 
     // Weights as they come, those that agree with a pixel's whole neighbourhood, and their opposite.
     void image() {
@@ -233,10 +233,10 @@ RtlModule BinaryLane::module(const std::vector<std::string>& origin) const {
         fmt::format("Latency: {} cycles, a new set of operands every cycle; no reset", latency())};
     lines.insert(lines.end(), origin.begin(), origin.end());
     module.source = header_comment(lines) +
-                    fill(ports, {{"name", module.name},
-                                 {"inputs", bit_range(inputs)},
-                                 {"groups", bit_range(groups())},
-                                 {"sum", bit_range(sum_bits())}}) +
+                    fill(binary_lane_ports, {{"name", module.name},
+                                             {"inputs", bit_range(inputs)},
+                                             {"groups", bit_range(groups())},
+                                             {"sum", bit_range(sum_bits())}}) +
                     body() + "endmodule\n";
     add_vectors(module);
     return module;
@@ -250,7 +250,7 @@ void BinaryLane::add_vectors(RtlModule& module) const {
     const auto images = std::clamp<std::int64_t>(enough_cycles / cycles, 1, 8);
     TestBench bench({{"clear", 1}, {"enable", 1}, {"signs", inputs}, {"weights", inputs}, {"mask", groups()}},
                     {"sum", sum_bits(), true}, true);
-    LaneVectors vectors(*this, bench);
+    BinaryLaneVectors vectors(*this, bench);
     for (std::int64_t image = 0; image < images; ++image) vectors.image();
     bench.finish(module);
 }

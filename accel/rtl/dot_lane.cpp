@@ -59,7 +59,7 @@ constexpr std::string_view sign_magnitude_leaves = R"(
         end
 )";
 
-constexpr std::string_view ports = R"(module @{name} (
+constexpr std::string_view dot_lane_ports = R"(module @{name} (
     input logic clock,
     input logic clear,
     input logic enable,
@@ -98,11 +98,11 @@ Extremes find_extremes(const RtlMultiplier& multiplier) {
 }
 
 // Cycles of a lane and the sums that the kernels make of them.
-class LaneVectors {
+class DotLaneVectors {
   public:
     using Codes = std::vector<std::uint16_t>;
 
-    LaneVectors(const DotLane& lane, TestBench& bench)
+    DotLaneVectors(const DotLane& lane, TestBench& bench)
         : lane_(lane), bench_(bench), exact_(lane.multiplier.weights(), lane.multiplier.inputs()) {}
 
     void cycle(bool clear, bool enable, const Codes& weights, const Codes& inputs) {
@@ -229,10 +229,10 @@ RtlModule DotLane::module(const std::vector<std::string>& origin) const {
         fmt::format("Latency: {} cycles, a new set of operands every cycle; no reset", latency())};
     lines.insert(lines.end(), origin.begin(), origin.end());
     module.source = header_comment(lines) +
-                    fill(ports, {{"name", module.name},
-                                 {"weights", bit_range(inputs * multiplier.weights().bits)},
-                                 {"codes", bit_range(inputs * multiplier.inputs().bits)},
-                                 {"sum", bit_range(sum_bits())}}) +
+                    fill(dot_lane_ports, {{"name", module.name},
+                                          {"weights", bit_range(inputs * multiplier.weights().bits)},
+                                          {"codes", bit_range(inputs * multiplier.inputs().bits)},
+                                          {"sum", bit_range(sum_bits())}}) +
                     body() + "endmodule\n";
     add_vectors(module);
     return module;
@@ -247,7 +247,7 @@ void DotLane::add_vectors(RtlModule& module) const {
                      {"weight_codes", inputs * multiplier.weights().bits},
                      {"input_codes", inputs * multiplier.inputs().bits}},
                     {"sum", sum_bits(), true}, true);
-    LaneVectors vectors(*this, bench);
+    DotLaneVectors vectors(*this, bench);
     const auto [largest, smallest] = find_extremes(multiplier);
     vectors.equal_segment(largest[0], largest[1]);
     vectors.equal_segment(smallest[0], smallest[1]);

@@ -18,13 +18,13 @@ constexpr std::uint32_t infinite_bits = 0x7f800000;
 constexpr std::size_t most_groups = 64;       // of a chunk
 constexpr std::size_t chunk_elements = 4096;  // stay in the first cache between the two passes
 
-const NumberFormat& checked(const NumberFormat& format) {
+const NumberFormat& checked_format(const NumberFormat& format) {
     if (format.has_sign) return format;
     throw std::invalid_argument("the format " + std::string(format.name) +
                                 " is for scales; allowed: formats with a sign");
 }
 
-GroupScaling checked(const GroupScaling& scaling) {
+GroupScaling checked_scaling(const GroupScaling& scaling) {
     if (scaling.group > 0) return scaling;
     throw std::invalid_argument("a group of 0 elements; allowed: at least 1");
 }
@@ -47,8 +47,8 @@ float finite_absmax(std::span<const float> values, SpecialCounts& counts) {
 }  // namespace
 
 GroupEncoder::GroupEncoder(const NumberFormat& format, const GroupScaling& scaling)
-    : scaling_(checked(scaling)),
-      codec_(checked(format), {scaling.ties, Overflow::saturate, IntegerRange::symmetric}),
+    : scaling_(checked_scaling(scaling)),
+      codec_(checked_format(format), {scaling.ties, Overflow::saturate, IntegerRange::symmetric}),
       largest_(largest_value(format)),
       units_fit_(std::ldexp(largest_, -unit_exponent(format)) <= 127),
       rule_(encode_rule(format, scaling.ties)) {}

@@ -52,7 +52,7 @@ NumberFormat scale_format() {
 }
 
 // The exponent field of all ones is 1: zero and 2^-(2^(bits-1) - 2) ... 1.
-NumberFormat power_of_two(int bits) {
+NumberFormat power_of_two_format(int bits) {
     auto format = floating(keep("pot" + std::to_string(bits)), bits - 1, 0);
     format.bias = (1 << (bits - 1)) - 1;
     return format;
@@ -73,7 +73,7 @@ std::vector<NumberFormat> all_formats() {
         }
     }
     formats.push_back(scale_format());
-    for (int bits = 2; bits <= 8; ++bits) formats.push_back(power_of_two(bits));
+    for (int bits = 2; bits <= 8; ++bits) formats.push_back(power_of_two_format(bits));
     formats.push_back(floating("fp16", 5, 10, SpecialCodes::infinities_too));
     formats.push_back(floating("bf16", 8, 7, SpecialCodes::infinities_too));
     formats.push_back(floating("fp32", 8, 23, SpecialCodes::infinities_too));

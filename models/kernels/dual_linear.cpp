@@ -11,8 +11,6 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr int exact_accumulator = 64;
-
 template <typename T>
 std::span<const T> part_of(std::span<const T> all, std::size_t from) {
     return all.empty() ? all : all.subspan(from);

@@ -23,10 +23,6 @@ double reciprocal_sqrt_of(double m) {
     return 1 / std::sqrt(m);
 }
 
-double to_float(double value) {
-    return static_cast<double>(static_cast<float>(value));
-}
-
 enum Table : std::size_t { silu_table, softplus_table, exp_table, reciprocal_sqrt_table };
 
 }  // namespace

@@ -20,6 +20,11 @@
 
 namespace tilewright::models {
 
+// The nearest binary32 number.
+inline double to_float(double value) {
+    return static_cast<double>(static_cast<float>(value));
+}
+
 // A function sampled at lower, lower + step, ...; values are rounded to `fraction_bits` behind the point.
 class FunctionTable {
   public:

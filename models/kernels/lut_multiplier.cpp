@@ -19,7 +19,7 @@ constexpr int widest_product = 62;
 constexpr unsigned lut_inputs = 6;
 constexpr int shared_inputs = 5;  // of a LUT6 with two outputs
 
-const NumberFormat& checked(const NumberFormat& format) {
+const NumberFormat& checked_operand(const NumberFormat& format) {
     if (format.bits > widest_format) {
         throw std::invalid_argument("the format " + std::string(format.name) + " has " +
                                     std::to_string(format.bits) +
@@ -30,7 +30,7 @@ const NumberFormat& checked(const NumberFormat& format) {
 
 // The first of two formats whose products the table can hold.
 const NumberFormat& checked_pair(const NumberFormat& a, const NumberFormat& b) {
-    if (product_format(checked(a), checked(b)).magnitude_bits > widest_product) {
+    if (product_format(checked_operand(a), checked_operand(b)).magnitude_bits > widest_product) {
         throw std::invalid_argument("products of " + std::string(a.name) + " and " + std::string(b.name) +
                                     " have more than 62 bits");
     }
@@ -66,7 +66,7 @@ int most_pairs(const std::vector<unsigned>& supports, unsigned used) {
 
 }  // namespace
 
-LutMultiplier::Operand::Operand(const NumberFormat& of) : format(checked(of)) {
+LutMultiplier::Operand::Operand(const NumberFormat& of) : format(checked_operand(of)) {
     const auto values = decode_table(of);
     const auto step = unit_exponent(of);
     const bool sign_magnitude = of.family == FormatFamily::floating_point;

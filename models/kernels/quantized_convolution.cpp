@@ -12,8 +12,6 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr int exact_accumulator = 64;
-
 // Throws std::invalid_argument for tensors and groups that do not fit.
 std::int64_t checked_inputs(std::int64_t outputs, std::int64_t inputs, std::size_t weights, std::size_t bias,
                             const Quantization& weight_quantization, const Quantization& input_quantization) {

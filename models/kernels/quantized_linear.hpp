@@ -30,6 +30,9 @@ namespace tilewright::models {
 
 __extension__ using Int128 = __int128;
 
+// Bits of an accumulator in which no sum of the networks wraps.
+inline constexpr int exact_accumulator = 64;
+
 // The running sum of one output.
 struct LinearSum {
     Int128 exact = 0;  // shifts, unscaled

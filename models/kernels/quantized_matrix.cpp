@@ -22,24 +22,7 @@ float checked_magnitude(std::uint32_t bits) {
     return absmax;
 }
 
-// Two exponents below the base, the first no larger than the second, and what they add up to.
-struct PowerSum {
-    double value;
-    std::uint32_t field;
-};
-
-std::vector<PowerSum> power_sums(int scale_bits) {
-    const auto half = scale_bits / 2;
-    std::vector<PowerSum> sums;
-    for (std::uint32_t i = 0; i >> half == 0; ++i) {
-        for (auto j = i; j >> half == 0; ++j) {
-            sums.push_back(
-                {power_of_two(-static_cast<int>(i)) + power_of_two(-static_cast<int>(j)), i | j << half});
-        }
-    }
-    std::sort(sums.begin(), sums.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
-    return sums;
-}
+}  // namespace
 
 // Finds the scale of a group and how it is stored.
 class ScaleFinder {
@@ -83,14 +66,31 @@ class ScaleFinder {
     }
 
   private:
+    // Two exponents below the base, the first no larger than the second, and what they add up to.
+    struct PowerSum {
+        double value;
+        std::uint32_t field;
+    };
+
+    static std::vector<PowerSum> power_sums(int scale_bits) {
+        const auto half = scale_bits / 2;
+        std::vector<PowerSum> sums;
+        for (std::uint32_t i = 0; i >> half == 0; ++i) {
+            for (auto j = i; j >> half == 0; ++j) {
+                sums.push_back(
+                    {power_of_two(-static_cast<int>(i)) + power_of_two(-static_cast<int>(j)), i | j << half});
+            }
+        }
+        std::sort(sums.begin(), sums.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
+        return sums;
+    }
+
     Quantization quantization_;
     double largest_;
     Codec fp16_;
     std::vector<PowerSum> sums_;
     int base_ = 0;
 };
-
-}  // namespace
 
 UnitTable::UnitTable(const NumberFormat& format) {
     const auto exponent = unit_exponent(format);

@@ -52,29 +52,29 @@ void check(const GptConfig& config, const GptWork& work) {
     }
 }
 
-struct BlockTensors {
+struct GptBlockTensors {
     TensorIndex norm1, norm1_bias, qkv, qkv_bias, proj, proj_bias;
     TensorIndex norm2, norm2_bias, fc1, fc1_bias, fc2, fc2_bias;
     TensorIndex keys, values;
 };
 
-class GraphWriter : private OperatorGraphWriter {
+class GptGraphWriter : private OperatorGraphWriter {
   public:
-    GraphWriter(const GptConfig& config, const GptWork& work, OperatorGraph& graph)
+    GptGraphWriter(const GptConfig& config, const GptWork& work, OperatorGraph& graph)
         : OperatorGraphWriter(graph), config_(config), work_(work) {}
 
     void write();
 
   private:
-    BlockTensors block_tensors(int layer);
-    TensorIndex attention(const BlockTensors& tensors, const GptStep& step, TensorIndex qkv);
-    TensorIndex block(const BlockTensors& tensors, const GptStep& step, TensorIndex residual);
+    GptBlockTensors block_tensors(int layer);
+    TensorIndex attention(const GptBlockTensors& tensors, const GptStep& step, TensorIndex qkv);
+    TensorIndex block(const GptBlockTensors& tensors, const GptStep& step, TensorIndex residual);
 
     const GptConfig& config_;
     const GptWork& work_;
 };
 
-BlockTensors GraphWriter::block_tensors(int layer) {
+GptBlockTensors GptGraphWriter::block_tensors(int layer) {
     const auto c = config_.width;
     const auto name = "transformer.h." + std::to_string(layer) + ".";
     const auto matrix = [&](const char* of, std::int64_t n, std::int64_t k) {
@@ -85,7 +85,7 @@ BlockTensors GraphWriter::block_tensors(int layer) {
         return graph_.add_tensor(
             {name + of, TensorRole::state, TensorClass::kv_cache, {tokens, config_.kv_width()}});
     };
-    BlockTensors t{};
+    GptBlockTensors t{};
     t.norm1 = vector(name + "ln_1.weight", c);
     t.norm1_bias = vector(name + "ln_1.bias", c);
     t.qkv = matrix("attn.c_attn", config_.qkv_outputs(), c);
@@ -103,7 +103,7 @@ BlockTensors GraphWriter::block_tensors(int layer) {
     return t;
 }
 
-TensorIndex GraphWriter::attention(const BlockTensors& t, const GptStep& step, TensorIndex qkv) {
+TensorIndex GptGraphWriter::attention(const GptBlockTensors& t, const GptStep& step, TensorIndex qkv) {
     TensorIndex last = qkv;
     const auto dim = config_.head_dim();
     const auto blocks = attention_blocks(step, work_.attention_rows);
@@ -120,7 +120,7 @@ TensorIndex GraphWriter::attention(const BlockTensors& t, const GptStep& step, T
     return last;
 }
 
-TensorIndex GraphWriter::block(const BlockTensors& t, const GptStep& step, TensorIndex residual) {
+TensorIndex GptGraphWriter::block(const GptBlockTensors& t, const GptStep& step, TensorIndex residual) {
     const auto c = config_.width;
     const auto m = step.rows();
     auto x = apply("attn.norm", OperatorKind::layer_norm, m, c, 1, {residual, t.norm1, t.norm1_bias});
@@ -135,7 +135,7 @@ TensorIndex GraphWriter::block(const BlockTensors& t, const GptStep& step, Tenso
     return apply("ffn.add", OperatorKind::residual_add, m, c, 1, {residual, x});
 }
 
-void GraphWriter::write() {
+void GptGraphWriter::write() {
     const auto c = config_.width;
     const auto embedding =
         weight("transformer.wte.weight", TensorClass::unquantized_weight, {config_.vocabulary, c});
@@ -143,7 +143,7 @@ void GraphWriter::write() {
         weight("transformer.wpe.weight", TensorClass::vector_weight, {config_.positions, c});
     const auto norm = vector("transformer.ln_f.weight", c);
     const auto norm_bias = vector("transformer.ln_f.bias", c);
-    std::vector<BlockTensors> blocks;
+    std::vector<GptBlockTensors> blocks;
     blocks.reserve(static_cast<std::size_t>(config_.layers));
     for (int i = 0; i < config_.layers; ++i) blocks.push_back(block_tensors(i));
     const auto steps = work_.steps();
@@ -174,7 +174,7 @@ OperatorGraph build_gpt_graph(const GptConfig& config, const GptWork& work) {
     graph.name = config.name;
     graph.tokens = work.tokens();
     graph.layers = config.layers;
-    GraphWriter(config, work, graph).write();
+    GptGraphWriter(config, work, graph).write();
     return graph;
 }
 

@@ -18,9 +18,9 @@ std::int64_t MambaConfig::in_proj_outputs() const {
 namespace {
 
 // Appends blocks to a graph; every method adds one operator and returns the tensor that it makes.
-class GraphWriter {
+class MambaGraphWriter {
   public:
-    GraphWriter(const MambaConfig& config, const MambaStep& step, OperatorGraph& graph)
+    MambaGraphWriter(const MambaConfig& config, const MambaStep& step, OperatorGraph& graph)
         : config_(config), step_(step), graph_(graph) {}
 
     TensorIndex activation(const std::string& name, std::vector<std::int64_t> shape,
@@ -101,7 +101,7 @@ class GraphWriter {
     std::size_t last_ = 0;
 };
 
-TensorIndex GraphWriter::recurrent_scan(TensorIndex x_b_c, TensorIndex discretized) {
+TensorIndex MambaGraphWriter::recurrent_scan(TensorIndex x_b_c, TensorIndex discretized) {
     const auto inner = config_.d_inner();
     const auto n = config_.d_state;
     const std::vector<std::int64_t> full = {step_.tokens, inner, n};
@@ -121,8 +121,8 @@ TensorIndex GraphWriter::recurrent_scan(TensorIndex x_b_c, TensorIndex discretiz
                  {step_.tokens, inner});
 }
 
-void GraphWriter::matrix_product(const std::string& name, std::int64_t count, std::int64_t m, std::int64_t n,
-                                 std::int64_t k, std::vector<TensorIndex> inputs) {
+void MambaGraphWriter::matrix_product(const std::string& name, std::int64_t count, std::int64_t m,
+                                      std::int64_t n, std::int64_t k, std::vector<TensorIndex> inputs) {
     apply(name, OperatorKind::matrix_product, n, k, std::move(inputs), {count, m, n});
     last().m = m;
     last().count = count;
@@ -131,7 +131,7 @@ void GraphWriter::matrix_product(const std::string& name, std::int64_t count, st
 // The chunked form of state-space duality (Dao and Gu 2024, section 6): for every chunk of Q tokens
 // C B^T (Q x Q, shared by the heads of a group), (C B^T o L) X, the chunk's own state B^T X, and C h of the
 // state that enters; then a scan of states over the chunks.
-TensorIndex GraphWriter::chunked_scan(TensorIndex x_b_c, TensorIndex discretized) {
+TensorIndex MambaGraphWriter::chunked_scan(TensorIndex x_b_c, TensorIndex discretized) {
     const auto heads = config_.heads();
     const auto p = config_.head_dim;
     const auto n = config_.d_state;
@@ -157,13 +157,13 @@ TensorIndex GraphWriter::chunked_scan(TensorIndex x_b_c, TensorIndex discretized
                  {step_.tokens, config_.d_inner()});
 }
 
-TensorIndex GraphWriter::out_proj_and_residual(TensorIndex input, TensorIndex residual) {
+TensorIndex MambaGraphWriter::out_proj_and_residual(TensorIndex input, TensorIndex residual) {
     const auto projected = linear("mixer.out_proj", input, config_.d_model, config_.d_inner());
     return apply("residual", OperatorKind::residual_add, config_.d_model, 1, {residual, projected},
                  {step_.tokens, config_.d_model}, TensorClass::residual);
 }
 
-TensorIndex GraphWriter::mamba2_block(TensorIndex residual) {
+TensorIndex MambaGraphWriter::mamba2_block(TensorIndex residual) {
     const auto inner = config_.d_inner();
     const auto heads = config_.heads();
     const auto shared = config_.groups * config_.d_state;
@@ -195,7 +195,7 @@ TensorIndex GraphWriter::mamba2_block(TensorIndex residual) {
     return out_proj_and_residual(normed_y, residual);
 }
 
-TensorIndex GraphWriter::mamba1_block(TensorIndex residual) {
+TensorIndex MambaGraphWriter::mamba1_block(TensorIndex residual) {
     const auto inner = config_.d_inner();
     const auto n = config_.d_state;
     const auto rank = config_.dt_rank();
@@ -251,7 +251,7 @@ OperatorGraph build_mamba_graph(const MambaConfig& config, const MambaStep& step
     graph.name = config.name;
     graph.tokens = step.tokens;
     graph.layers = config.layers;
-    GraphWriter writer(config, step, graph);
+    MambaGraphWriter writer(config, step, graph);
     const auto table = writer.weight("backbone.embedding.weight", TensorClass::linear_weight,
                                      {config.vocabulary, config.d_model});
     auto x = writer.apply("embedding", OperatorKind::embedding, config.d_model, 1, {table},

@@ -12,10 +12,6 @@ namespace tilewright::models {
 
 namespace {
 
-double to_float(double value) {
-    return static_cast<double>(static_cast<float>(value));
-}
-
 // Fixed point as a format without scales would be: integers of 2^-fraction_bits.
 Quantization residual_quantization(const Recipe& recipe) {
     Quantization quantization;

@@ -14,12 +14,6 @@ namespace tilewright::models {
 
 namespace {
 
-std::vector<double> all(const TensorView& view) {
-    std::vector<double> values(index(view.elements()));
-    view.read(0, view.elements(), values.data());
-    return values;
-}
-
 // A vector as it is kept on chip.
 std::vector<double> in_fp16(std::vector<double> values) {
     static const GroupQuantizer fp16({.format = number_format("fp16")}, TieRule::to_even);
@@ -146,7 +140,7 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
         throw std::invalid_argument("smoothing needs calibration data");
     }
     QuantizedMambaBlock block;
-    const auto norm = all(get("norm.weight"));
+    const auto norm = get("norm.weight").read_all();
     std::vector<double> in_smoothing;
     std::vector<double> out_smoothing;
     if (recipe.smoothing_alpha) {
@@ -165,17 +159,17 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
     }
     block.in_proj = quantize(get("mixer.in_proj.weight"), in_scale, recipe.rotate_residual);
 
-    block.taps = all(get("mixer.conv1d.weight"));
+    block.taps = get("mixer.conv1d.weight").read_all();
     GroupQuantizer(recipe.convolution, recipe.ties).round(block.taps);
-    block.convolution_bias = in_fp16(all(get("mixer.conv1d.bias")));
-    block.a = all(get("mixer.A_log"));
+    block.convolution_bias = in_fp16(get("mixer.conv1d.bias").read_all());
+    block.a = get("mixer.A_log").read_all();
     for (auto& value : block.a) value = static_cast<double>(static_cast<float>(std::exp(value)));
-    block.d = in_fp16(all(get("mixer.D")));
+    block.d = in_fp16(get("mixer.D").read_all());
     if (mamba2) {
-        block.dt_bias = in_fp16(all(get("mixer.dt_bias")));
-        block.gated_norm = in_fp16(over(all(get("mixer.norm.weight")), out_smoothing));
+        block.dt_bias = in_fp16(get("mixer.dt_bias").read_all());
+        block.gated_norm = in_fp16(over(get("mixer.norm.weight").read_all(), out_smoothing));
     } else {
-        block.dt_bias = in_fp16(all(get("mixer.dt_proj.bias")));
+        block.dt_bias = in_fp16(get("mixer.dt_proj.bias").read_all());
         block.x_proj = quantize(get("mixer.x_proj.weight"), {}, false);
         block.dt_proj = quantize(get("mixer.dt_proj.weight"), {}, false);
     }
@@ -192,7 +186,7 @@ QuantizedMambaBlock prepare_block(const MambaWeights& weights, const Recipe& rec
 
 QuantizedMambaEnds prepare_ends(const MambaWeights& weights, const Recipe& recipe) {
     const auto& embedding = weights.tensor("backbone.embedding.weight");
-    const auto norm = all(weights.tensor("backbone.norm_f.weight"));
+    const auto norm = weights.tensor("backbone.norm_f.weight").read_all();
     const auto quantize = [&](std::span<const double> scale) {
         return quantize_rows(MergedRows(embedding, scale, recipe.rotate_residual), recipe);
     };

@@ -21,12 +21,6 @@ double softplus(double x) {
     return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
 }
 
-std::vector<double> all(const TensorView& view) {
-    std::vector<double> values(index(view.elements()));
-    view.read(0, view.elements(), values.data());
-    return values;
-}
-
 double dot(const double* a, const double* b, std::int64_t count) {
     // Four sums in a fixed pattern: fast, and the same on every machine.
     double sums[4] = {0, 0, 0, 0};
@@ -74,7 +68,7 @@ std::vector<double> columns(const std::vector<double>& matrix, std::int64_t toke
 
 MambaReference::MambaReference(const MambaWeights& network) : config_(network.config()) {
     embedding_ = &network.tensor("backbone.embedding.weight");
-    final_norm_ = all(network.tensor("backbone.norm_f.weight"));
+    final_norm_ = network.tensor("backbone.norm_f.weight").read_all();
     const bool mamba2 = config_.version == MambaVersion::mamba2;
     for (int layer = 0; layer < config_.layers; ++layer) {
         const auto prefix = "backbone.layers." + std::to_string(layer) + ".";
@@ -82,21 +76,21 @@ MambaReference::MambaReference(const MambaWeights& network) : config_(network.co
             return network.tensor(prefix + name);
         };
         Block block;
-        block.norm = all(get("norm.weight"));
+        block.norm = get("norm.weight").read_all();
         block.in_proj = &get("mixer.in_proj.weight");
-        block.convolution_weight = all(get("mixer.conv1d.weight"));
-        block.convolution_bias = all(get("mixer.conv1d.bias"));
-        block.a = all(get("mixer.A_log"));
+        block.convolution_weight = get("mixer.conv1d.weight").read_all();
+        block.convolution_bias = get("mixer.conv1d.bias").read_all();
+        block.a = get("mixer.A_log").read_all();
         for (auto& value : block.a) value = -std::exp(value);
-        block.d = all(get("mixer.D"));
+        block.d = get("mixer.D").read_all();
         block.out_proj = &get("mixer.out_proj.weight");
         if (mamba2) {
-            block.dt_bias = all(get("mixer.dt_bias"));
-            block.gated_norm = all(get("mixer.norm.weight"));
+            block.dt_bias = get("mixer.dt_bias").read_all();
+            block.gated_norm = get("mixer.norm.weight").read_all();
         } else {
             block.x_proj = &get("mixer.x_proj.weight");
             block.dt_proj = &get("mixer.dt_proj.weight");
-            block.dt_bias = all(get("mixer.dt_proj.bias"));
+            block.dt_bias = get("mixer.dt_proj.bias").read_all();
         }
         blocks_.push_back(std::move(block));
     }

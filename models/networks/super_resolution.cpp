@@ -26,9 +26,10 @@ void check_super_resolution_config(const SuperResolutionConfig& config) {
 
 namespace {
 
-class GraphWriter : private OperatorGraphWriter {
+class SuperResolutionGraphWriter : private OperatorGraphWriter {
   public:
-    GraphWriter(const SuperResolutionConfig& config, const ImageSize& image, OperatorGraph& graph)
+    SuperResolutionGraphWriter(const SuperResolutionConfig& config, const ImageSize& image,
+                               OperatorGraph& graph)
         : OperatorGraphWriter(graph), config_(config), pixels_(image.pixels()) {}
 
     void write();
@@ -42,15 +43,16 @@ class GraphWriter : private OperatorGraphWriter {
     std::int64_t pixels_;
 };
 
-TensorIndex GraphWriter::convolution(const std::string& name, std::int64_t pixels, std::int64_t outputs,
-                                     std::int64_t inputs, TensorIndex x) {
+TensorIndex SuperResolutionGraphWriter::convolution(const std::string& name, std::int64_t pixels,
+                                                    std::int64_t outputs, std::int64_t inputs,
+                                                    TensorIndex x) {
     const auto weights = weight(prefix_ + name + ".weight", TensorClass::linear_weight,
                                 {outputs, convolution_side, convolution_side, inputs});
     return apply(name, OperatorKind::convolution_2d, pixels, outputs, convolution_taps * inputs,
                  {x, weights, vector(prefix_ + name + ".bias", outputs)});
 }
 
-TensorIndex GraphWriter::unit(int number, TensorIndex x) {
+TensorIndex SuperResolutionGraphWriter::unit(int number, TensorIndex x) {
     const auto c = config_.channels;
     const auto h = config_.hidden;
     prefix_ = "body." + std::to_string(number) + ".";
@@ -82,7 +84,7 @@ TensorIndex GraphWriter::unit(int number, TensorIndex x) {
     return y;
 }
 
-void GraphWriter::write() {
+void SuperResolutionGraphWriter::write() {
     const auto c = config_.channels;
     const auto image = graph_.add_tensor(
         {"image", TensorRole::activation, TensorClass::activation, {pixels_, config_.colors}});
@@ -111,7 +113,7 @@ OperatorGraph build_super_resolution_graph(const SuperResolutionConfig& config, 
     graph.name = config.name;
     graph.tokens = 1;
     graph.layers = config.units();
-    GraphWriter(config, image, graph).write();
+    SuperResolutionGraphWriter(config, image, graph).write();
     return graph;
 }
 

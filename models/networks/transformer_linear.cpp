@@ -9,11 +9,7 @@
 
 namespace tilewright::models {
 
-namespace {
-
-constexpr int exact_accumulator = 64;
-
-}  // namespace
+namespace {}  // namespace
 
 QuantizedTransformerLinear prepare_transformer_linear(const std::vector<float>& weights,
                                                       std::vector<float> bias, std::int64_t inputs,

@@ -53,15 +53,15 @@ void check(const VarConfig& config, const VarStep& step) {
 }
 
 // The weights of one block, tensors that all scales share.
-struct BlockTensors {
+struct VarBlockTensors {
     TensorIndex qkv, q_bias, v_bias, scale_mul, proj, proj_bias, fc1, fc1_bias, fc2, fc2_bias;
     TensorIndex keys, values;
     TensorIndex modulation;  // [batch, 6, width], made once an image
 };
 
-class GraphWriter : private OperatorGraphWriter {
+class VarGraphWriter : private OperatorGraphWriter {
   public:
-    GraphWriter(const VarConfig& config, const VarStep& step, OperatorGraph& graph)
+    VarGraphWriter(const VarConfig& config, const VarStep& step, OperatorGraph& graph)
         : OperatorGraphWriter(graph), config_(config), batch_(step.batch()) {}
 
     void write();
@@ -77,15 +77,15 @@ class GraphWriter : private OperatorGraphWriter {
         const auto bias = vector(name + ".bias", n);
         return apply(name, OperatorKind::linear, m, n, k, {input, matrix, bias});
     }
-    BlockTensors block_tensors(int layer, TensorIndex condition, TensorIndex shared);
-    TensorIndex block(const BlockTensors& tensors, std::size_t scale, TensorIndex residual);
-    TensorIndex attention(const BlockTensors& tensors, std::size_t scale, TensorIndex qkv);
+    VarBlockTensors block_tensors(int layer, TensorIndex condition, TensorIndex shared);
+    TensorIndex block(const VarBlockTensors& tensors, std::size_t scale, TensorIndex residual);
+    TensorIndex attention(const VarBlockTensors& tensors, std::size_t scale, TensorIndex qkv);
 
     const VarConfig& config_;
     std::int64_t batch_;
 };
 
-BlockTensors GraphWriter::block_tensors(int layer, TensorIndex condition, TensorIndex shared) {
+VarBlockTensors VarGraphWriter::block_tensors(int layer, TensorIndex condition, TensorIndex shared) {
     const auto c = config_.width;
     const auto hidden = config_.hidden();
     const auto name = "blocks." + std::to_string(layer) + ".";
@@ -98,7 +98,7 @@ BlockTensors GraphWriter::block_tensors(int layer, TensorIndex condition, Tensor
                                   TensorClass::kv_cache,
                                   {batch_, config_.heads, config_.tokens(), config_.head_dim()}});
     };
-    BlockTensors tensors{};
+    VarBlockTensors tensors{};
     tensors.qkv = matrix("attn.mat_qkv", 3 * c, c);
     tensors.q_bias = vector(name + "attn.q_bias", c);  // keys have no bias
     tensors.v_bias = vector(name + "attn.v_bias", c);
@@ -124,7 +124,7 @@ BlockTensors GraphWriter::block_tensors(int layer, TensorIndex condition, Tensor
     return tensors;
 }
 
-TensorIndex GraphWriter::attention(const BlockTensors& tensors, std::size_t scale, TensorIndex qkv) {
+TensorIndex VarGraphWriter::attention(const VarBlockTensors& tensors, std::size_t scale, TensorIndex qkv) {
     const auto tokens = config_.scale_tokens(scale);
     const auto seen = config_.tokens_until(scale + 1);
     const auto dim = config_.head_dim();
@@ -139,7 +139,7 @@ TensorIndex GraphWriter::attention(const BlockTensors& tensors, std::size_t scal
                  {shares, qkv, tensors.values}, pairs);
 }
 
-TensorIndex GraphWriter::block(const BlockTensors& t, std::size_t scale, TensorIndex residual) {
+TensorIndex VarGraphWriter::block(const VarBlockTensors& t, std::size_t scale, TensorIndex residual) {
     const auto c = config_.width;
     const auto hidden = config_.hidden();
     const auto m = batch_ * config_.scale_tokens(scale);
@@ -159,7 +159,7 @@ TensorIndex GraphWriter::block(const BlockTensors& t, std::size_t scale, TensorI
     return element_wise("ffn.add", OperatorKind::residual_add, m, c, {residual, x});
 }
 
-void GraphWriter::write() {
+void VarGraphWriter::write() {
     const auto c = config_.width;
     // One more class stands for "no class".
     const auto class_table =
@@ -179,7 +179,7 @@ void GraphWriter::write() {
     const auto shared = config_.shared_adaln ? linear("shared_ada_lin.1", TensorClass::unquantized_weight,
                                                       batch_, 6 * c, c, activated)
                                              : activated;
-    std::vector<BlockTensors> blocks;
+    std::vector<VarBlockTensors> blocks;
     blocks.reserve(static_cast<std::size_t>(config_.depth));
     for (int i = 0; i < config_.depth; ++i) blocks.push_back(block_tensors(i, activated, shared));
     const auto head_modulation =
@@ -222,7 +222,7 @@ OperatorGraph build_var_graph(const VarConfig& config, const VarStep& step) {
     graph.name = config.name;
     graph.tokens = config.tokens();
     graph.layers = config.depth;
-    GraphWriter(config, step, graph).write();
+    VarGraphWriter(config, step, graph).write();
     return graph;
 }
 

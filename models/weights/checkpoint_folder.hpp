@@ -21,6 +21,9 @@ class CheckpointError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// The projection to the vocabulary, in language models.
+inline constexpr const char* checkpoint_head_name = "lm_head.weight";
+
 // "[2, 3]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
 

@@ -12,11 +12,10 @@ using nlohmann::json;
 
 namespace {
 
-const char* const head_name = "lm_head.weight";
 const std::string block_prefix = "transformer.h.";
 
 // A checkpoint without the head on top leaves the first part of names away.
-std::string canonical_name(std::string name) {
+std::string transformers_name(std::string name) {
     for (const auto* begin : {"wte.", "wpe.", "ln_f.", "h."}) {
         if (name.starts_with(begin)) return "transformer." + name;
     }
@@ -30,7 +29,7 @@ bool is_gpt_checkpoint(const std::filesystem::path& folder) {
 }
 
 GptCheckpoint::GptCheckpoint(const std::filesystem::path& folder)
-    : folder_(folder, canonical_name), config_(read_config(folder / "config.json")) {
+    : folder_(folder, transformers_name), config_(read_config(folder / "config.json")) {
     for (const auto& tensor : build_gpt_graph(config_, {}).tensors) {
         if (tensor.role == TensorRole::weight) folder_.check(tensor.name, tensor.shape);
     }
@@ -58,12 +57,12 @@ GptCheckpoint::GptCheckpoint(const std::filesystem::path& folder)
 // The head is the embedding, or has a tensor of its own: both in one file have to agree.
 void GptCheckpoint::check_head(const std::string& file, bool tied) {
     own_head_ = !tied;
-    if (!tied || folder_.contains(head_name)) {
-        folder_.check(head_name, {config_.vocabulary, config_.width});
+    if (!tied || folder_.contains(checkpoint_head_name)) {
+        folder_.check(checkpoint_head_name, {config_.vocabulary, config_.width});
     }
-    if (!tied || !folder_.contains(head_name)) return;
-    if (folder_.same(head_name, "transformer.wte.weight")) return;
-    throw CheckpointError(file + "#/tie_word_embeddings: true, but " + head_name +
+    if (!tied || !folder_.contains(checkpoint_head_name)) return;
+    if (folder_.same(checkpoint_head_name, "transformer.wte.weight")) return;
+    throw CheckpointError(file + "#/tie_word_embeddings: true, but " + checkpoint_head_name +
                           " is not the embedding; allowed: false, or the same tensor");
 }
 
@@ -92,7 +91,7 @@ GptConfig GptCheckpoint::read_config(const std::filesystem::path& file) const {
 GptEndWeights GptCheckpoint::ends() const {
     return {folder_.read("transformer.wte.weight"), folder_.read("transformer.wpe.weight"),
             folder_.read("transformer.ln_f.weight"), folder_.read("transformer.ln_f.bias"),
-            own_head_ ? folder_.read(head_name) : std::vector<float>()};
+            own_head_ ? folder_.read(checkpoint_head_name) : std::vector<float>()};
 }
 
 GptBlockWeights GptCheckpoint::block(int layer) const {

@@ -10,12 +10,11 @@ using nlohmann::json;
 namespace {
 
 // The names that the transformers project uses, in the spelling of state-spaces.
-std::string canonical_name(std::string name) {
+std::string state_spaces_name(std::string name) {
     if (name == "backbone.embeddings.weight") return "backbone.embedding.weight";
     return name;
 }
 
-const char* const head_name = "lm_head.weight";
 const char* const embedding_name = "backbone.embedding.weight";
 
 // Steps are not limited; null is infinity, which the transformers project may also write as an object.
@@ -63,7 +62,7 @@ void require_transformers(const ConfigReader& model, const MambaConfig& config) 
 }  // namespace
 
 MambaCheckpoint::MambaCheckpoint(const std::filesystem::path& folder)
-    : config_(read_config(folder / "config.json")), folder_(folder, canonical_name) {
+    : config_(read_config(folder / "config.json")), folder_(folder, state_spaces_name) {
     check_tensors();
 }
 
@@ -138,18 +137,18 @@ void MambaCheckpoint::check_tensors() const {
     const auto shapes = mamba_weight_shapes(config_);
     for (const auto& [name, shape] : shapes) folder_.check(name, shape);
     for (const auto& name : folder_.names()) {
-        if (shapes.count(name) > 0 || name == head_name) continue;
+        if (shapes.count(name) > 0 || name == checkpoint_head_name) continue;
         throw CheckpointError(folder_.folder() + ": tensor \"" + name +
                               "\" is of nothing that is computed; config.json says " +
                               std::to_string(config_.layers) + " layers of Mamba" +
                               (config_.version == MambaVersion::mamba2 ? "2" : "1"));
     }
-    if (own_head_ && !folder_.contains(head_name)) {
-        throw CheckpointError(folder_.folder() + ": tensor \"" + head_name +
+    if (own_head_ && !folder_.contains(checkpoint_head_name)) {
+        throw CheckpointError(folder_.folder() + ": tensor \"" + checkpoint_head_name +
                               "\" is missing; config.json says that the head is not tied to the embedding");
     }
-    if (folder_.contains(head_name) && !folder_.same(head_name, embedding_name)) {
-        throw CheckpointError(folder_.folder() + ": tensor \"" + head_name +
+    if (folder_.contains(checkpoint_head_name) && !folder_.same(checkpoint_head_name, embedding_name)) {
+        throw CheckpointError(folder_.folder() + ": tensor \"" + checkpoint_head_name +
                               "\" is not the embedding, which is the head that is computed");
     }
 }

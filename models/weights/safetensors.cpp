@@ -115,6 +115,12 @@ double TensorView::at(std::int64_t index) const {
     return value;
 }
 
+std::vector<double> TensorView::read_all() const {
+    std::vector<double> values(static_cast<std::size_t>(elements()));
+    read(0, elements(), values.data());
+    return values;
+}
+
 void TensorView::read(std::int64_t begin, std::int64_t count, double* out) const {
     switch (type) {
         case ElementType::f64:

@@ -39,6 +39,7 @@ struct TensorView {
     double at(std::int64_t index) const;
     // Elements [begin, begin + count) into `out`.
     void read(std::int64_t begin, std::int64_t count, double* out) const;
+    std::vector<double> read_all() const;
 };
 
 class SafetensorsFile {

@@ -16,7 +16,7 @@ constexpr double head_deviation = 2;
 constexpr double branch_deviation = 0.5;
 constexpr double tail_deviation = 0.3;
 constexpr double tail_mean = 0.5;
-constexpr double bias_deviation = 0.1;
+constexpr double convolution_bias_deviation = 0.1;
 
 constexpr std::int64_t lattice = 8;
 constexpr std::size_t edges = 4;
@@ -31,14 +31,14 @@ std::vector<float> matrix(std::uint64_t seed, const std::string& name, std::int6
 }
 
 std::vector<float> bias(std::uint64_t seed, const std::string& name, std::int64_t outputs,
-                        double deviation = bias_deviation, double mean = 0) {
+                        double deviation = convolution_bias_deviation, double mean = 0) {
     return normal_vector(seed, name + ".bias", static_cast<std::size_t>(outputs), mean, deviation);
 }
 
 ConvolutionWeights convolution(std::uint64_t seed, const std::string& name, std::int64_t outputs,
                                std::int64_t inputs, double deviation, double mean = 0) {
     return {matrix(seed, name, outputs, convolution_taps * inputs, deviation),
-            bias(seed, name, outputs, bias_deviation, mean)};
+            bias(seed, name, outputs, convolution_bias_deviation, mean)};
 }
 
 // A line through the image: normal (down, across) and distance from the upper left corner.

@@ -18,17 +18,17 @@ using nlohmann::json;
 struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+using PreparedStatement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 // The first statement of a text; `rest` is what stands behind it.
-Statement prepare(sqlite3* database, const std::string& sql, std::string* rest = nullptr) {
+PreparedStatement prepare(sqlite3* database, const std::string& sql, std::string* rest = nullptr) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
     const int code =
         sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()), &statement, &tail);
     if (code != SQLITE_OK) throw QueryError(fmt::format("SQL: {}", sqlite3_errmsg(database)));
     if (rest != nullptr) *rest = tail;
-    return Statement(statement);
+    return PreparedStatement(statement);
 }
 
 void run(sqlite3* database, const std::string& sql) {
