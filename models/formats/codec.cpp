@@ -5,7 +5,11 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <stdexcept>
+#include <string_view>
+#include <tuple>
 
 namespace tilewright::models {
 
@@ -109,60 +113,71 @@ int unit_exponent(const NumberFormat& format) {
     return (format.has_sign ? 1 : 0) - format.bias - format.mantissa_bits;
 }
 
-Codec::Codec(const NumberFormat& format, Conversion conversion)
-    : format_(format), values_(decode_table(format)) {
+Codec::Tables::Tables(const NumberFormat& format, Conversion conversion) : values(decode_table(format)) {
     const bool symmetric = is_symmetric(format, conversion.range);
-    for (std::uint32_t code = 0; code < values_.size(); ++code) {
-        const auto value = values_[code];
+    for (std::uint32_t code = 0; code < values.size(); ++code) {
+        const auto value = values[code];
         if (std::isnan(value)) {
             // The positive quiet NaN, of whose mantissa the top bit alone is set (IEEE 754-2019, 6.2.1),
             // where there are several. The first one follows infinity.
             const auto quiet = format.specials == SpecialCodes::infinities_too
                                    ? (code - 1) | (1U << (format.mantissa_bits - 1))
                                    : code;
-            if (!not_a_number_) not_a_number_ = quiet;
+            if (!not_a_number) not_a_number = quiet;
         } else if (value == 0 && std::signbit(value)) {
-            negative_zero_ = code;
-        } else if (std::isfinite(value) && !(symmetric && code == values_.size() / 2)) {
-            codes_.push_back(static_cast<std::uint16_t>(code));
+            negative_zero = code;
+        } else if (std::isfinite(value) && !(symmetric && code == values.size() / 2)) {
+            codes.push_back(static_cast<std::uint16_t>(code));
         }
     }
-    std::sort(codes_.begin(), codes_.end(), [&](auto a, auto b) { return values_[a] < values_[b]; });
+    std::sort(codes.begin(), codes.end(), [&](auto a, auto b) { return values[a] < values[b]; });
     const auto add_threshold = [&](double lower, double upper, bool upper_is_even) {
         const auto middle = lower + (upper - lower) / 2;  // exact: both have few bits
         const bool up = tie_goes_up(conversion.ties, lower, upper, upper_is_even);
         return up ? middle : std::nextafter(middle, infinity);
     };
-    for (std::size_t i = 0; i + 1 < codes_.size(); ++i) {
-        thresholds_.push_back(
-            add_threshold(values_[codes_[i]], values_[codes_[i + 1]], codes_[i + 1] % 2 == 0));
+    for (std::size_t i = 0; i + 1 < codes.size(); ++i) {
+        thresholds.push_back(add_threshold(values[codes[i]], values[codes[i + 1]], codes[i + 1] % 2 == 0));
     }
-    arithmetic_ = format.family != FormatFamily::integer && format.has_sign && format.mantissa_bits > 0 &&
-                  conversion.ties == TieRule::to_even;
-    largest_magnitude_ = codes_.back();
-    beyond_magnitude_ = largest_magnitude_;
+    arithmetic = format.family != FormatFamily::integer && format.has_sign && format.mantissa_bits > 0 &&
+                 conversion.ties == TieRule::to_even;
+    largest_magnitude = codes.back();
+    beyond_magnitude = largest_magnitude;
     if (conversion.overflow == Overflow::saturate || format.specials == SpecialCodes::none) return;
-    ++beyond_magnitude_;
+    ++beyond_magnitude;
     // Beyond the largest value: what rounds to the next value of an unbounded exponent overflows. Its code
     // would be the largest code plus one.
-    const auto last = codes_.back();
-    const auto largest = values_[last];
-    const auto next = format.mantissa_bits == 0 ? 2 * largest : 2 * largest - values_[last - 1];
+    const auto last = codes.back();
+    const auto largest = values[last];
+    const auto next = format.mantissa_bits == 0 ? 2 * largest : 2 * largest - values[last - 1];
     const bool next_is_even = last % 2 == 1;
-    thresholds_.push_back(add_threshold(largest, next, next_is_even));
-    codes_.push_back(static_cast<std::uint16_t>(last + 1));
+    thresholds.push_back(add_threshold(largest, next, next_is_even));
+    codes.push_back(static_cast<std::uint16_t>(last + 1));
     if (!format.has_sign) return;
-    thresholds_.insert(thresholds_.begin(), add_threshold(-next, -largest, !next_is_even));
+    thresholds.insert(thresholds.begin(), add_threshold(-next, -largest, !next_is_even));
     const auto sign = 1U << (format.bits - 1);
-    codes_.insert(codes_.begin(), static_cast<std::uint16_t>((last + 1U) | sign));
+    codes.insert(codes.begin(), static_cast<std::uint16_t>((last + 1U) | sign));
 }
+
+std::shared_ptr<const Codec::Tables> Codec::shared_tables(const NumberFormat& format, Conversion conversion) {
+    using Key = std::tuple<std::string_view, TieRule, Overflow, IntegerRange>;
+    static std::mutex mutex;
+    static std::map<Key, std::shared_ptr<const Tables>> made;
+    const std::lock_guard lock(mutex);
+    auto& tables = made[{format.name, conversion.ties, conversion.overflow, conversion.range}];
+    if (tables == nullptr) tables = std::make_shared<const Tables>(format, conversion);
+    return tables;
+}
+
+Codec::Codec(const NumberFormat& format, Conversion conversion)
+    : format_(format), tables_(shared_tables(format, conversion)) {}
 
 std::uint32_t Codec::rounded_magnitude(double magnitude) const {
     // Steps are 2^-mantissa_bits of the number's power of two, or of the smallest normal one below it.
     const auto bits = std::bit_cast<std::uint64_t>(magnitude);
     const auto exponent = std::max(static_cast<int>(bits >> 52) - 1023, 1 - format_.bias);
     const auto binade = exponent + format_.bias - 1;
-    if (binade > 1 << format_.exponent_bits) return beyond_magnitude_;
+    if (binade > 1 << format_.exponent_bits) return tables_->beyond_magnitude;
     // Exact: a power of two, and no result is subnormal since steps are far above 2^-1022.
     const auto scale =
         std::bit_cast<double>(static_cast<std::uint64_t>(1023 + format_.mantissa_bits - exponent) << 52);
@@ -171,23 +186,25 @@ std::uint32_t Codec::rounded_magnitude(double magnitude) const {
     const auto steps = (magnitude * scale + no_fraction) - no_fraction;
     const auto code =
         (static_cast<std::uint32_t>(binade) << format_.mantissa_bits) + static_cast<std::uint32_t>(steps);
-    return code > largest_magnitude_ ? beyond_magnitude_ : code;
+    return code > tables_->largest_magnitude ? tables_->beyond_magnitude : code;
 }
 
 std::optional<std::uint32_t> Codec::encode(double number) const {
-    if (arithmetic_ && std::isfinite(number)) {
+    if (tables_->arithmetic && std::isfinite(number)) {
         const auto sign = std::signbit(number) ? 1U << (format_.bits - 1) : 0U;
         return rounded_magnitude(std::abs(number)) | sign;
     }
     if (std::isnan(number)) {
-        if (!not_a_number_ || !format_.has_sign) return not_a_number_;
+        if (!tables_->not_a_number || !format_.has_sign) return tables_->not_a_number;
         const auto sign = std::signbit(number) ? 1U << (format_.bits - 1) : 0U;
-        return *not_a_number_ | sign;
+        return *tables_->not_a_number | sign;
     }
     if (!format_.has_sign && number <= 0) return std::nullopt;
-    const auto place = std::upper_bound(thresholds_.begin(), thresholds_.end(), number) - thresholds_.begin();
-    const std::uint32_t code = codes_[static_cast<std::size_t>(place)];
-    if (code == zero_ && negative_zero_ && std::signbit(number)) return negative_zero_;
+    const auto place = std::upper_bound(tables_->thresholds.begin(), tables_->thresholds.end(), number) -
+                       tables_->thresholds.begin();
+    const std::uint32_t code = tables_->codes[static_cast<std::size_t>(place)];
+    if (code == tables_->zero && tables_->negative_zero && std::signbit(number))
+        return tables_->negative_zero;
     return code;
 }
 

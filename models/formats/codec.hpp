@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -57,35 +58,44 @@ int unit_exponent(const NumberFormat& format);
 
 class Codec {
   public:
-    // Throws std::invalid_argument for a format of more than 16 bits.
+    // Throws std::invalid_argument for a format of more than 16 bits. Tables are made once in a process for
+    // a format and a conversion, by whichever thread asks first.
     explicit Codec(const NumberFormat& format, Conversion conversion = {});
 
     const NumberFormat& format() const { return format_; }
 
     // The value of a code below 2^bits.
-    double decode(std::uint32_t code) const { return values_[code]; }
-    std::span<const double> values() const { return values_; }
+    double decode(std::uint32_t code) const { return tables_->values[code]; }
+    std::span<const double> values() const { return tables_->values; }
 
     // The code of a number; nothing when the format has none: NaN in a format without NaN, zero and negative
     // numbers in e8m0. A negative number that rounds to zero gives -0 where the format has it.
     std::optional<std::uint32_t> encode(double number) const;
 
   private:
+    struct Tables {
+        Tables(const NumberFormat& format, Conversion conversion);
+
+        std::vector<double> values;
+        // Signed floating point with a mantissa, ties to even: no search.
+        bool arithmetic = false;
+        std::uint32_t largest_magnitude = 0;
+        std::uint32_t beyond_magnitude = 0;  // of what rounds to more than the largest value
+        // The results in increasing order, and for each but the first the smallest double that is rounded to
+        // it. With Overflow::ieee the first and last may be infinity or NaN.
+        std::vector<std::uint16_t> codes;
+        std::vector<double> thresholds;
+        std::uint32_t zero = 0;
+        std::optional<std::uint32_t> negative_zero;
+        std::optional<std::uint32_t> not_a_number;
+    };
+
+    static std::shared_ptr<const Tables> shared_tables(const NumberFormat& format, Conversion conversion);
     // The magnitude bits of a finite number's code by arithmetic, for the formats that allow it.
     std::uint32_t rounded_magnitude(double magnitude) const;
 
     NumberFormat format_;
-    std::vector<double> values_;
-    bool arithmetic_ = false;  // signed floating point with a mantissa, ties to even: no search
-    std::uint32_t largest_magnitude_ = 0;
-    std::uint32_t beyond_magnitude_ = 0;  // of what rounds to more than the largest value
-    // The results in increasing order, and for each but the first the smallest double that is rounded to it.
-    // With Overflow::ieee the first and last may be infinity or NaN.
-    std::vector<std::uint16_t> codes_;
-    std::vector<double> thresholds_;
-    std::uint32_t zero_ = 0;
-    std::optional<std::uint32_t> negative_zero_;
-    std::optional<std::uint32_t> not_a_number_;
+    std::shared_ptr<const Tables> tables_;
 };
 
 }  // namespace tilewright::models
