@@ -33,9 +33,9 @@ std::string spelling_like(const std::string& unknown, const po::options_descript
     return near.empty() ? "" : ", did you mean '--" + near + "'?";
 }
 
-// The library tells names of one letter with two dashes.
-std::string with_one_dash(const std::string& message) {
-    return std::regex_replace(message, std::regex("'--([A-Za-z])'"), "'-$1'");
+// The library mixes up the dashes of names of one letter.
+std::string with_dashes(const std::string& message, const std::string& dashes) {
+    return std::regex_replace(message, std::regex("'--?([A-Za-z])'"), "'" + dashes + "$1'");
 }
 
 // What a value must be that the library turned down: it is of another type.
@@ -74,8 +74,9 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
         }
         po::notify(values);
     } catch (const po::error& error) {
-        auto message = with_one_dash(error.what());
-        if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&error)) {
+        const auto* unknown = dynamic_cast<const po::unknown_option*>(&error);
+        auto message = with_dashes(error.what(), unknown != nullptr ? "-" : "--");
+        if (unknown != nullptr) {
             message += spelling_like(unknown->get_option_name(), all);
         } else if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
             message += allowed_value(*invalid, all);

@@ -8,12 +8,13 @@
 
 namespace tilewright::accel {
 
-// Reads "FILE#/json/pointer: what is wrong; what is allowed".
+// Reads "FILE#/json/pointer: what is wrong; what is allowed". Without a file nothing stands in front, and
+// without a pointer an option, "--recipe", alone.
 class ConfigError : public std::runtime_error {
   public:
     ConfigError(const std::string& file, const std::string& pointer, const std::string& what,
                 const std::string& allowed)
-        : std::runtime_error(file + "#" + pointer + ": " + what + (allowed.empty() ? "" : "; " + allowed)),
+        : std::runtime_error(place(file, pointer) + what + (allowed.empty() ? "" : "; " + allowed)),
           pointer_(pointer),
           what_(what),
           allowed_(allowed) {}
@@ -31,6 +32,11 @@ class ConfigError : public std::runtime_error {
     }
 
   private:
+    static std::string place(const std::string& file, const std::string& pointer) {
+        if (file.empty()) return "";
+        return file.starts_with("--") ? file + ": " : file + "#" + pointer + ": ";
+    }
+
     std::string pointer_;
     std::string what_;
     std::string allowed_;

@@ -262,7 +262,7 @@ void DesignDocument::resolve(const std::string& key) {
 }
 
 Device load_device(const std::string& name) {
-    const auto [path, document] = load_reference("device", name, fs::current_path(), "DEVICE", "");
+    const auto [path, document] = load_reference("device", name, fs::current_path(), "", "");
     return parse_device(document, path.string(), "");
 }
 

@@ -9,8 +9,6 @@
 
 namespace tilewright::models {
 
-namespace {}  // namespace
-
 QuantizedTransformerLinear prepare_transformer_linear(const std::vector<float>& weights,
                                                       std::vector<float> bias, std::int64_t inputs,
                                                       const LinearRecipe& recipe,

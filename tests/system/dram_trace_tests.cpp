@@ -124,7 +124,7 @@ TEST_CASE("dram-trace: lines that are no requests are refused by number") {
 }
 
 TEST_CASE("dram-trace: unknown devices, memories, mappings and policies are refused with the allowed ones") {
-    check_refused("vck191 --memory ddr4", "", "DEVICE#: there is no device \"vck191\", did you mean");
+    check_refused("vck191 --memory ddr4", "", "there is no device \"vck191\", did you mean");
     check_refused("vck190 --memory ddr5", "",
                   "--memory: vck190 has no memory \"ddr5\", did you mean \"ddr4\"");
     check_refused("vck190", "", "--memory is missing");

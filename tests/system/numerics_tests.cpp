@@ -109,6 +109,7 @@ TEST_CASE("hadamard transforms runs of n numbers") {
     check_output("hadamard --n 2 --integer", "1\n2\n-5\n7\n", "3\n-1\n2\n-12\n");
     check_output("hadamard --n 2 --integer", "", "");
     check_output("hadamard --n 2", "inf\ninf\n", "inf\nnan\n");
+    check_refused("hadamard --n 2.0", "1\n", "the argument ('2.0') for option '--n' is invalid");
     const Workspace workspace;
     std::string numbers;
     for (int i = 0; i < 2560; ++i) numbers += std::to_string(i * i % 255 - 127) + "\n";
