@@ -33,9 +33,16 @@ std::string spelling_like(const std::string& unknown, const po::options_descript
     return near.empty() ? "" : ", did you mean '--" + near + "'?";
 }
 
-// The library mixes up the dashes of names of one letter.
-std::string with_dashes(const std::string& message, const std::string& dashes) {
-    return std::regex_replace(message, std::regex("'--?([A-Za-z])'"), "'" + dashes + "$1'");
+// The library mixes up the dashes of names of one letter: those of long options have two.
+std::string with_dashes(const std::string& message, const po::options_description& long_options) {
+    const std::regex letter("'--?([A-Za-z])'");
+    std::smatch name;
+    if (!std::regex_search(message, name, letter)) return message;
+    const auto& options = long_options.options();
+    const bool is_long = std::any_of(options.begin(), options.end(), [&](const auto& option) {
+        return option->long_name() == name[1].str();
+    });
+    return std::regex_replace(message, letter, is_long ? "'--$1'" : "'-$1'");
 }
 
 // What a value must be that the library turned down: it is of another type.
@@ -75,7 +82,7 @@ bool parse_options(const std::vector<std::string>& arguments, const std::string&
         po::notify(values);
     } catch (const po::error& error) {
         const auto* unknown = dynamic_cast<const po::unknown_option*>(&error);
-        auto message = with_dashes(error.what(), unknown != nullptr ? "-" : "--");
+        auto message = with_dashes(error.what(), unknown != nullptr ? po::options_description() : all);
         if (unknown != nullptr) {
             message += spelling_like(unknown->get_option_name(), all);
         } else if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {

@@ -8,8 +8,7 @@
 
 namespace tilewright::accel {
 
-// Reads "FILE#/json/pointer: what is wrong; what is allowed". Without a file nothing stands in front, and
-// without a pointer an option, "--recipe", alone.
+// Reads "FILE#/json/pointer: what is wrong; what is allowed". Without a file nothing stands in front.
 class ConfigError : public std::runtime_error {
   public:
     ConfigError(const std::string& file, const std::string& pointer, const std::string& what,
@@ -33,8 +32,7 @@ class ConfigError : public std::runtime_error {
 
   private:
     static std::string place(const std::string& file, const std::string& pointer) {
-        if (file.empty()) return "";
-        return file.starts_with("--") ? file + ": " : file + "#" + pointer + ": ";
+        return file.empty() ? "" : file + "#" + pointer + ": ";
     }
 
     std::string pointer_;

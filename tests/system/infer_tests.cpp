@@ -104,7 +104,7 @@ TEST_CASE("infer runs a checkpoint through the kernels of a recipe") {
     CHECK_THAT(refused("--recipe fpqvar-fp4"),
                Contains("fpqvar-fp4.json#/kind: is no recipe for this kind of network; allowed: a recipe "
                         "without a kind"));
-    CHECK_THAT(refused("--recipe lightmamba-w4a44"), Contains("--recipe: there is no recipe") &&
+    CHECK_THAT(refused("--recipe lightmamba-w4a44"), Contains("--recipe#: there is no recipe") &&
                                                          Contains("did you mean \"lightmamba-w4a4\"?") &&
                                                          Contains("allowed: ") && Contains("w16a16"));
 }
