@@ -93,9 +93,9 @@ TEST_CASE("a VAR's ends and its AdaLN make the kernels' bits each without the ot
 }
 
 TEST_CASE("transfers around VAR's blocks that go elsewhere are found") {
-    // Two scales have all that more of them have: a first, a second and a last one.
+    // A first scale, one between, and a last one.
     Prepared prepared(small_var_document(
-        joined(with_ends(), {{"/network/codebook", 1000}, {"/network/scales", nlohmann::json{1, 2}}})));
+        joined(with_ends(), {{"/network/codebook", 1000}, {"/network/scales", nlohmann::json{1, 2, 3}}})));
     const auto found = [&prepared] {
         try {
             return prepared.run().mismatches > 0;
