@@ -28,7 +28,7 @@ std::int64_t DramBurstQueue::accesses(const Burst& burst) const {
 }
 
 DramBurstQueue::Open& DramBurstQueue::open(std::int64_t id) {
-    return *std::find_if(open_.begin(), open_.end(), [id](const Open& burst) { return burst.id == id; });
+    return *std::find_if(open_.begin(), open_.end(), [id](const Open& one) { return one.burst.id == id; });
 }
 
 // Packet i of n, counted from 1, has come i n-ths of the way behind the burst's arrival.
@@ -55,7 +55,7 @@ void DramBurstQueue::add(Burst burst) {
     burst.last_arrival = burst.write ? std::max(burst.arrival, burst.last_arrival) : burst.arrival;
     const auto later = [](MemoryClock arrival, const Burst& other) { return arrival < other.arrival; };
     arriving_.insert(std::upper_bound(arriving_.begin(), arriving_.end(), burst.arrival, later), burst);
-    open_.push_back({burst.id, burst.write, accesses(burst), accesses(burst), burst.last_arrival});
+    open_.push_back({burst, accesses(burst), accesses(burst)});
 }
 
 // Bursts that have arrived by now queue up outside. False if there are none.
@@ -98,26 +98,28 @@ void DramBurstQueue::feed(bool write) {
         // A read that is answered at once takes no room; it is asked again.
         const auto count = std::min(room, there(front, now()));
         if (count == 0) return;
-        enqueue(write, front.next, count);
+        enqueue(write, front.next, count, now());
         enter(write, count, now());
         room = scheduler_.room(write);
     }
 }
 
 // Accesses of the front burst, block by block.
-void DramBurstQueue::enqueue(bool write, std::int64_t first, std::int64_t accesses) {
+void DramBurstQueue::enqueue(bool write, std::int64_t first, std::int64_t accesses, MemoryClock clock) {
     const auto id = waiting_[write ? 1 : 0].front().burst.id;
     while (accesses > 0) {
         const auto count = run_accesses_ == 0 ? 1 : std::min(accesses, run_accesses_ - first % run_accesses_);
-        scheduler_.enqueue(now(), id, write, mapping_.decode(first * access_bytes_), count);
+        scheduler_.enqueue(clock, id, write, mapping_.decode(first * access_bytes_), count);
         first += count;
         accesses -= count;
     }
 }
 
 // Serves what follows open rows in closed form, if there is such a run.
-bool DramBurstQueue::run(MemoryClock limit) {
-    if (run_accesses_ == 0 || !scheduler_.may_run(limit)) return false;
+bool DramBurstQueue::run(MemoryClock until) {
+    if (run_accesses_ == 0 || !scheduler_.may_run()) return false;
+    const auto limit = next_arrival(until, true);
+    if (!scheduler_.runs_before(limit)) return false;
     const bool write = scheduler_.runs_would_write();
     const auto& waiting = waiting_[write ? 1 : 0];
     const auto youngest = youngest_[write ? 1 : 0];
@@ -142,7 +144,7 @@ bool DramBurstQueue::run(MemoryClock limit) {
         return served.begin + (nth - 1) * timing_.column_spacing() + 1;
     };
     const auto gone = std::max(std::int64_t{0}, served.accesses - served.queued);
-    if (entered > gone) enqueue(write, waiting.front().next + gone, entered - gone);
+    if (entered > gone) enqueue(write, waiting.front().next + gone, entered - gone, clock(entered));
     if (entered > 0) enter(write, entered, clock(entered));
     return true;
 }
@@ -151,22 +153,28 @@ void DramBurstQueue::collect() {
     if (!scheduler_.has_completions()) return;
     scheduler_.take_completions(completions_);
     for (const auto& done : completions_) {
-        auto& burst = open(done.id);
-        burst.unserved -= done.accesses;
-        if (burst.first_data == 0 || done.first < burst.first_data) burst.first_data = done.first;
-        burst.last_data = std::max(burst.last_data, done.last);
-        if (burst.unserved > 0) continue;
-        served_.push_back({burst.id, burst.first_data, burst.last_data});
-        open_.erase(open_.begin() + (&burst - open_.data()));
+        auto& one = open(done.id);
+        one.unserved -= done.accesses;
+        if (one.first_data == 0 || done.first < one.first_data) one.first_data = done.first;
+        one.last_data = std::max(one.last_data, done.last);
+        if (one.unserved > 0) continue;
+        served_.push_back({done.id, one.first_data, one.last_data});
+        open_.erase(open_.begin() + (&one - open_.data()));
     }
 }
 
-// When more comes that has not come by now, at most `until`.
-MemoryClock DramBurstQueue::next_arrival(MemoryClock until) const {
-    if (!arriving_.empty()) until = std::min(until, arriving_.front().arrival);
-    for (const auto& waiting : waiting_) {
+// When more comes that has not come by now, at most `until`. What the queue has no room for makes no
+// difference to a single command, unless it is `followed` by others.
+MemoryClock DramBurstQueue::next_arrival(MemoryClock until, bool followed) const {
+    for (const auto write : {false, true}) {
+        if (!followed && !scheduler_.accepts(write)) continue;
+        const auto& waiting = waiting_[write ? 1 : 0];
         if (waiting.empty() || there(waiting.front(), now()) == waiting.front().left) continue;
         until = std::min(until, more_there(waiting.front(), now()));
+    }
+    for (const auto& burst : arriving_) {
+        if (burst.arrival >= until) break;
+        if (followed || scheduler_.accepts(burst.write)) return burst.arrival;
     }
     return until;
 }
@@ -186,16 +194,51 @@ std::int64_t DramBurstQueue::unserved_writes() const {
     return count;
 }
 
+bool DramBurstQueue::meet(const Burst& one, const Burst& other) const {
+    const auto first = [this](const Burst& burst) { return burst.address / access_bytes_; };
+    const auto last = [this](const Burst& burst) {
+        return (burst.address + burst.bytes - 1) / access_bytes_;
+    };
+    return one.write != other.write && first(one) <= last(other) && first(other) <= last(one);
+}
+
 // A read may be answered from a write in the queue.
 bool DramBurstQueue::may_forward() const {
-    return std::any_of(open_.begin(), open_.end(), [](const Open& burst) { return burst.write; });
+    for (auto one = open_.begin(); one != open_.end(); ++one) {
+        for (auto other = open_.begin(); one->burst.write && other != open_.end(); ++other) {
+            if (meet(one->burst, other->burst)) return true;
+        }
+    }
+    return false;
+}
+
+// At least so many columns are given before all accesses of a burst are in the queue: those in front of them
+// leave it with their columns, or when a row is opened for them, one in a bank.
+std::int64_t DramBurstQueue::columns_before(const Burst& burst) const {
+    std::int64_t outside = 0;
+    for (const auto& waiting : waiting_[burst.write ? 1 : 0]) {
+        outside += waiting.left;
+        if (waiting.burst.id == burst.id) break;
+    }
+    return std::max(std::int64_t{0}, outside - scheduler_.room(burst.write) - scheduler_.banks());
+}
+
+// At least so many reads are given before any write, if no other one comes.
+std::int64_t DramBurstQueue::reads_before_writes() const {
+    const auto comes = [](const Burst& burst) { return burst.write; };
+    if (!waiting_[1].empty() || !scheduler_.reads_go_first() ||
+        std::any_of(arriving_.begin(), arriving_.end(), comes)) {
+        return 0;
+    }
+    auto reads = policy_.read_queue - scheduler_.room(false);
+    for (const auto& waiting : waiting_[0]) reads += waiting.left;
+    return std::max(std::int64_t{0}, reads - scheduler_.banks());
 }
 
 // One command, or one run of them, or the time up to the next one.
 void DramBurstQueue::work(MemoryClock until) {
     if (admit()) feed_both();
-    const auto limit = next_arrival(until);
-    if (!run(limit)) scheduler_.step(limit);
+    if (!run(until)) scheduler_.step(next_arrival(until, false));
     feed_both();
     collect();
     if (scheduler_.idle()) first_idle_ = std::min(first_idle_, now());
@@ -204,6 +247,10 @@ void DramBurstQueue::work(MemoryClock until) {
 void DramBurstQueue::advance(MemoryClock until) {
     if (empty()) scheduler_.advance(until);
     while (now() < until) work(until);
+}
+
+void DramBurstQueue::advance_served(MemoryClock until) {
+    while (!empty() && now() < until) work(until);
 }
 
 void DramBurstQueue::watch_idle() {
@@ -252,25 +299,35 @@ MemoryClock DramBurstQueue::earliest_news(const Burst& burst, bool forwards) con
     return burst.arrival + (accesses(burst) - 1) * closest_columns_ + timing_.column_to_data_end(false);
 }
 
+// Of a burst that has arrived; `forwards` as in earliest_news().
+MemoryClock DramBurstQueue::next_news(const Open& open, bool forwards) const {
+    const auto& burst = open.burst;
+    const auto latency = timing_.column_to_data_end(burst.write);
+    if (!burst.write && forwards) {
+        const auto columns = open.unserved - open.outside;
+        return columns > 0 ? now() + (columns - 1) * closest_columns_ + latency : now() + 1;
+    }
+    const auto begin = std::max(now(), scheduler_.columns_from());
+    const auto before = open.outside > 0 ? columns_before(burst) : 0;
+    const auto columns =
+        std::max(open.unserved, before + 1) + (burst.write ? reads_before_writes() : std::int64_t{0});
+    const auto last_column = std::max(begin + (columns - 1) * closest_columns_, burst.last_arrival);
+    if (!burst.write || open.outside == 0) return last_column + latency;
+    // It is accepted when the last of it has come and, if the queue is full, commands have made room.
+    const auto room = std::max(now() + open.outside, begin + (before - 1) * closest_columns_ + 1);
+    const auto accepted =
+        burst.last_arrival > now() && before == 0 ? burst.last_arrival : std::max(burst.last_arrival, room);
+    return std::min(accepted, last_column + latency);
+}
+
 std::optional<MemoryClock> DramBurstQueue::next_event() const {
     std::optional<MemoryClock> soonest;
-    const auto consider = [&](MemoryClock clock) { soonest = std::min(soonest.value_or(clock), clock); };
     const bool forwards = may_forward();
-    for (const auto& burst : open_) {
+    for (const auto& open : open_) {
         const auto at = std::find_if(arriving_.begin(), arriving_.end(),
-                                     [&](const Burst& other) { return other.id == burst.id; });
-        if (at != arriving_.end()) {
-            consider(earliest_news(*at, forwards));
-            continue;
-        }
-        if (burst.write && burst.outside > 0) {
-            // All there and not in the queue: it is full, and a command makes room for one.
-            consider(burst.last_arrival <= now() ? now() + burst.outside : burst.last_arrival);
-        }
-        const auto columns = !burst.write && forwards ? burst.unserved - burst.outside : burst.unserved;
-        const auto latency = timing_.column_to_data_end(burst.write);
-        const auto columns_end = now() + (columns - 1) * closest_columns_ + latency;
-        consider(columns > 0 ? std::max(columns_end, burst.last_arrival + latency) : now() + 1);
+                                     [&](const Burst& other) { return other.id == open.burst.id; });
+        const auto news = at == arriving_.end() ? next_news(open, forwards) : earliest_news(*at, forwards);
+        soonest = std::min(soonest.value_or(news), news);
     }
     return soonest;
 }

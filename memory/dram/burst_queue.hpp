@@ -49,6 +49,8 @@ class DramBurstQueue {
     void add(Burst burst);
     // All commands of the clocks before `until`.
     void advance(MemoryClock until);
+    // The same, but no further than to where all bursts have been served.
+    void advance_served(MemoryClock until);
 
     // Bursts whose last byte has passed, or will pass, the pins; since the last call.
     void take_served(std::vector<Served>& taken);
@@ -67,6 +69,8 @@ class DramBurstQueue {
     MemoryClock earliest_news(const Burst& burst, bool forwards) const;
     // No room can appear before this clock; nothing if there is some.
     std::optional<MemoryClock> next_room() const;
+    // A read and a write of one place: they wait for each other, or the read is answered from the queue.
+    bool meet(const Burst& one, const Burst& other) const;
     // All bursts have been served.
     bool empty() const { return open_.empty(); }
     // From now on it is noted when no access waits for the first time; at once if none is there yet.
@@ -99,11 +103,9 @@ class DramBurstQueue {
     std::int64_t there(const Waiting& waiting, MemoryClock clock) const;
     MemoryClock more_there(const Waiting& waiting, MemoryClock clock) const;
     struct Open {  // neither served nor, if written, accepted and served
-        std::int64_t id = 0;
-        bool write = false;
+        Burst burst;
         std::int64_t outside = 0;   // accesses that are not in the queue yet
         std::int64_t unserved = 0;  // accesses that wait for their column command
-        MemoryClock last_arrival = 0;
         MemoryClock first_data = 0;
         MemoryClock last_data = 0;
     };
@@ -113,14 +115,17 @@ class DramBurstQueue {
     bool admit();
     void feed_both();
     void feed(bool write);
-    void enqueue(bool write, std::int64_t first, std::int64_t accesses);
+    void enqueue(bool write, std::int64_t first, std::int64_t accesses, MemoryClock clock);
     void enter(bool write, std::int64_t accesses, MemoryClock clock);
-    bool run(MemoryClock limit);
+    bool run(MemoryClock until);
     void collect();
-    MemoryClock next_arrival(MemoryClock until) const;
+    MemoryClock next_arrival(MemoryClock until, bool followed) const;
     std::int64_t unserved_reads() const;
     std::int64_t unserved_writes() const;
     bool may_forward() const;
+    std::int64_t columns_before(const Burst& burst) const;
+    std::int64_t reads_before_writes() const;
+    MemoryClock next_news(const Open& open, bool forwards) const;
     std::int64_t accesses(const Burst& burst) const;
 
     AddressMapping mapping_;

@@ -8,7 +8,7 @@
 
 namespace tilewright::memory {
 
-bool DramCommandScheduler::may_run(MemoryClock until) const {
+bool DramCommandScheduler::may_run() const {
     const bool write = runs_would_write();
     const auto& queue = write ? writes_ : reads_;
     const auto& timing = specification_.timing;
@@ -19,12 +19,18 @@ bool DramCommandScheduler::may_run(MemoryClock until) const {
     }
     if (policy_.page != PagePolicy::open || log_ != nullptr) return false;
     const auto spacing = timing.column_spacing();
-    if (spacing != timing.data_clocks() || timing.ccd_l > static_cast<int>(groups) * spacing) return false;
+    return spacing == timing.data_clocks() && timing.ccd_l <= static_cast<int>(groups) * spacing;
+}
+
+bool DramCommandScheduler::runs_before(MemoryClock until) const {
+    const bool write = runs_would_write();
+    const auto& queue = write ? writes_ : reads_;
     const auto kind = write ? DramCommandKind::write : DramCommandKind::read;
+    const auto spacing = MemoryClock{specification_.timing.column_spacing()};
+    const auto groups = MemoryClock{specification_.organization.bank_groups};
     const auto begin = run_begin(write);
     // One for every group is in time, and the pins are not left free up to the first of them.
-    return begin == slot_free_ && until - begin > static_cast<MemoryClock>(groups - 1) * spacing &&
-           runs_on(queue, kind, begin);
+    return begin == slot_free_ && until - begin > (groups - 1) * spacing && runs_on(queue, kind, begin);
 }
 
 // The first column of a run.
@@ -117,9 +123,10 @@ DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std
         end = std::min(end, refresh_forced(rank));
     }
     // Others that wait come into the queue behind the last of `following`, and may want other rows.
-    const auto in_time =
-        std::min(more ? following : queued + following, (end - begin + spacing - 1) / spacing);
-    const auto accesses = before_turn(write, in_time, following);
+    const auto in_sight = more ? following : queued + following;
+    const auto in_time = std::min(in_sight, (end - begin + spacing - 1) / spacing);
+    const auto turn_behind = before_turn(write, in_sight, following);
+    const auto accesses = std::min(in_time, turn_behind);
     if (accesses < groups) return {};
     for (auto i = queued - groups; following > 0 && i < queued; ++i) {
         if (!turns_.same_row(queue[static_cast<std::size_t>(i)], queue.back())) return {};
@@ -148,7 +155,9 @@ DramCommandScheduler::Run DramCommandScheduler::serve_run(MemoryClock until, std
     statistics_.data += accesses * timing.data_clocks();
     statistics_.last_data = std::max(statistics_.last_data, last + latency);
     slot_free_ = pins_taken_ = last + timing.data_clocks();
-    now_ = last + 1;
+    // Only the next one of the run could be given before the end, and has its place behind it.
+    const bool goes_on = accesses < in_sight && turn_behind > accesses;
+    now_ = goes_on ? std::max(last + 1, end) : last + 1;
     if (write || policy_.write_low_watermark * policy_.write_queue > 0) draining_writes_ = write;
     return {accesses, queued, begin};
 }

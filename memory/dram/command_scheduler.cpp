@@ -118,6 +118,14 @@ DramAccessQueue& DramCommandScheduler::served_queue() {
     return draining_writes_ && !(stuck && !reads_.empty()) ? writes_ : reads_;
 }
 
+bool DramCommandScheduler::reads_go_first() const {
+    const auto filled = static_cast<std::int64_t>(writes_.size());
+    const auto opened_write = [](const auto& access) { return access.write; };
+    const auto& opened = opened_.leaders();
+    return !reads_.empty() && filled <= drain_above_ && (!draining_writes_ || filled < drained_below_) &&
+           std::none_of(opened.begin(), opened.end(), opened_write);
+}
+
 DramCommandKind DramCommandScheduler::next_command(std::int64_t open_row, std::int64_t row,
                                                    bool write) const {
     if (open_row < 0) return DramCommandKind::activate;

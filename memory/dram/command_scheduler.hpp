@@ -19,6 +19,7 @@
 // are counted by cause (DramLoss); data and losses add up to the whole time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -103,8 +104,9 @@ class DramCommandScheduler {
         std::int64_t queued = 0;  // in the queue before
         MemoryClock begin = 0;    // first column command; they are column_spacing() clocks apart
     };
-    // False where a run before `until` cannot be; serve_run() is for where it may.
-    bool may_run(MemoryClock until) const;
+    // False where a run cannot be, or none before a clock; serve_run() is for where it may.
+    bool may_run() const;
+    bool runs_before(MemoryClock until) const;
     bool runs_would_write() const { return reads_.empty() || (draining_writes_ && !writes_.empty()); }
     Run serve_run(MemoryClock until, std::int64_t id, std::int64_t following, bool more);
     // Goes on until both queues are empty.
@@ -134,6 +136,11 @@ class DramCommandScheduler {
     MemoryClock quiet() const { return quiet_; }
     MemoryClock refresh_due(int rank) const { return next_refresh_[static_cast<std::size_t>(rank)]; }
     MemoryClock refresh_end(int rank) const { return refresh_end_[static_cast<std::size_t>(rank)]; }
+    // A refresh that runs lets no column be given before.
+    MemoryClock columns_from() const { return *std::min_element(refresh_end_.begin(), refresh_end_.end()); }
+    // Writes wait until no read of the queue does, unless others come.
+    bool reads_go_first() const;
+    std::int64_t banks() const { return static_cast<std::int64_t>(banks_.size()); }
     const DramBankState& bank(int bank) const { return banks_[static_cast<std::size_t>(bank)]; }
     int open_banks(int rank) const { return open_banks_[static_cast<std::size_t>(rank)]; }
     bool draining_writes() const { return draining_writes_; }

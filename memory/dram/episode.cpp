@@ -108,21 +108,13 @@ bool DramEpisodes::describe(const DramBurstQueue& channel, const std::vector<Dra
     for (const auto& burst : bursts) {
         if (!describe(scheduler, burst)) return false;
     }
-    return !meet_in_place(bursts);
+    return !any_meet(channel, bursts);
 }
 
-// Reads and writes of one place wait for each other, or are answered from the queue.
-bool DramEpisodes::meet_in_place(const std::vector<DramBurstQueue::Burst>& bursts) const {
-    const auto first = [this](const auto& burst) { return access_bytes_.down(burst.address); };
-    const auto last = [this](const auto& burst) {
-        return access_bytes_.down(burst.address + burst.bytes - 1);
-    };
+bool DramEpisodes::any_meet(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts) {
     for (auto burst = bursts.begin(); burst != bursts.end(); ++burst) {
         for (auto other = bursts.begin(); other != burst; ++other) {
-            if (other->write != burst->write && first(*other) <= last(*burst) &&
-                first(*burst) <= last(*other)) {
-                return true;
-            }
+            if (channel.meet(*other, *burst)) return true;
         }
     }
     return false;

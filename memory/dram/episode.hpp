@@ -70,7 +70,7 @@ class DramEpisodes {
     bool describe(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
     bool describe(const DramCommandScheduler& scheduler, const DramBurstQueue::Burst& burst);
     std::size_t meet(const DramCommandScheduler& scheduler, const DramAddress& address);
-    bool meet_in_place(const std::vector<DramBurstQueue::Burst>& bursts) const;
+    static bool any_meet(const DramBurstQueue& channel, const std::vector<DramBurstQueue::Burst>& bursts);
     bool refreshed_within(const DramCommandScheduler& scheduler, MemoryClock rest) const;
     const DramEpisode* known(const DramCommandScheduler& scheduler);
     bool waits_for_idle(const DramEpisode& episode) const;

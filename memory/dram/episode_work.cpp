@@ -27,7 +27,7 @@ void DramEpisodeWork::join(DramBurstQueue::Burst burst) {
 }
 
 bool DramEpisodeWork::advance(MemoryClock until) {
-    channel_->advance(until);
+    channel_->advance_served(until);
     collect();
     return channel_->empty();
 }
