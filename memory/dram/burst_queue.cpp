@@ -223,7 +223,8 @@ std::int64_t DramBurstQueue::columns_before(const Burst& burst) const {
     return std::max(std::int64_t{0}, outside - scheduler_.room(burst.write) - scheduler_.banks());
 }
 
-// At least so many reads are given before any write, if no other one comes.
+// At least so many reads are given before any write, if no other one comes and none of them is answered from
+// one.
 std::int64_t DramBurstQueue::reads_before_writes() const {
     const auto comes = [](const Burst& burst) { return burst.write; };
     if (!waiting_[1].empty() || !scheduler_.reads_go_first() ||
@@ -309,8 +310,8 @@ MemoryClock DramBurstQueue::next_news(const Open& open, bool forwards) const {
     }
     const auto begin = std::max(now(), scheduler_.columns_from());
     const auto before = open.outside > 0 ? columns_before(burst) : 0;
-    const auto columns =
-        std::max(open.unserved, before + 1) + (burst.write ? reads_before_writes() : std::int64_t{0});
+    auto columns = std::max(open.unserved, before + 1);
+    if (burst.write && !forwards) columns += reads_before_writes();
     const auto last_column = std::max(begin + (columns - 1) * closest_columns_, burst.last_arrival);
     if (!burst.write || open.outside == 0) return last_column + latency;
     // It is accepted when the last of it has come and, if the queue is full, commands have made room.

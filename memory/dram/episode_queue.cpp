@@ -251,10 +251,13 @@ std::optional<MemoryClock> DramEpisodeQueue::next_event() const {
     if (!coming_.empty()) {
         // What has not come yet may turn the order from its arrival on.
         if (soonest < never) soonest = std::min(soonest, coming_.front().arrival + 1);
+        const auto writes = [](const Burst& burst) { return burst.write; };
+        const bool written = std::any_of(bursts_.begin(), bursts_.end(), writes) ||
+                             std::any_of(coming_.begin(), coming_.end(), writes);
         for (const auto& burst : coming_) {
             const auto meets = [&](const Burst& other) { return channel_.meet(burst, other); };
-            const bool forwards = !burst.write && (std::any_of(bursts_.begin(), bursts_.end(), meets) ||
-                                                   std::any_of(coming_.begin(), coming_.end(), meets));
+            const bool forwards = written && (std::any_of(bursts_.begin(), bursts_.end(), meets) ||
+                                              std::any_of(coming_.begin(), coming_.end(), meets));
             soonest = std::min(soonest, channel_.earliest_news(burst, forwards));
         }
     }
