@@ -24,7 +24,7 @@ DramBurstQueue::DramBurstQueue(const DramSpecification& specification, const Dra
       scheduler_(specification, policy) {}
 
 std::int64_t DramBurstQueue::accesses(const Burst& burst) const {
-    return (burst.address + burst.bytes - 1) / access_bytes_ - burst.address / access_bytes_ + 1;
+    return last_access(burst) - first_access(burst) + 1;
 }
 
 DramBurstQueue::Open& DramBurstQueue::open(std::int64_t id) {
@@ -64,7 +64,7 @@ bool DramBurstQueue::admit() {
     auto end = arriving_.begin();
     for (; end != arriving_.end() && end->arrival <= now(); ++end) {
         const auto count = accesses(*end);
-        waiting_[end->write ? 1 : 0].push_back({*end, end->address / access_bytes_, count, count});
+        waiting_[end->write ? 1 : 0].push_back({*end, first_access(*end), count, count});
     }
     arriving_.erase(arriving_.begin(), end);
     return true;
@@ -109,7 +109,7 @@ void DramBurstQueue::enqueue(bool write, std::int64_t first, std::int64_t access
     const auto id = waiting_[write ? 1 : 0].front().burst.id;
     while (accesses > 0) {
         const auto count = run_accesses_ == 0 ? 1 : std::min(accesses, run_accesses_ - first % run_accesses_);
-        scheduler_.enqueue(clock, id, write, mapping_.decode(first * access_bytes_), count);
+        scheduler_.enqueue(clock, id, write, mapping_.decode(first * access_bytes_.value()), count);
         first += count;
         accesses -= count;
     }
@@ -163,18 +163,18 @@ void DramBurstQueue::collect() {
     }
 }
 
-// When more comes that has not come by now, at most `until`. What the queue has no room for makes no
-// difference to a single command, unless it is `followed` by others.
-MemoryClock DramBurstQueue::next_arrival(MemoryClock until, bool followed) const {
+// When more comes that has not come by now, at most `until`. What its queue has no room for makes no
+// difference to the next command, but to a run.
+MemoryClock DramBurstQueue::next_arrival(MemoryClock until, bool of_run) const {
     for (const auto write : {false, true}) {
-        if (!followed && !scheduler_.accepts(write)) continue;
+        if (!of_run && !scheduler_.accepts(write)) continue;
         const auto& waiting = waiting_[write ? 1 : 0];
         if (waiting.empty() || there(waiting.front(), now()) == waiting.front().left) continue;
         until = std::min(until, more_there(waiting.front(), now()));
     }
     for (const auto& burst : arriving_) {
         if (burst.arrival >= until) break;
-        if (followed || scheduler_.accepts(burst.write)) return burst.arrival;
+        if (of_run || scheduler_.accepts(burst.write)) return burst.arrival;
     }
     return until;
 }
@@ -195,11 +195,8 @@ std::int64_t DramBurstQueue::unserved_writes() const {
 }
 
 bool DramBurstQueue::meet(const Burst& one, const Burst& other) const {
-    const auto first = [this](const Burst& burst) { return burst.address / access_bytes_; };
-    const auto last = [this](const Burst& burst) {
-        return (burst.address + burst.bytes - 1) / access_bytes_;
-    };
-    return one.write != other.write && first(one) <= last(other) && first(other) <= last(one);
+    return one.write != other.write && first_access(one) <= last_access(other) &&
+           first_access(other) <= last_access(one);
 }
 
 // A read may be answered from a write in the queue.
@@ -212,15 +209,14 @@ bool DramBurstQueue::may_forward() const {
     return false;
 }
 
-// At least so many columns are given before all accesses of a burst are in the queue: those in front of them
-// leave it with their columns, or when a row is opened for them, one in a bank.
-std::int64_t DramBurstQueue::columns_before(const Burst& burst) const {
+// At least so many accesses leave the queue before all of a burst is in it.
+std::int64_t DramBurstQueue::leave_before(const Burst& burst) const {
     std::int64_t outside = 0;
     for (const auto& waiting : waiting_[burst.write ? 1 : 0]) {
         outside += waiting.left;
         if (waiting.burst.id == burst.id) break;
     }
-    return std::max(std::int64_t{0}, outside - scheduler_.room(burst.write) - scheduler_.banks());
+    return std::max(std::int64_t{0}, outside - scheduler_.room(burst.write));
 }
 
 // At least so many reads are given before any write, if no other one comes and none of them is answered from
@@ -308,16 +304,17 @@ MemoryClock DramBurstQueue::next_news(const Open& open, bool forwards) const {
         const auto columns = open.unserved - open.outside;
         return columns > 0 ? now() + (columns - 1) * closest_columns_ + latency : now() + 1;
     }
+    // An access leaves the queue with its column, or when a row is opened for it, one in a bank.
+    const auto leave = open.outside > 0 ? leave_before(burst) : 0;
+    const auto before = std::max(std::int64_t{0}, leave - scheduler_.banks());
     const auto begin = std::max(now(), scheduler_.columns_from());
-    const auto before = open.outside > 0 ? columns_before(burst) : 0;
     auto columns = std::max(open.unserved, before + 1);
     if (burst.write && !forwards) columns += reads_before_writes();
     const auto last_column = std::max(begin + (columns - 1) * closest_columns_, burst.last_arrival);
     if (!burst.write || open.outside == 0) return last_column + latency;
-    // It is accepted when the last of it has come and, if the queue is full, commands have made room.
-    const auto room = std::max(now() + open.outside, begin + (before - 1) * closest_columns_ + 1);
-    const auto accepted =
-        burst.last_arrival > now() && before == 0 ? burst.last_arrival : std::max(burst.last_arrival, room);
+    // It is accepted when the last of it has come, and commands have made room.
+    auto accepted = std::max(burst.last_arrival, now() + leave);
+    if (before > 0) accepted = std::max(accepted, begin + (before - 1) * closest_columns_ + 1);
     return std::min(accepted, last_column + latency);
 }
 

@@ -16,6 +16,7 @@
 
 #include "memory/dram/address_mapping.hpp"
 #include "memory/dram/command_scheduler.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::memory {
 
@@ -119,19 +120,24 @@ class DramBurstQueue {
     void enter(bool write, std::int64_t accesses, MemoryClock clock);
     bool run(MemoryClock until);
     void collect();
-    MemoryClock next_arrival(MemoryClock until, bool followed) const;
+    MemoryClock next_arrival(MemoryClock until, bool of_run) const;
     std::int64_t unserved_reads() const;
     std::int64_t unserved_writes() const;
     bool may_forward() const;
-    std::int64_t columns_before(const Burst& burst) const;
+    std::int64_t leave_before(const Burst& burst) const;
     std::int64_t reads_before_writes() const;
     MemoryClock next_news(const Open& open, bool forwards) const;
+    // Counted from the start of the channel.
+    std::int64_t first_access(const Burst& burst) const { return access_bytes_.down(burst.address); }
+    std::int64_t last_access(const Burst& burst) const {
+        return access_bytes_.down(burst.address + burst.bytes - 1);
+    }
     std::int64_t accesses(const Burst& burst) const;
 
     AddressMapping mapping_;
     DramTiming timing_;
     DramControllerPolicy policy_;
-    std::int64_t access_bytes_;
+    Divisor access_bytes_;
     MemoryClock closest_columns_;  // of one kind, over all ranks
     std::int64_t run_accesses_;    // of an aligned block that a run may cover; 0: no runs
     DramCommandScheduler scheduler_;

@@ -42,7 +42,7 @@ void DramCommandScheduler::rest(MemoryClock clock) {
 // The one refresh comes due while accesses wait, none of whose commands can be given now. Had it been any
 // clock since the last command, or any up to the next one, whether that goes before the refresh or would go
 // if there were none, the same commands would follow. And while the pins move data, no time is lost that
-// would count for the refresh from when it comes due. Nothing arrives before `until`.
+// would count for the refresh from when it comes due. Nothing comes into the queues before `until`.
 void DramCommandScheduler::note_refresh_due(MemoryClock until) {
     const auto due = now_;
     if (next_refresh_.size() > 1 || policy_.refreshes_postponed > 0 || due > pins_taken_ ||
