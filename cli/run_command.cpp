@@ -106,10 +106,39 @@ accel::ObserverFactory observers(const std::string& vcd, const std::string& trac
     };
 }
 
+// "phase decode, tokens 1, lm_head true; 400 MHz".
+std::string conditions(const ordered_json& design) {
+    std::string text;
+    for (const auto& [name, value] : design.at("workload").items()) {
+        text += (text.empty() ? "" : ", ") + name + " " +
+                (value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    return fmt::format("{}; {} MHz", text, design.at("clock_hz").get<double>() / 1e6);
+}
+
+// What the figures do not say of themselves.
+void print_caveats(const accel::Evaluation& evaluation, const ordered_json& report) {
+    const auto& numerics = report.at("numerics");
+    if (numerics.contains("data")) {
+        std::cout << "\nNumerics are those of " << numerics.at("data").get<std::string>() << ".\n";
+    }
+    if (numerics.value("accumulator_may_overflow", false)) {
+        std::cout << "Accumulators of " << numerics.at("accumulator_bits") << " bits may overflow: sums need "
+                  << numerics.at("required_accumulator_bits") << ".\n";
+    }
+    if (evaluation.fidelity == accel::Fidelity::bound) {
+        std::cout
+            << "Nothing was simulated: without a schedule its buffers are not counted, so whether the design "
+               "fits is not known.\n";
+    }
+}
+
 void print_result(const accel::Evaluation& evaluation, const ordered_json& report) {
     std::cout << evaluation.design.name << ": " << evaluation.design.network_name() << " on "
-              << evaluation.design.device.name << ", " << accel::to_string(evaluation.fidelity) << "\n\n"
+              << evaluation.design.device.name << ", " << accel::to_string(evaluation.fidelity) << "\n"
+              << conditions(report.at("config").at("design")) << "\n\n"
               << sweeps::format_table(figure_table(report));
+    print_caveats(evaluation, report);
     if (!evaluation.activity) return;
     std::cout << "\n" << sweeps::format_table(engine_table(report));
     if (evaluation.functional) {

@@ -65,7 +65,12 @@ AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, st
     const auto iterations = aie_iterations(mapping, {m, k, n});
     const auto all = accelerator_cycles(design, iterations * iteration.cycles());
     const auto computing = accelerator_cycles(design, iterations * iteration.compute_cycles);
-    return {computing, all - computing};
+    const auto native = mapping.native();
+    const auto share = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) /
+                       (static_cast<double>(iterations) * static_cast<double>(native.m) *
+                        static_cast<double>(native.n) * static_cast<double>(native.k));
+    const auto useful = static_cast<std::int64_t>(static_cast<double>(computing) * share);
+    return {computing, computing - useful, all - computing};
 }
 
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,

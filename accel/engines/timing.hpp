@@ -26,6 +26,7 @@ std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, 
 // stream between fabric and array (AieIteration::limit()).
 struct AiePace {
     std::int64_t computing = 0;
+    std::int64_t padding = 0;  // of `computing`: its share of MACs that the product does not have
     std::int64_t moving = 0;
 };
 AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);

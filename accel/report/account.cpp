@@ -20,6 +20,7 @@ ordered_json account_of(const Design& design, const TileProgram& program, const 
     const auto& engine = activity.engines[index];
     const auto products = product_cycles(design, program, index);
     ordered_json result{{"engine", to_string(kind)}, {"multiplying", products.multiplying}};
+    if (products.padding > 0) result["padding"] = products.padding;
     if (products.moving > 0) {
         const auto iteration = aie_iteration(design.device.aie, *design.aie, design.clock_hz);
         result[std::string("moving_") + iteration.limit()] = products.moving;
@@ -53,6 +54,13 @@ ordered_json account_json(const Design& design, const TileProgram& program, cons
     const auto found = std::find_if(program.engines.begin(), program.engines.end(),
                                     [&](const auto& one) { return one.kind == kind; });
     return account_of(design, program, activity, static_cast<std::size_t>(found - program.engines.begin()));
+}
+
+ordered_json busiest_json(const Activity& activity) {
+    const auto busiest = std::max_element(activity.engines.begin(), activity.engines.end(),
+                                          [](const auto& a, const auto& b) { return a.busy < b.busy; });
+    return {{"engine", busiest->name},
+            {"busy", static_cast<double>(busiest->busy) / static_cast<double>(activity.duration)}};
 }
 
 }  // namespace tilewright::accel

@@ -9,10 +9,14 @@
 
 namespace tilewright::accel {
 
-// Multiplying, what stands around every tile (drain and, of VAR, weight registers that are not filled yet and
-// rescaling that nothing hides; fill and drain of the AI Engines), and waiting by cause. Null when no linear
-// layer runs on the engine.
+// Multiplying (of the AI Engines apart: what fills their tiles up), what stands around every tile (drain and,
+// of VAR, weight registers that are not filled yet and rescaling that nothing hides; fill and drain of the AI
+// Engines), and waiting by cause. Null when no linear layer runs on the engine.
 nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
                                     const Activity& activity, LinearEngine engine);
+
+// The engine that was busy for most of the run, and its part of it: what the simulated design waits for,
+// where the lower bound has what an ideal one would.
+nlohmann::ordered_json busiest_json(const Activity& activity);
 
 }  // namespace tilewright::accel

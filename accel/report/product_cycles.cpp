@@ -29,8 +29,9 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
             }
             const auto pace = kind == EngineKind::aie
                                   ? aie_matmul_pace(design, work.m, work.n, work.k)
-                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k), 0};
-            sum.multiplying += section.repeat * pace.computing;
+                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k)};
+            sum.multiplying += section.repeat * (pace.computing - pace.padding);
+            sum.padding += section.repeat * pace.padding;
             sum.moving += section.repeat * pace.moving;
             sum.around += section.repeat *
                           (instruction_cycles(design, kind, section, work) - pace.computing - pace.moving);

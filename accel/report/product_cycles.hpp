@@ -13,12 +13,15 @@ namespace tilewright::accel {
 // Cycles of all products of the linear layers on one engine, by what they go to.
 struct ProductCycles {
     std::int64_t multiplying = 0;
-    std::int64_t moving = 0;  // operands or sums of the AI Engines, for longer than they multiply
+    std::int64_t padding = 0;  // AI Engines multiply what fills their tiles up
+    std::int64_t moving = 0;   // operands or sums of the AI Engines, for longer than they multiply
     std::int64_t weight_registers = 0;
     std::int64_t rescaling = 0;
     std::int64_t around = 0;  // fill and drain
 
-    std::int64_t total() const { return multiplying + moving + weight_registers + rescaling + around; }
+    std::int64_t total() const {
+        return multiplying + padding + moving + weight_registers + rescaling + around;
+    }
 };
 // Of the engine at `index` of the program.
 ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index);

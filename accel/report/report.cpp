@@ -360,6 +360,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     }
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
+        report["busiest"] = busiest_json(*evaluation.activity);
         report["memory"] = memory_json(evaluation);
         const auto account = [&](LinearEngine engine) {
             return account_json(evaluation.design, *evaluation.program, *evaluation.activity, engine);

@@ -50,6 +50,33 @@ TEST_CASE("an instruction on the array takes its iterations in cycles of the acc
     CHECK(aie_vector_cycles(design, *design.aie, 17, 50, 130) == 12 * 12 * 4 * 8);
 }
 
+TEST_CASE("an account tells padding from products") {
+    // Iterations are 16 x 48 x 64 of tokens, outputs and inputs.
+    const auto design = small_on_aie().parse();
+    const auto whole = aie_matmul_pace(design, 32, 96, 128);
+    CHECK(whole.computing > 0);
+    CHECK(whole.padding == 0);
+    const auto one_token = aie_matmul_pace(design, 1, 96, 128);
+    CHECK(one_token.computing == aie_matmul_pace(design, 16, 96, 128).computing);
+    CHECK(one_token.computing - one_token.padding == one_token.computing / 16);
+    // A third of the outputs, three quarters of the inputs.
+    const auto corner = aie_matmul_pace(design, 32, 16, 48);
+    CHECK(corner.computing - corner.padding == corner.computing / 4);
+
+    const auto document = small_on_aie();
+    const auto evaluation = evaluate(document, Fidelity::timing);
+    const auto report = make_report(document, evaluation);
+    const auto& account = report.at("account_cycles");
+    // One token on tiles of 16 rows.
+    CHECK(account.at("padding").get<double>() > 14 * account.at("multiplying").get<double>());
+    const auto& busiest = report.at("busiest");
+    for (const auto& [name, engine] : report.at("utilization").items()) {
+        CHECK(engine.at("busy") <= busiest.at("busy"));
+        if (name == busiest.at("engine")) CHECK(engine.at("busy") == busiest.at("busy"));
+    }
+    CHECK(report.at("utilization").contains(busiest.at("engine").get<std::string>()));
+}
+
 TEST_CASE("vector cycles that unpack int4 weights are those of every call, and cost energy") {
     // 16 x 32 x 32 multiplies in 128 vector cycles; 1024 weights in 32 vectors take three each to unpack.
     const auto run = [](const std::string& precision) {
