@@ -93,7 +93,9 @@ int ask_command(const std::vector<std::string>& arguments) {
             if (query.fitting) {
                 const auto count = points.answer(sweeps::misfits_sql(query, columns));
                 misfits = count.rows.front().cells.front().get<std::int64_t>();
-                tells_misfits = *misfits > 0 && (query.about_fitting || answer.rows.empty());
+                // Where a number, an average or a whole group would be another one with them.
+                const bool sums_up = query.count || query.aggregate || !query.groups.empty();
+                tells_misfits = *misfits > 0 && (query.about_fitting || sums_up || answer.rows.empty());
             }
         }
     } catch (const sweeps::QueryError& error) {
@@ -118,6 +120,7 @@ int ask_command(const std::vector<std::string>& arguments) {
         std::cerr << fmt::format("tilewright: {} more with the parameters that are asked for {} not fit\n",
                                  *misfits, *misfits == 1 ? "does" : "do");
     }
+    for (const auto& warning : outcome.warnings) std::cerr << "tilewright: " << warning << "\n";
     if (outcome.rows.size() < outcome.points) {
         std::cerr << fmt::format(
             "tilewright: {} of {} points have no result in the store, since they were not computed or "

@@ -195,6 +195,7 @@ int sweep_command(const std::vector<std::string>& arguments) {
                                                        sweeps::make_html_report(study, outcome, provenance));
         if (warning) std::cerr << "tilewright: " << *warning << "\n";
     }
+    if (outcome.objective_missing) return usage_error;
     return outcome.failed > 0 ? does_not_fit : success;
 }
 

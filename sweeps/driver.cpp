@@ -69,8 +69,9 @@ void mark_pareto(const Study& study, std::vector<SweepRow>& rows) {
 }
 
 // A misspelt metric would otherwise show as an empty column, and an empty front, with no word about it.
-std::vector<std::string> missing_metrics(const Study& study, const std::vector<SweepRow>& rows) {
-    std::vector<std::string> warnings;
+void note_missing_metrics(const Study& study, SweepOutcome& outcome) {
+    const auto& rows = outcome.rows;
+    auto& warnings = outcome.warnings;
     const auto check = [&](const std::string& kind, const std::string& name, const std::string& metric,
                            const auto& absent) {
         bool any = false;
@@ -79,8 +80,9 @@ std::vector<std::string> missing_metrics(const Study& study, const std::vector<S
             if (!absent(row)) return;
             any = true;
         }
-        if (any)
-            warnings.push_back(fmt::format("{} \"{}\": no report has a value at {}", kind, name, metric));
+        if (!any) return;
+        warnings.push_back(fmt::format("{} \"{}\": no report has a value at {}", kind, name, metric));
+        outcome.objective_missing = outcome.objective_missing || kind == "objective";
     };
     for (std::size_t i = 0; i < study.objectives.size(); ++i)
         check("objective", study.objectives[i].name, study.objectives[i].metric,
@@ -88,7 +90,6 @@ std::vector<std::string> missing_metrics(const Study& study, const std::vector<S
     for (std::size_t i = 0; i < study.columns.size(); ++i)
         check("column", study.columns[i].name, study.columns[i].metric,
               [i](const SweepRow& row) { return row.columns[i].is_null(); });
-    return warnings;
 }
 
 // What a sweep says of all its rows together.
@@ -99,7 +100,13 @@ void take_rows(const Study& study, std::map<std::size_t, SweepRow>& rows, SweepO
         outcome.not_fitting += row.status == PointStatus::does_not_fit ? 1 : 0;
         outcome.failed += row.status == PointStatus::failed ? 1 : 0;
     }
-    outcome.warnings = missing_metrics(study, outcome.rows);
+    note_missing_metrics(study, outcome);
+    if (study.fidelity == "bound") {
+        outcome.warnings.push_back(
+            "these are lower bounds: nothing was simulated, and without a schedule its buffers are not "
+            "counted, "
+            "so whether a design fits is not known");
+    }
 }
 
 const json& cell_of(const Parameter& parameter, const std::string& label) {

@@ -53,7 +53,8 @@ struct SweepOutcome {
     std::size_t not_fitting = 0;  // rows with that status, computed or reused
     std::size_t failed = 0;
     bool interrupted = false;
-    std::vector<std::string> warnings;  // sentences: a metric that no report has
+    std::vector<std::string> warnings;  // sentences: a metric that no report has, or that these are bounds
+    bool objective_missing = false;     // there are results, and none has a value for it
 };
 
 // `evaluate` runs in worker processes, `canonical_key` in this one: it gives the canonical text of the

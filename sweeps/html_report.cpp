@@ -68,8 +68,8 @@ std::string body_row(const ResultTable& table, std::size_t index, const std::vec
                            : fmt::format("<td>{}</td>", text);
     }
     if (table.shows_status)
-        html += fmt::format("<td class=\"status{}\">{}{}</td>", row.status == "ok" ? "" : " bad",
-                            escape_html(readable_status(row.status)),
+        html += fmt::format("<td class=\"status{}\" title=\"{}\">{}{}</td>", row.status == "ok" ? "" : " bad",
+                            escape_html(row.message), escape_html(readable_status(row.status)),
                             row.message.empty() ? "" : ": " + escape_html(row.message));
     return html + "</tr>\n";
 }
@@ -83,7 +83,8 @@ std::string table_html(const ResultTable& table) {
             "<th scope=\"col\" class=\"mark\"><button type=\"button\" title=\"Pareto "
             "front\">&#9733;</button></th>";
     for (std::size_t c = 0; c < table.columns.size(); ++c) html += header_cell(table.columns[c], numeric[c]);
-    if (table.shows_status) html += "<th scope=\"col\"><button type=\"button\">status</button></th>";
+    if (table.shows_status)
+        html += "<th scope=\"col\" class=\"status\"><button type=\"button\">status</button></th>";
     html += "</tr></thead>\n<tbody>\n";
     for (std::size_t r = 0; r < table.rows.size(); ++r) html += body_row(table, r, numeric);
     return html + "</tbody></table>";

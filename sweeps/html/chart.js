@@ -50,7 +50,12 @@
                    titleFontSize: 13, titleFontWeight: 600, titlePadding: 10, labelFlush: true, labelOverlap: true };
     const scale = (name, range) => {
       const type = scaleType(points, name);
-      return { name, type, range, domain: { data: "points", field: name }, nice: type === "linear", zero: false, padding: 14 };
+      const value = points[0][name];
+      // Around the only value there is, so that ticks beside it tell it.
+      const around = Math.abs(value) * 0.05 || 1;
+      const domain = points.every((point) => point[name] === value) ? [value - around, value + around]
+          : { data: "points", field: name };
+      return { name, type, range, domain, nice: type === "linear", zero: false, padding: 14 };
     };
     return {
       width: container.clientWidth, height: 430, padding: 4, autosize: { type: "fit", contains: "padding" },
@@ -64,7 +69,8 @@
       axes: [{ ...axis, orient: "bottom", scale: "x", tickCount: 8, title: heading(x) + direction(x) },
              { ...axis, orient: "left", scale: "y", tickCount: 7, title: heading(y) + direction(y) }],
       legends: [{ fill: "color", title: data.columns[color].name, labelColor: css("--text"), titleColor: css("--text"),
-                  labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle", orient: "right" }],
+                  labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle", orient: "right",
+                  labelLimit: 300, columns: Math.ceil(labels.length / 20) }],
       marks: [
         { type: "group", from: { facet: { name: "front", data: "fronts", groupby: "competition" } }, marks: [
           { type: "line", from: { data: "front" }, encode: { update: {
@@ -116,8 +122,11 @@
     if (view) view.finalize();
     view = null;
     tooltip.hidden = true;
+    container.parentElement.classList.toggle("empty", points.length === 0);
     if (points.length === 0) {
-      container.textContent = "No point to show.";
+      const without = data.status.filter((status) => status !== "ok").length;
+      container.textContent = "No point to show: " + without + " of " + data.rows.length +
+          " do not fit or failed" + (without < data.rows.length ? ", and the others are filtered out or lack a figure." : ".");
       return;
     }
     container.textContent = "";

@@ -29,6 +29,9 @@ const std::vector<KnownFigure>& known_figures() {
         {"/latency_s", Role::latency, {"latency", "time"}},
         {"/power_w", Role::none, {"power"}},
         {"/bound/binds", Role::none, {"bound by", "bottleneck", "binds", "limits"}},
+        {"/busiest/engine",
+         Role::none,
+         {"busiest", "busiest engine", "bottleneck"}},  // sooner than an ideal one
         {"/bound/simulated_over_bound", Role::none, {"over bound"}},
         {"/numerics/block_sqnr_db", Role::none, {"sqnr"}},
     };
@@ -41,6 +44,7 @@ Lexicon::Lexicon(const std::vector<AskedColumn>& columns) : columns_(columns) {
     add_common_words();
     // Names of the study go before words of every question, and names of columns before values.
     for (std::size_t i = 0; i < columns_.size(); ++i) add_values(i);
+    add_labels_that_say_so();
     for (const auto& figure : known_figures()) {
         const auto at = std::find_if(columns_.begin(), columns_.end(),
                                      [&](const auto& column) { return column.metric == figure.metric; });
@@ -116,6 +120,26 @@ void Lexicon::add_value(const std::string& phrase, std::size_t index, const std:
     all.back().second.push_back(value);
 }
 
+// Words that are a part of one label mean the others that hold them, too: "AI Engines" of "AI Engines, 256
+// tiles" those of "out_proj on AI Engines, 32x32". Words that are a whole label mean that.
+void Lexicon::add_labels_that_say_so() {
+    const auto padded = [](const std::string& words) { return " " + words + " "; };
+    for (auto& [phrase, term] : phrases_) {
+        for (auto& [index, values] : term.values) {
+            const auto& labels = columns_[index].values;
+            const auto is_phrase = [&, words = phrase](const auto& label) {
+                return plain_words(label) == words;
+            };
+            if (std::any_of(labels.begin(), labels.end(), is_phrase)) continue;
+            const auto parts = std::exchange(values, {});
+            std::copy_if(labels.begin(), labels.end(), std::back_inserter(values), [&](const auto& label) {
+                return std::find(parts.begin(), parts.end(), label) != parts.end() ||
+                       padded(plain_words(label)).find(padded(phrase)) != std::string::npos;
+            });
+        }
+    }
+}
+
 void Lexicon::add_unit(const std::string& phrase, std::size_t index, double scale) {
     const auto words = split_words(phrase);
     longest_ = std::max(longest_, words.size());
@@ -134,7 +158,10 @@ void Lexicon::add_units(std::size_t index) {
     if (column.fraction()) {
         for (const auto* phrase : {"%", "percent"}) add_unit(phrase, index, 0.01);
     }
-    if (unit.empty() && !column.parameter()) add_unit("k", index, 1e3);  // "250k LUT"
+    if (unit.empty() && !column.parameter()) {
+        add_unit("k", index, 1e3);  // "250k LUT"
+        for (const auto* phrase : {"m", "million"}) add_unit(phrase, index, 1e6);
+    }
     if (unit.empty() || unit == "of device") return;
     add_unit(unit, index, 1);
     const auto stroke = unit.find('/');
@@ -147,7 +174,17 @@ void Lexicon::add_units(std::size_t index) {
             add_unit(one + "/s", index, 1);
             add_unit(one + " per second", index, 1);
         }
+        add_unit("k " + unit, index, 1e3);
         if (head == "frames") add_unit("fps", index, 1);
+        if (head == "tokens") {
+            for (const auto* phrase : {"tok/s", "tps"}) add_unit(phrase, index, 1);
+        }
+        return;
+    }
+    if (head == "Hz") {
+        for (const auto& [phrase, scale] : {std::pair{"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}}) {
+            add_unit(phrase, index, scale);
+        }
         return;
     }
     const std::map<std::string, std::string> words = {{"J", "joule"}, {"W", "watt"}, {"s", "second"}};

@@ -89,6 +89,7 @@ class Lexicon {
     void add_common_words();
     void add_column(std::size_t index);
     void add_values(std::size_t index);
+    void add_labels_that_say_so();
     void add_value(const std::string& phrase, std::size_t index, const std::string& value);
     void add_units(std::size_t index);
     void add_unit(const std::string& phrase, std::size_t index, double scale);

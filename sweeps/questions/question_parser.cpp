@@ -232,7 +232,13 @@ void QuestionParser::parse_extreme(const Term& term) {
     }
     // "fastest 5", but "fastest 64 tile".
     const bool counted = next_is(TermKind::number) && !names_parameter(next_place() + 1);
-    if (counted) query_.limit = count_of(take());
+    if (counted) {
+        if (query_.limit)
+            throw QuestionError(
+                fmt::format("{} and {} designs: only one number at a time; allowed: two questions",
+                            *query_.limit, look()->text));
+        query_.limit = count_of(take());
+    }
     if (!query_.limit) query_.limit = 1;
     if (term.role != Role::none) {
         const auto column = of_role(term);

@@ -243,10 +243,23 @@ TEST_CASE("a metric that no report has is told", "[sweeps]") {
     document["objectives"][1]["metric"] = "/energy/per_itm_j";
     document["columns"][0]["metric"] = "/resources/dsp/nothing";
     const SweepOutcome outcome = run_sweep(parse_study(document), quiet(), fake_evaluation, fake_key);
+    CHECK(outcome.objective_missing);
     REQUIRE(outcome.warnings.size() == 2);
     CHECK_THAT(outcome.warnings[0],
                Catch::Matchers::Contains("energy") && Catch::Matchers::Contains("per_itm_j"));
     for (const SweepRow& row : outcome.rows) CHECK_FALSE(row.pareto);
+
+    document = testing::study_document();
+    document["columns"][0]["metric"] = "/resources/dsp/nothing";
+    CHECK_FALSE(run_sweep(parse_study(document), quiet(), fake_evaluation, fake_key).objective_missing);
+}
+
+TEST_CASE("bounds are told to be no simulations", "[sweeps]") {
+    nlohmann::json document = testing::study_document();
+    document["fidelity"] = "bound";
+    const SweepOutcome outcome = run_sweep(parse_study(document), quiet(), fake_evaluation, fake_key);
+    REQUIRE(outcome.warnings.size() == 1);
+    CHECK_THAT(outcome.warnings[0], Catch::Matchers::Contains("whether a design fits is not known"));
 }
 
 TEST_CASE("a report that is not JSON makes its point fail", "[sweeps]") {

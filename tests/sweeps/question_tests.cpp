@@ -306,6 +306,10 @@ TEST_CASE("what a question leaves open is asked back", "[questions]") {
     CHECK_THAT(refusal("without format"), Contains("format cannot be none"));
     CHECK_THAT(refusal("top 0 by energy"), Contains("no number of designs"));
     CHECK_THAT(refusal("top 5"), Contains("\"top\" in what?"));
+    for (const auto* question :
+         {"top 3 and lowest 2 throughput", "top 2 and slowest 3", "top 5 lowest 2 energy"}) {
+        CHECK_THAT(refusal(question), Contains("only one number at a time"));
+    }
     CHECK_THAT(refusal("average"), Contains("\"average\" of what?"));
     CHECK_THAT(refusal("excluding W4A4 and tile 8"), Contains("\"tile\" behind what is excluded") &&
                                                          Contains("\"and not\" or \"and with\" before it"));

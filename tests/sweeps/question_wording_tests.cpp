@@ -14,6 +14,10 @@ using testing::asked;
 TEST_CASE("other words for the same question give the same statement", "[questions]") {
     const std::pair<std::string, std::string> same[] = {
         {"DSP below 0.6k", "DSP below 600"},
+        {"DSP below 0.0006 million", "DSP below 600"},
+        {"at least 20 tok/s", "at least 20 tokens/s"},
+        {"throughput at least 20 tps", "at least 20 tokens/s"},
+        {"at least 0.02k tokens/s", "at least 20 tokens/s"},
         {"DSP below 1,000", "DSP below 1000"},
         {"DSP below 1,000,000", "DSP below 1000000"},
         {"at least 20 token/s", "at least 20 tokens/s"},
@@ -84,6 +88,42 @@ TEST_CASE("the second and the third are those behind the first ones", "[question
     refused("energy or less");
     refused("1 or less");
     refused("fusion none or less");
+}
+
+TEST_CASE("words of one label are those of the others that hold them") {
+    std::vector<AskedColumn> columns(2);
+    columns[0].name = "layers";
+    columns[0].values = {"LUT", "AI Engines, 256 tiles", "out_proj on AI Engines, 32x32", "LUT, 32x32",
+                         "DSPs"};
+    columns[1].name = "throughput";
+    columns[1].metric = "/throughput/value";
+    columns[1].numeric = true;
+    const auto layers = [&](const std::string& question) {
+        const auto query = parse_question(question, columns);
+        REQUIRE(query.conditions.size() == 1);
+        return query.conditions[0].values;
+    };
+    const std::vector<std::string> engines = {"AI Engines, 256 tiles", "out_proj on AI Engines, 32x32"};
+    CHECK(layers("fastest with AI Engines") == engines);
+    CHECK(layers("how many designs without AI Engines") == engines);
+    CHECK(layers("256 tiles") == std::vector<std::string>{engines[0]});
+    CHECK(layers("32x32") == std::vector<std::string>{engines[1], "LUT, 32x32"});
+    // A whole label, and what is a part of others by its comma.
+    CHECK(layers("fastest LUT") == std::vector<std::string>{"LUT", "LUT, 32x32"});
+}
+
+TEST_CASE("megahertz are no thousandths") {
+    std::vector<AskedColumn> columns(1);
+    columns[0].name = "clock";
+    columns[0].unit = "Hz";
+    columns[0].metric = "/config/design/clock_hz";
+    columns[0].numeric = true;
+    const auto number = [&](const std::string& question) {
+        return parse_question(question, columns).conditions.at(0).number;
+    };
+    CHECK(number("clock above 300 MHz") == 300e6);
+    CHECK(number("clock above 0.5 GHz") == 5e8);
+    CHECK(number("clock above 300000 kHz") == 3e8);
 }
 
 TEST_CASE("designs that are asked for and do not fit are counted", "[questions]") {
