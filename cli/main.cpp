@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -77,6 +78,7 @@ int dispatch(int count, char** words) {
 
 int main(int count, char** words) {
     tilewright::accel::keep_freed_memory();
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is told as a full disk is
     try {
         const auto status = dispatch(count, words);
         if (std::cout.flush()) return status;

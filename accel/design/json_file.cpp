@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "accel/design/config_error.hpp"
+#include "accel/design/schema.hpp"
 
 namespace tilewright::accel {
 
@@ -31,23 +32,51 @@ std::pair<std::size_t, std::size_t> line_and_column(const std::string& text, std
 class DuplicateKeys {
   public:
     bool operator()(int depth, json::parse_event_t event, json& parsed) {
+        using Event = json::parse_event_t;
         if (depth > deepest) too_deep = true;
         if (too_deep) return false;  // keeps nothing of it
-        if (event == json::parse_event_t::object_start) open_.emplace_back();
-        if (event == json::parse_event_t::object_end && !open_.empty()) open_.pop_back();
-        if (event == json::parse_event_t::key && !open_.empty()) {
-            auto name = parsed.get<std::string>();
-            if (!open_.back().insert(name).second && duplicate.empty()) duplicate = name;
+        const bool begins = event == Event::object_start || event == Event::array_start;
+        if (event == Event::object_end || event == Event::array_end) open_.pop_back();
+        if ((begins || event == Event::value) && !open_.empty()) ++open_.back().elements;
+        if (begins) open_.push_back({event == Event::array_start, 0, {}, {}});
+        if (event == Event::key) {
+            auto& object = open_.back();
+            object.key = parsed.get<std::string>();
+            if (!object.keys.insert(object.key).second && duplicate.empty()) duplicate = pointer();
         }
         return true;
     }
-    std::string duplicate;
+    std::string duplicate;              // JSON pointer
     static constexpr int deepest = 64;  // no configuration nests more than a dozen levels
     bool too_deep = false;
 
   private:
-    std::vector<std::set<std::string>> open_;
+    struct Container {
+        bool array = false;
+        std::size_t elements = 0;  // begun
+        std::string key;           // the last one
+        std::set<std::string> keys;
+    };
+
+    std::string pointer() const {
+        std::string text;
+        for (const auto& one : open_) {
+            text += "/" + (one.array ? std::to_string(one.elements - 1) : pointer_token(one.key));
+        }
+        return text;
+    }
+
+    std::vector<Container> open_;
 };
+
+// The first number of a text that is too large for binary64, as it is spelt there.
+std::string too_large_number(const std::string& text, const std::string& message) {
+    const auto begin = message.find('\'');
+    const auto end = message.rfind('\'');
+    if (begin == std::string::npos || end <= begin) return "";
+    auto number = message.substr(begin + 1, end - begin - 1);
+    return text.find(number) == std::string::npos ? "" : number;
+}
 
 }  // namespace
 
@@ -73,8 +102,7 @@ json parse_json_text(const std::string& text, const std::string& file) {
                               "allowed: " + std::to_string(DuplicateKeys::deepest) + " levels");
         }
         if (!keys.duplicate.empty()) {
-            throw ConfigError(file, "", "the key \"" + keys.duplicate + "\" stands twice in one object",
-                              "allowed: once");
+            throw ConfigError(file, keys.duplicate, "this key stands twice in one object", "allowed: once");
         }
         return document;
     } catch (const json::parse_error& problem) {
@@ -82,7 +110,14 @@ json parse_json_text(const std::string& text, const std::string& file) {
         throw ConfigError(
             file, "", "not valid JSON at line " + std::to_string(line) + ", column " + std::to_string(column),
             "look for a missing comma, quote or bracket just before");
-    } catch (const json::exception&) {
+    } catch (const json::exception& problem) {
+        if (const auto number = too_large_number(text, problem.what()); !number.empty()) {
+            const auto [line, column] = line_and_column(text, text.find(number) + 1);
+            throw ConfigError(file, "",
+                              number + " at line " + std::to_string(line) + ", column " +
+                                  std::to_string(column) + " is too large",
+                              "allowed: numbers below 1.8e308");
+        }
         throw ConfigError(file, "", "not valid JSON: a number or text in it cannot be represented", "");
     }
 }

@@ -37,7 +37,6 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.name = from.at("name").get<std::string>();
     port.memory = from.at("memory").get<std::string>();
     const auto& memory = device_memory(port.memory, device, file, pointer + "/memory");
-    port.width_bits = from.at("width_bits").get<int>();
     port.burst_beats = from.at("burst_beats").get<int>();
     port.outstanding = from.at("outstanding").get<int>();
     port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
@@ -52,7 +51,11 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
                               std::to_string(port.channels) + " channels",
                           "allowed: as many GMIO for each channel");
     }
-    if (port.gmio > 0) port.width_bits = 32 * port.gmio / port.channels;
+    if (port.gmio == 0 && !from.contains("width_bits")) {
+        throw ConfigError(file, pointer, "the key \"width_bits\" is missing",
+                          "required: width_bits, or gmio in its place");
+    }
+    port.width_bits = port.gmio > 0 ? 32 * port.gmio / port.channels : from.at("width_bits").get<int>();
     port.scales_inside_burst = from.value("scales_inside_burst", true);
     const auto channels = memory.dram.organization.channels;
     if (port.first_channel + port.channels > channels) {

@@ -222,6 +222,14 @@ class Explainer {
             return Offence{pointer, "the list has " + std::to_string(value.size()) + " item(s)",
                            "allowed: at least " + schema.at("minItems").dump() + described(schema)};
         }
+        if (schema.value("uniqueItems", false)) {
+            for (std::size_t i = 1; i < value.size(); ++i) {
+                const auto here = value.begin() + static_cast<std::ptrdiff_t>(i);
+                if (std::find(value.begin(), here, *here) == here) continue;
+                return Offence{pointer + "/" + std::to_string(i),
+                               shorten(*here) + " stands twice in the list", "allowed: once"};
+            }
+        }
         if (!schema.contains("items")) return std::nullopt;
         for (std::size_t i = 0; i < value.size(); ++i) {
             if (auto offence = explain(schema.at("items"), value[i], pointer + "/" + std::to_string(i)))

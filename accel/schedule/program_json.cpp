@@ -122,7 +122,9 @@ class Reader {
         const auto least = earlier && section.stages > 1 ? -size : 0;
         if (ref.index < least || ref.index >= size) {
             throw ConfigError(file_, pointer + "/index", std::to_string(ref.index) + " is not an instruction",
-                              "allowed: " + std::to_string(least) + " to " + std::to_string(size - 1));
+                              size == 0
+                                  ? "allowed: engines that have one here"
+                                  : "allowed: " + std::to_string(least) + " to " + std::to_string(size - 1));
         }
         return ref;
     }

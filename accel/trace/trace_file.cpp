@@ -60,7 +60,10 @@ TraceFile::TraceFile(std::string path) : path_(std::move(path)), part_path_(path
     if (path_.empty()) throw file_error("\"\"", ENOENT);
     struct ::stat existing {};
     if (::stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
-        throw file_error(path_, S_ISDIR(existing.st_mode) ? EISDIR : EINVAL);
+        if (S_ISDIR(existing.st_mode)) throw file_error(path_, EISDIR);
+        throw TraceFileError(
+            "cannot write " + path_ +
+            ": it is no regular file; allowed: a path to which a finished trace can be moved");
     }
     descriptor_ = ::open(part_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw file_error(path_, errno);

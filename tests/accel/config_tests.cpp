@@ -97,6 +97,42 @@ TEST_CASE("a burst of one beat has no place for scales") {
     CHECK(tilewright::test::refusal(document).empty());
 }
 
+TEST_CASE("a key that stands twice and a number that is too large are told with their place") {
+    const auto refusal = [](const std::string& text) {
+        try {
+            parse_json_text(text, "file");
+        } catch (const ConfigError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK_THAT(refusal(R"({"a": [{"b": 1}, {"c": {}, "b/d": [1, [2]], "b/d": 2}]})"),
+               Catch::StartsWith("file#/a/1/b~1d: this key stands twice"));
+    CHECK_THAT(refusal(R"({"a": {"b": [[], {}]}, "c": 1, "c": 2})"), Catch::StartsWith("file#/c: "));
+    CHECK(refusal(R"({"a": {"b": 1}, "b": {"b": 1}, "c": [{"b": 1}, {"b": 1}]})").empty());
+    CHECK_THAT(refusal("{\"a\": 1,\n \"b\": -1e999}"),
+               Catch::Contains("-1e999 at line 2, column 7 is too large") && Catch::Contains("1.8e308"));
+}
+
+TEST_CASE("a stream is carried once by a port, which has a width or GMIO") {
+    auto document = design_document("mamba2-vck190-aie");
+    document.set("/memory_ports/0/carries", {"weights", "state", "convolution", "state"});
+    CHECK_THAT(tilewright::test::refusal(document),
+               Catch::Contains("#/memory_ports/0/carries/3: \"state\" stands twice") &&
+                   Catch::Contains("allowed: once"));
+    document.set("/memory_ports/0/carries", {"weights", "state", "convolution"});
+    nlohmann::json gmio = {{"name", "gmio0"},    {"memory", "ddr4"}, {"gmio", 4},
+                           {"burst_beats", 256}, {"outstanding", 2}, {"carries", {"weights"}}};
+    document.set("/engines/aie/precision", "int8_int4");
+    const auto axi = document.document().at("memory_ports").at(0);
+    document.set("/memory_ports", nlohmann::json::array({axi, gmio}));
+    CHECK(tilewright::test::refusal(document).empty());
+    gmio.erase("gmio");
+    document.set("/memory_ports", nlohmann::json::array({axi, gmio}));
+    CHECK_THAT(tilewright::test::refusal(document),
+               Catch::Contains("#/memory_ports/1: the key \"width_bits\" is missing"));
+}
+
 TEST_CASE("a reference set anew is read anew") {
     auto document = design_document("lightmamba-vck190-w4a4");
     document.assign("/network=mamba2-130m");
