@@ -87,6 +87,9 @@ int main(int count, char** words) {
     } catch (const UsageError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;
+    } catch (const tilewright::accel::DesignDoesNotFit& error) {
+        std::cerr << "tilewright: " << error.what() << "\n";
+        return does_not_fit;
     } catch (const tilewright::accel::ConfigError& error) {
         std::cerr << "tilewright: " << error.what() << "\n";
         return usage_error;

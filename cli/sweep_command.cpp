@@ -38,8 +38,8 @@ void catch_interrupts() {
     sigaction(SIGTERM, &action, nullptr);
 }
 
-sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const sweeps::Point& point,
-                                   accel::Fidelity fidelity) {
+sweeps::PointResult report_of_point(const accel::DesignDocument& base, const sweeps::Point& point,
+                                    accel::Fidelity fidelity) {
     const auto document = design_of(base, point);
     auto evaluation = accel::evaluate(document, fidelity);
     accel::add_numerics(evaluation);
@@ -49,6 +49,15 @@ sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const swee
     result.message = evaluation.overflow;
     result.report_json = report.dump();
     return result;
+}
+
+sweeps::PointResult evaluate_point(const accel::DesignDocument& base, const sweeps::Point& point,
+                                   accel::Fidelity fidelity) {
+    try {
+        return report_of_point(base, point, fidelity);
+    } catch (const accel::DesignDoesNotFit& error) {
+        return {sweeps::PointStatus::does_not_fit, "{}", error.problem()};
+    }
 }
 
 // One design for every network, recipe and accumulator of these points. Points that are wrong are left to the

@@ -130,11 +130,11 @@ AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMappin
     }
     if (placement.tiles > tiles) {
         return {"replication", "the design takes " + of(placement.tiles, "AI Engine tiles", tiles),
-                "smaller x, y or z"};
+                "smaller x, y or z", true};
     }
     if (placement.plio_in > in) {
         return {"replication", "the operands take " + of(placement.plio_in, "PLIO into the array", in),
-                "smaller x, y or z"};
+                "smaller x, y or z", true};
     }
     if (placement.gmio_in > gmio) {
         return {"gmio", "the weights take " + of(placement.gmio_in, "GMIO", gmio), "fewer of them"};
@@ -154,7 +154,7 @@ AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMappin
     }
     if (placement.plio_out > out) {
         return {"replication", "the sums take " + of(placement.plio_out, "PLIO out of the array", out),
-                "smaller x or z, and a larger y"};
+                "smaller x or z, and a larger y", true};
     }
     return {};
 }

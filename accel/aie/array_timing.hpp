@@ -80,6 +80,7 @@ struct AiePlacementProblem {
     std::string member;  // "tile", "replication", "reduction" or "gmio"
     std::string what;
     std::string allowed;
+    bool exceeds_array = false;  // a larger array would do
 };
 AiePlacementProblem aie_placement_problem(const AieArray& array, const AieMapping& mapping);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one kind of error that a user's input can cause.
+// The errors that a user's input can cause.
 #pragma once
 
 #include <stdexcept>
@@ -19,6 +19,7 @@ class ConfigError : public std::runtime_error {
           allowed_(allowed) {}
 
     const std::string& pointer() const { return pointer_; }
+    const std::string& problem() const { return what_; }  // without its place and what is allowed
     // The same of the "device", "network" or "recipe" of a design, which was read from another file; the
     // design has `changed` these places elsewhere.
     ConfigError of_part(const std::string& part_file, const std::string& part, const std::string& design_file,
@@ -38,6 +39,12 @@ class ConfigError : public std::runtime_error {
     std::string pointer_;
     std::string what_;
     std::string allowed_;
+};
+
+// A right design that is larger than its device in a way that leaves nothing to count or to run.
+class DesignDoesNotFit : public ConfigError {
+  public:
+    using ConfigError::ConfigError;
 };
 
 }  // namespace tilewright::accel

@@ -39,6 +39,9 @@ void check_placement(const Design& design, const AieMapping& mapping, const std:
                          : problem.member == "reduction" ? engine + "/reduction"
                          : problem.member == "tile"      ? engine + "/m"
                                                          : engine + "/x";
+    if (problem.exceeds_array) {
+        throw DesignDoesNotFit(file, pointer, problem.what, "allowed: " + problem.allowed);
+    }
     throw ConfigError(file, pointer, problem.what, "allowed: " + problem.allowed);
 }
 
@@ -79,10 +82,10 @@ void check_both(const Design& design, const std::string& file) {
     const auto limits = aie_limits(array, design.aie->plio_bits);
     const auto check = [&](const char* what, std::int64_t used, std::int64_t limit) {
         if (used <= limit) return;
-        throw ConfigError(file, "/engines/aie_attention/x",
-                          "linear layers and attention take " + std::to_string(used) + " " + what + " of " +
-                              std::to_string(limit),
-                          "allowed: smaller arrays");
+        throw DesignDoesNotFit(file, "/engines/aie_attention/x",
+                               "linear layers and attention take " + std::to_string(used) + " " + what +
+                                   " of " + std::to_string(limit),
+                               "allowed: smaller arrays");
     };
     check("AI Engine tiles", placement.tiles, limits.tiles);
     check("PLIO into the array", placement.plio_in, limits.plio_in);

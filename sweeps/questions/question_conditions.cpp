@@ -52,17 +52,7 @@ void QuestionParser::parse_column(std::size_t column, bool negated) {
         take();
         if (negated) throw QuestionError("\"not between\" is not understood; allowed: two questions");
         share_unit();
-        compare(column, Comparison::at_least);
-        while (next_is(TermKind::connective)) take();
-        compare(column, Comparison::at_most);
-        const auto& upper = query_.conditions.back();
-        if (upper.number < query_.conditions[query_.conditions.size() - 2].number) {
-            throw QuestionError(
-                fmt::format("nothing is between the larger and the smaller number; allowed: the "
-                            "smaller {} first",
-                            name(column)));
-        }
-        return;
+        return parse_between(column);
     }
     if (next != nullptr && next->kind == TermKind::number && next->units.empty() &&
         columns_[column].parameter()) {

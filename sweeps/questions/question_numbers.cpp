@@ -30,6 +30,30 @@ void QuestionParser::share_unit() {
     }
 }
 
+// Two numbers behind "between".
+void QuestionParser::parse_between(std::size_t column) {
+    compare(column, Comparison::at_least);
+    while (next_is(TermKind::connective)) take();
+    compare(column, Comparison::at_most);
+    const auto& upper = query_.conditions.back();
+    if (upper.number < query_.conditions[query_.conditions.size() - 2].number) {
+        throw QuestionError(
+            fmt::format("nothing is between the larger and the smaller number; allowed: the smaller {} first",
+                        name(column)));
+    }
+}
+
+// "Between 4 and 5 tokens/s", with no name before it.
+void QuestionParser::parse_between_units() {
+    share_unit();
+    const auto* number = look();
+    if (number == nullptr || number->kind != TermKind::number || number->units.size() != 1) {
+        throw QuestionError("\"between\" of what? Say it behind a name: \"" + example() +
+                            " between 1 and 2\"");
+    }
+    parse_between(number->units.front().first);
+}
+
 bool QuestionParser::has_unit(const Term& number, std::size_t column) {
     return std::any_of(number.units.begin(), number.units.end(),
                        [column](const auto& unit) { return unit.first == column; });

@@ -146,8 +146,7 @@ void QuestionParser::parse_term() {
         case TermKind::with:
             return parse_with(negated || term.kind == TermKind::without);
         case TermKind::between:
-            throw QuestionError("\"between\" of what? Say it behind a name: \"" + example() +
-                                " between 1 and 2\"");
+            return parse_between_units();
         case TermKind::alternative:
             alternative_ = true;
             return;

@@ -45,6 +45,8 @@ class QuestionParser {
     bool follows_extreme() const;
     bool valued(std::size_t at) const;
     void share_unit();
+    void parse_between(std::size_t column);
+    void parse_between_units();
     void require_plain_number() const;
     void more_comparisons(std::size_t column);
     void more_values(std::size_t column, bool negated);

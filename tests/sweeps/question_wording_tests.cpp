@@ -25,6 +25,8 @@ TEST_CASE("other words for the same question give the same statement", "[questio
         {"throughput greater than or equal to 20", "throughput at least 20"},
         {"energy less than or equal to 0.2 J", "energy at most 0.2 J"},
         {"no fewer than 600 DSP", "at least 600 DSP"},
+        {"between 20 and 40 tokens/s", "throughput between 20 and 40 tokens/s"},
+        {"W4A4 between 0.1 and 0.2 J", "W4A4 with energy between 0.1 and 0.2 J"},
         {"max throughput", "highest throughput"},
         {"min energy", "lowest energy"},
         {"W4A4 vs W8A8", "W4A4 or W8A8"},

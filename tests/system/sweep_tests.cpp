@@ -183,6 +183,38 @@ TEST_CASE("values that no design can have are refused before any work, others po
     CHECK_THAT(result.out, Contains("failed") && Contains("/engines/aie"));
 }
 
+TEST_CASE("an array with more tiles than the device does not fit, alone and in a sweep") {
+    const Workspace workspace;
+    const auto base = source_path("configs/designs/mamba2-vck190-aie.json").string();
+    const std::string small = " --set /network/layers=1 --set /workload/lm_head=false --set /engines/aie/x=";
+    const auto alone = workspace.run("run " + base + small + "20");
+    CHECK(alone.code == 3);
+    CHECK_THAT(alone.err, Contains("#/engines/aie/x: the design takes 640 AI Engine tiles of 400; allowed:"));
+
+    const nlohmann::json study = {
+        {"schema_version", 1},
+        {"name", "rows"},
+        {"base", base},
+        {"parameters",
+         {{{"name", "size"},
+           {"values",
+            {{{"label", "small"}, {"set", {{"/network/layers", 1}, {"/workload/lm_head", false}}}}}}},
+          {{"name", "x"}, {"pointer", "/engines/aie/x"}, {"values", {2, 20}}}}},
+        {"objectives", {{{"name", "throughput"}, {"metric", "/throughput/value"}, {"goal", "maximize"}}}}};
+    workspace.write("study.json", study.dump());
+    for (int time = 0; time < 2; ++time) {  // the second one from the store
+        const auto swept = workspace.run("sweep study.json --json --store s.db");
+        CHECK(swept.code == 0);
+        const auto rows = nlohmann::json::parse(swept.out);
+        REQUIRE(rows.size() == 2);
+        CHECK(rows[0].at("status") == "ok");
+        CHECK(rows[1].at("status") == "does_not_fit");
+        CHECK(rows[1].at("message") == "the design takes 640 AI Engine tiles of 400");
+        CHECK(rows[1].at("throughput").is_null());
+    }
+    CHECK_THAT(workspace.run("ask study.json 'which do not fit' --store s.db").out, Contains("20"));
+}
+
 TEST_CASE("an interrupted sweep keeps what it has and goes on where it stopped") {
     const Workspace workspace;
     // The main study's points take long enough to be interrupted.

@@ -221,6 +221,18 @@ TEST_CASE("arrays that cannot be are refused with a pointer") {
                Contains("/engines/aie/x") && Contains("162 PLIO into the array of 156"));
     CHECK_THAT(refusal(small_on_aie({{"/engines/aie/x", 30}, {"/engines/aie/z", 6}})),
                Contains("/engines/aie/x") && Contains("180 PLIO out of the array of 117"));
+    // A larger array would do, which does not help a kernel.
+    CHECK_THROWS_AS(small_on_aie({{"/engines/aie/x", 30}, {"/engines/aie/z", 6}}).parse(), DesignDoesNotFit);
+    const auto throws_does_not_fit = [](const DesignDocument& document) {
+        try {
+            document.parse();
+        } catch (const DesignDoesNotFit&) {
+            return true;
+        } catch (const ConfigError&) {
+        }
+        return false;
+    };
+    CHECK_FALSE(throws_does_not_fit(small_on_aie({{"/engines/aie/m", 256}})));
     CHECK_THAT(refusal(small_on_aie({{"/engines/aie/k", 48}})),
                Contains("/engines/aie/k") && Contains("y * k = 96"));
     CHECK_THAT(refusal(small_on_aie({{"/recipe", "w16a16"}, {"/engines/matrix/products_per_dsp", 1}})),
