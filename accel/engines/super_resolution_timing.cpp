@@ -23,9 +23,10 @@ MatrixTime convolution_time(const Design& design, const models::Operator& op, st
     const auto layers = linear_operands(design);
     const auto& layer =
         *std::find_if(layers.begin(), layers.end(), [&](const auto& one) { return one.name == name; });
-    auto time = stationary_time({design.matrix.inputs, design.matrix.outputs, layer.weights.format.bits},
-                                weight_word_bits(design), m, op.n, op.k);
     const auto [segment, per_segment] = rescale_work(layer);
+    auto time =
+        stationary_time({design.matrix.inputs, design.matrix.outputs, layer.weights.format.bits, segment},
+                        weight_word_bits(design), m, op.n, op.k);
     const auto rescaling =
         divide_up(m * op.n * divide_up(op.k, segment) * per_segment, rescale_lanes(design));
     time.rescale = std::max<std::int64_t>(0, rescaling - time.multiply);

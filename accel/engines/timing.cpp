@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 #include "accel/engines/super_resolution_timing.hpp"
@@ -45,12 +46,24 @@ std::int64_t hadamard_on_matrix_cycles(const MatrixEngine& engine, std::int64_t 
 
 }  // namespace
 
-std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
-    return engine.row_slots(m) * divide_up(n, engine.outputs) * divide_up(k, engine.inputs);
+std::int64_t input_steps(std::int64_t inputs, std::int64_t k, std::int64_t segment) {
+    if (segment <= 0 || segment >= k) return divide_up(k, inputs);
+    if (inputs >= segment) return divide_up(divide_up(k, segment), inputs / segment);
+    return k / segment * divide_up(segment, inputs) + divide_up(k % segment, inputs);
 }
 
-std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k) {
-    return matmul_steps(engine, m, n, k) + engine.tile_drain_cycles;
+std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k,
+                          std::int64_t segment) {
+    return engine.row_slots(m) * divide_up(n, engine.outputs) * input_steps(engine.inputs, k, segment);
+}
+
+std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k,
+                           std::int64_t segment) {
+    return matmul_steps(engine, m, n, k, segment) + engine.tile_drain_cycles;
+}
+
+std::int64_t matmul_segment(const Design& design) {
+    return std::gcd(design.recipe.weights.group_size, design.recipe.activations.group_size);
 }
 
 std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
@@ -157,7 +170,7 @@ std::int64_t instruction_cycles(const Design& design, EngineKind engine, const S
         case Opcode::matmul:
             return engine == EngineKind::aie
                        ? aie_matmul_cycles(design, design.aie.value(), work.m, work.n, work.k)
-                       : matmul_cycles(design.matrix, work.m, work.n, work.k);
+                       : matmul_cycles(design.matrix, work.m, work.n, work.k, matmul_segment(design));
         case Opcode::ssm_fused:
             return ssm_fused_cycles(ssm, work.m, work.n, work.k, design.mapping.tile.channels,
                                     design.mapping.tile.state, state_ports);

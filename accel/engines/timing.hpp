@@ -10,12 +10,22 @@
 
 namespace tilewright::accel {
 
+// Steps in which `inputs` multipliers and the adder tree behind them take k products, of which each `segment`
+// have scales of their own (0: all have the same). A step makes one sum of a part of a segment, or several of
+// whole ones, for which the tree is cut: never one of two segments.
+std::int64_t input_steps(std::int64_t inputs, std::int64_t k, std::int64_t segment);
+
 // [m, k] x [k, n] on `inputs` x `outputs` multipliers: every cycle multiplies `inputs` activations of a token
 // by `inputs` x `outputs` weights; what does not divide leaves multipliers idle.
-std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
+std::int64_t matmul_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k,
+                          std::int64_t segment = 0);
 
 // As above and the drain behind the tile.
-std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k);
+std::int64_t matmul_cycles(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k,
+                           std::int64_t segment = 0);
+
+// Inputs of a Mamba design's linear layers that share their scales; 0 if all do.
+std::int64_t matmul_segment(const Design& design);
 
 // The same product on the AI Engines, in cycles of the accelerator clock: fill, iterations and drain of
 // accel/aie/array_timing.hpp, rounded up. The design must have an array.

@@ -67,7 +67,7 @@ std::int64_t weight_word_bits(const Design& design) {
 MatrixTime stationary_time(const WeightBlock& block, std::int64_t word_bits, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
     MatrixTime time;
-    const auto blocks = divide_up(n, block.outputs) * divide_up(k, block.inputs);
+    const auto blocks = divide_up(n, block.outputs) * input_steps(block.inputs, k, block.segment);
     const auto refill = divide_up(block.inputs * block.outputs * block.bits, word_bits);
     time.multiply = m * blocks;
     time.wait_for_weights = blocks * std::max<std::int64_t>(0, refill - m);
@@ -77,11 +77,11 @@ MatrixTime stationary_time(const WeightBlock& block, std::int64_t word_bits, std
 MatrixTime transformer_matrix_time(const Design& design, const LinearOperands& layer, std::int64_t m,
                                    std::int64_t n) {
     const auto& engine = design.matrix;
-    auto time = stationary_time({engine.inputs, engine.outputs, layer.weights.format.bits},
+    const auto [segment, per_segment] = rescale_work(layer);
+    auto time = stationary_time({engine.inputs, engine.outputs, layer.weights.format.bits, segment},
                                 weight_word_bits(design), engine.row_slots(m), n, layer.inputs);
     time.drain = engine.tile_drain_cycles;
     if (!design.transformer()->pipeline.matrix) {
-        const auto [segment, per_segment] = rescale_work(layer);
         time.rescale =
             divide_up(m * n * divide_up(layer.inputs, segment) * per_segment, rescale_lanes(design));
     }

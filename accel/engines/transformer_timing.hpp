@@ -45,7 +45,8 @@ struct MatrixTime {
 struct WeightBlock {
     std::int64_t inputs = 1;
     std::int64_t outputs = 1;
-    std::int64_t bits = 1;  // of a weight
+    std::int64_t bits = 1;     // of a weight
+    std::int64_t segment = 0;  // inputs that share their scales (input_steps()); 0: all do
 };
 // Multiplications, and waits for registers that take `word_bits` a cycle.
 MatrixTime stationary_time(const WeightBlock& block, std::int64_t word_bits, std::int64_t m, std::int64_t n,

@@ -144,7 +144,7 @@ TEST_CASE("FPQVAR's published figures come out as docs/image_generation.md says"
     CHECK(main.at("ratio").get<double>() == Approx(1).margin(0.05));
     const auto& faster = rows.at("speed over the integer design");
     CHECK(faster.at("kind") == "predicted");
-    CHECK(faster.at("ratio").get<double>() == Approx(1).margin(0.15));
+    CHECK(faster.at("ratio").get<double>() == Approx(0.83).margin(0.05));  // a miss that is told
     const auto ours = [&](const char* figure) { return rows.at(figure).at("ours").get<double>(); };
     CHECK(ours("images per joule over the integer design") > 1.5);
     CHECK(ours("FP4, VAR-d16") > ours("FP4, VAR-d20"));

@@ -46,30 +46,64 @@ TEST_CASE("products of four-bit numbers cost a LUT a bit, less those that share 
 }
 
 TEST_CASE("a product takes its steps, waits for weights when rows are few, and drains") {
-    // 72 x 128 multipliers of 4-bit weights; 64 rows a tile and a port of 256 bits: 72 x 128 x 4 / 64 = 576
+    // 64 x 128 multipliers of 4-bit weights; 64 rows a tile and a port of 256 bits: 64 x 128 x 4 / 64 = 512
     // bits of weights a cycle, so that 64 rows hide the next block and two do not.
     const auto design = design_document("fpqvar-vck190-fp4").parse();
     const auto layers = linear_operands(design);
-    CHECK(weight_word_bits(design) == 576);
+    CHECK(weight_word_bits(design) == 512);
     const auto many = transformer_matrix_time(design, layers[0], 64, 128);
-    CHECK(many.multiply == 64 * 27);  // ceil(1920 / 72) = 27
+    CHECK(many.multiply == 64 * 30);  // two halves of 15 groups
     CHECK(many.wait_for_weights == 0);
     CHECK(many.rescale == 0);
     CHECK(many.drain == 24);
     const auto few = transformer_matrix_time(design, layers[0], 2, 128);
-    CHECK(few.multiply == 2 * 27);
-    CHECK(few.wait_for_weights == 27 * (64 - 2));
-    // fc2's inputs have two scales a group: 128 x 72 x 2 / 128 sums a cycle.
+    CHECK(few.multiply == 2 * 30);
+    CHECK(few.wait_for_weights == 30 * (64 - 2));
+    // fc2's inputs have two scales a group: 128 x 64 x 2 / 128 sums a cycle.
     CHECK(rescale_work(layers[3]).per_segment == 2);
-    CHECK(rescale_lanes(design) == 144);
+    CHECK(rescale_lanes(design) == 128);
+}
+
+TEST_CASE("no step adds products of two segments") {
+    CHECK(input_steps(72, 1920, 0) == 27);
+    CHECK(input_steps(72, 1920, 128) == 15 * 2);
+    CHECK(input_steps(64, 1920, 128) == 15 * 2);
+    CHECK(input_steps(48, 1920, 128) == 15 * 3);
+    CHECK(input_steps(128, 1920, 128) == 15);
+    CHECK(input_steps(256, 1920, 128) == 8);  // two whole ones at once
+    CHECK(input_steps(300, 1920, 128) == 8);
+    CHECK(input_steps(48, 200, 128) == 3 + 2);  // the last segment is short
+    CHECK(input_steps(256, 200, 128) == 1);
+    CHECK(input_steps(8, 96, 128) == 12);  // shorter than one
+    // By counting: every step takes what is left of a segment, or whole ones.
+    for (std::int64_t inputs = 1; inputs < 40; ++inputs) {
+        for (std::int64_t k = 1; k < 60; ++k) {
+            for (const std::int64_t segment : {1, 3, 8, 16}) {
+                std::int64_t steps = 0;
+                for (std::int64_t at = 0; at < k; ++steps) {
+                    const auto end = std::min(k, at - at % segment + segment);
+                    at = inputs < segment ? std::min(end, at + inputs) : at + inputs / segment * segment;
+                }
+                CAPTURE(inputs, k, segment);
+                CHECK(input_steps(inputs, k, segment) == steps);
+            }
+        }
+    }
+    const auto cycles = [](int inputs) {
+        const auto design =
+            design_document("fpqvar-vck190-fp4", {{"/engines/matrix/inputs", inputs}}).parse();
+        return transformer_matrix_time(design, linear_operands(design)[0], 64, 128).multiply;
+    };
+    CHECK(cycles(72) == cycles(64));
+    CHECK(cycles(128) == cycles(64) / 2);
 }
 
 TEST_CASE("without overlap inside the matrix unit rescaling follows") {
     const auto design = design_document("fpqvar-vck190-fp4", {{"/mapping/pipeline/matrix", false}}).parse();
     const auto layers = linear_operands(design);
     // 64 x 128 outputs of 15 groups; of 60 groups and two signs.
-    CHECK(transformer_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 143) / 144);
-    CHECK(transformer_matrix_time(design, layers[3], 64, 128).rescale == (64 * 128 * 60 * 2 + 143) / 144);
+    CHECK(transformer_matrix_time(design, layers[0], 64, 128).rescale == (64 * 128 * 15 + 127) / 128);
+    CHECK(transformer_matrix_time(design, layers[3], 64, 128).rescale == (64 * 128 * 60 * 2 + 127) / 128);
 }
 
 TEST_CASE("quantizer, softmax and attention take their elements over their lanes") {
