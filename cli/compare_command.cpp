@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <iostream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "accel/design/config_files.hpp"
 #include "accel/design/json_file.hpp"
@@ -96,6 +100,25 @@ ordered_json static_power(const std::vector<Side>& sides) {
     return powers.size() > 1 ? powers : ordered_json::array();
 }
 
+// Members of the workload in which the sides differ.
+std::vector<std::string> other_workloads(const std::vector<Side>& sides) {
+    std::vector<std::string> names;
+    nlohmann::json all = nlohmann::json::object();
+    for (const auto& side : sides) {
+        const auto workload = metric(side.design, "/workload");
+        if (workload.is_object()) all.update(workload);  // a report may have lost it
+    }
+    for (const auto& [name, ignored] : all.items()) {
+        const auto first = metric(sides.front().design, "/workload/" + name);
+        if (std::any_of(sides.begin(), sides.end(), [&, pointer = "/workload/" + name](const Side& side) {
+                return metric(side.design, pointer) != first;
+            })) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
 }  // namespace
 
 int compare_command(const std::vector<std::string>& arguments) {
@@ -157,6 +180,7 @@ int compare_command(const std::vector<std::string>& arguments) {
             result["designs"].push_back({{"file", side.file}, {"name", side.name}});
         result["figures"] = sweeps::table_to_json(figures);
         result["differences"] = sweeps::table_to_json(differences);
+        if (!other_workloads(sides).empty()) result["other_workloads"] = other_workloads(sides);
         if (!static_power(sides).empty()) result["static_power"] = static_power(sides);
         std::cout << result.dump(2) << "\n";
         return success;
@@ -169,6 +193,10 @@ int compare_command(const std::vector<std::string>& arguments) {
         return told_by_name(sides, row.cells.front().get<std::string>());
     });
     std::cout << "\n" << sweeps::format_table(figures) << "\n" << sweeps::format_table(differences);
+    if (const auto other = other_workloads(sides); !other.empty()) {
+        std::cout << fmt::format("\nThese designs do not do the same work: {} differ{}.\n",
+                                 fmt::join(other, ", "), other.size() == 1 ? "s" : "");
+    }
     const auto powers = static_power(sides);
     if (!powers.empty())
         std::cout << "\nThese boards do not count the same as static; compare energy above idle:\n";

@@ -20,7 +20,7 @@ enum class PointStatus {
 
 struct PointResult {
     PointStatus status = PointStatus::failed;
-    std::string report_json;  // the whole Report JSON text, for ok and does_not_fit; {} where nothing fits that could be counted
+    std::string report_json;  // the whole Report JSON text, for ok and does_not_fit; {}: nothing was counted
     std::string message;      // why it does not fit or failed
 };
 

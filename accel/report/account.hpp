@@ -9,9 +9,9 @@
 
 namespace tilewright::accel {
 
-// Multiplying (of the AI Engines apart: what fills their tiles up), what stands around every tile (drain and,
-// of VAR, weight registers that are not filled yet and rescaling that nothing hides; fill and drain of the AI
-// Engines), and waiting by cause. Null when no linear layer runs on the engine.
+// Multiplying, padding (steps in which multipliers have no work of their own), what stands around every tile
+// (drain and, of VAR, weight registers that are not filled yet and rescaling that nothing hides; fill and
+// drain of the AI Engines), and waiting by cause. Null when no linear layer runs on the engine.
 nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
                                     const Activity& activity, LinearEngine engine);
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "accel/design/config_error.hpp"
+#include "accel/report/edited_program.hpp"
 #include "accel/report/energy_input.hpp"
 #include "accel/schedule/program_check.hpp"
 #include "accel/schedule/schedule.hpp"
@@ -23,79 +24,6 @@ namespace {
 
 double wall_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Bytes that a program moves, by kind of traffic and direction.
-std::array<std::int64_t, 2 * traffic_count> traffic_bytes(const TileProgram& program) {
-    std::array<std::int64_t, 2 * traffic_count> bytes{};
-    for (const auto& section : program.sections) {
-        for (const auto& stream : section.streams) {
-            for (const auto& work : stream) {
-                if (work.opcode != Opcode::load && work.opcode != Opcode::store) continue;
-                const auto kind =
-                    2 * static_cast<std::size_t>(work.traffic) + (work.opcode == Opcode::store ? 1 : 0);
-                bytes[kind] += section.repeat * (work.value_bytes + work.scale_bytes);
-            }
-        }
-    }
-    return bytes;
-}
-
-// What a section holds in each buffer at once for one use, at most.
-std::array<std::int64_t, buffer_count> largest_holds(const Section& section) {
-    std::array<std::int64_t, buffer_count> bytes{};
-    for (const auto& hold : section.holds) {
-        auto& largest = bytes[static_cast<std::size_t>(hold.buffer)];
-        largest = std::max(largest, hold.bytes);
-    }
-    return bytes;
-}
-
-// A program that was edited must still do the design's work: the same engines, sections and repetitions, and
-// at least the bytes that the schedule moves, and buffers that hold what one use of them needs. What it does
-// inside a section is for check_program().
-void check_edited(const GivenProgram& given, const TileProgram& scheduled) {
-    const auto& program = given.program;
-    const auto refuse = [&](const std::string& what) {
-        throw ConfigError(given.file, "", what,
-                          "allowed: a program dumped from this design, with other orders or waits");
-    };
-    if (program.engines != scheduled.engines) refuse("the program was made for another set of engines");
-    if (program.sections.size() != scheduled.sections.size())
-        refuse("the program has other sections than the network");
-    for (std::size_t i = 0; i < program.sections.size(); ++i) {
-        const auto& ours = program.sections[i];
-        const auto& theirs = scheduled.sections[i];
-        if (ours.name != theirs.name || ours.repeat != theirs.repeat) {
-            refuse("section \"" + ours.name + "\" is repeated " + std::to_string(ours.repeat) +
-                   " times where the network has \"" + theirs.name + "\" " + std::to_string(theirs.repeat) +
-                   " times");
-        }
-    }
-    const auto moved = traffic_bytes(program);
-    const auto needed = traffic_bytes(scheduled);
-    for (std::size_t i = 0; i < moved.size(); ++i) {
-        if (moved[i] >= needed[i]) continue;
-        refuse("the program moves " + std::to_string(moved[i]) + " bytes of " +
-               to_string(static_cast<Traffic>(i / 2)) + " where " + std::to_string(needed[i]) +
-               " are needed");
-    }
-    for (std::size_t b = 0; b < buffer_count; ++b) {
-        if (program.resident_bytes[b] >= scheduled.resident_bytes[b]) continue;
-        refuse("the program keeps " + std::to_string(program.resident_bytes[b]) +
-               " bytes in the buffer for " + to_string(static_cast<Buffer>(b)) + " throughout where " +
-               std::to_string(scheduled.resident_bytes[b]) + " are needed");
-    }
-    for (std::size_t i = 0; i < program.sections.size(); ++i) {
-        const auto held = largest_holds(program.sections[i]);
-        const auto needed_at_once = largest_holds(scheduled.sections[i]);
-        for (std::size_t b = 0; b < held.size(); ++b) {
-            if (held[b] >= needed_at_once[b]) continue;
-            refuse("section \"" + program.sections[i].name + "\" holds " + std::to_string(held[b]) +
-                   " bytes at most in the buffer for " + to_string(static_cast<Buffer>(b)) +
-                   " where one use of it needs " + std::to_string(needed_at_once[b]));
-        }
-    }
 }
 
 std::array<std::int64_t, buffer_count> given_buffer_bytes(const Design& design) {
@@ -217,7 +145,7 @@ Evaluation evaluate(const DesignDocument& document, Fidelity fidelity, const Obs
             throw ConfigError(document.file(), error.pointer(), error.what(), "allowed: " + error.allowed());
         }
         if (given) {
-            check_edited(*given, *result.program);
+            check_edited(given->program, *result.program, given->file);
             const auto problems = check_program(given->program);
             if (!problems.empty()) {
                 throw ConfigError(given->file, "", "the program is wrong: " + problems.front(),

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/report/product_cycles.hpp"
 
+#include <algorithm>
+
 #include "accel/aie/array_timing.hpp"
 #include "accel/engines/super_resolution_timing.hpp"
 #include "accel/engines/timing.hpp"
 #include "accel/engines/transformer_timing.hpp"
+#include "memory/integer_math.hpp"
 
 namespace tilewright::accel {
+
+namespace {
+
+// Of `steps`, those that all multipliers of the fabric's matrix unit would need.
+std::int64_t useful_steps(const MatrixEngine& engine, std::int64_t m, std::int64_t n, std::int64_t k,
+                          std::int64_t steps) {
+    return std::min(steps, memory::divide_up(m * n * k, engine.macs_per_cycle()));
+}
+
+AiePace fabric_pace(const Design& design, const Instruction& work) {
+    const auto steps = matmul_steps(design.matrix, work.m, work.n, work.k, matmul_segment(design));
+    return {steps, steps - useful_steps(design.matrix, work.m, work.n, work.k, steps), 0};
+}
+
+}  // namespace
 
 ProductCycles product_cycles(const Design& design, const TileProgram& program, std::size_t index) {
     const auto kind = program.engines[index].kind;
@@ -21,15 +39,17 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
                     design.super_resolution
                         ? convolution_time(design, op, work.m)
                         : transformer_matrix_time(design, *linear_layer(layers, op.name), work.m, work.n);
-                sum.multiplying += section.repeat * time.multiply;
+                const auto n = design.super_resolution ? op.n : std::int64_t{work.n};
+                const auto useful = useful_steps(design.matrix, work.m, n, op.k, time.multiply);
+                sum.multiplying += section.repeat * useful;
+                sum.padding += section.repeat * (time.multiply - useful);
                 sum.weight_registers += section.repeat * time.wait_for_weights;
                 sum.rescaling += section.repeat * time.rescale;
                 sum.around += section.repeat * time.drain;
                 continue;
             }
-            const auto pace = kind == EngineKind::aie
-                                  ? aie_matmul_pace(design, work.m, work.n, work.k)
-                                  : AiePace{matmul_steps(design.matrix, work.m, work.n, work.k)};
+            const auto pace = kind == EngineKind::aie ? aie_matmul_pace(design, work.m, work.n, work.k)
+                                                      : fabric_pace(design, work);
             sum.multiplying += section.repeat * (pace.computing - pace.padding);
             sum.padding += section.repeat * pace.padding;
             sum.moving += section.repeat * pace.moving;
@@ -65,7 +85,7 @@ std::int64_t standing_cycles(const Design& design, const TileProgram& program, s
     std::int64_t sum = 0;
     if (kind == EngineKind::matrix) {
         const auto products = product_cycles(design, program, index);
-        sum = products.total() - products.multiplying;
+        sum = products.total() - products.multiplying - products.padding;
     }
     if (kind != EngineKind::matrix && kind != EngineKind::attention && kind != EngineKind::binary) return sum;
     for (const auto& section : program.sections) {

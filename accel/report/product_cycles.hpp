@@ -13,8 +13,9 @@ namespace tilewright::accel {
 // Cycles of all products of the linear layers on one engine, by what they go to.
 struct ProductCycles {
     std::int64_t multiplying = 0;
-    std::int64_t padding = 0;  // AI Engines multiply what fills their tiles up
-    std::int64_t moving = 0;   // operands or sums of the AI Engines, for longer than they multiply
+    std::int64_t padding =
+        0;  // steps beyond those that all multipliers would need, each busy with its own work
+    std::int64_t moving = 0;  // operands or sums of the AI Engines, for longer than they multiply
     std::int64_t weight_registers = 0;
     std::int64_t rescaling = 0;
     std::int64_t around = 0;  // fill and drain
@@ -28,8 +29,8 @@ ProductCycles product_cycles(const Design& design, const TileProgram& program, s
 
 // Cycles in which an engine of the fabric is busy and its multipliers stand still: registers wait for
 // weights, keys or values, sums are rescaled behind the products, or its pipeline empties. (Filling and
-// emptying, every stage is used as often as operands come, which is `multiplying`.) 0 of engines that
-// multiply no matrices.
+// emptying, every stage is used as often as operands come, which is `multiplying` and `padding`.) 0 of
+// engines that multiply no matrices.
 std::int64_t standing_cycles(const Design& design, const TileProgram& program, std::size_t index);
 
 }  // namespace tilewright::accel

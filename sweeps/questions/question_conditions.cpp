@@ -266,4 +266,15 @@ void QuestionParser::no_alternative() {
         "questions, or --sql");
 }
 
+// "Which do not fit".
+void QuestionParser::parse_misfit(const Term& term) {
+    if (query_.about_fitting || figure_at(next_place())) {
+        throw QuestionError(
+            fmt::format("\"{}\" is understood of designs as a whole, and without those that fit; "
+                        "allowed: \"which do not fit\"",
+                        term.text));
+    }
+    query_.fitting = false;
+}
+
 }  // namespace tilewright::sweeps

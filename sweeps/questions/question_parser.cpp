@@ -384,16 +384,6 @@ void QuestionParser::parse_top(const Term& term) {
     orders_ = true;
 }
 
-void QuestionParser::parse_misfit(const Term& term) {
-    if (query_.about_fitting || figure_at(next_place())) {
-        throw QuestionError(
-            fmt::format("\"{}\" is understood of designs as a whole, and without those that fit; "
-                        "allowed: \"which do not fit\"",
-                        term.text));
-    }
-    query_.fitting = false;
-}
-
 Query parse_question(const std::string& question, const std::vector<AskedColumn>& columns) {
     return QuestionParser(question, columns).parse();
 }

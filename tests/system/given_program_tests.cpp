@@ -65,6 +65,17 @@ TEST_CASE("an edited program must still do the network's work") {
     auto program = original;
     program.at("sections").at(1)["repeat"] = 1;
     CHECK_THAT(complaint(program), Contains("program.json#: ") && Contains("repeated 1 times"));
+    // A state that is shorter for the clock alone.
+    program = original;
+    std::size_t changed = 0;
+    for (auto& work : program.at("sections").at(1).at("streams").at("ssm")) {
+        if (work.at("opcode") != "ssm_fused") continue;
+        work.at("size").at(2) = 1;
+        ++changed;
+    }
+    REQUIRE(changed > 0);
+    CHECK_THAT(complaint(program),
+               Contains("of ssm in section") && Contains("1 from 0 on along its third axis"));
     for (const bool all : {true, false}) {
         program = original;
         auto& section = program.at("sections").at(1);

@@ -269,8 +269,12 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     CHECK(order);
     CHECK(workspace.run("compare " + a).code == 2);
     CHECK_FALSE(compared.contains("static_power"));
+    CHECK(compared.at("other_workloads") == json{"lm_head"});
+    CHECK_THAT(workspace.run("compare " + a + " " + b).out,
+               Contains("do not do the same work: lm_head differs."));
     const auto boards = workspace.run("compare " + a + " " + design("lightmamba-u280-w4a4") + " --json");
     REQUIRE(boards.code == 0);
+    CHECK_FALSE(json::parse(boards.out).contains("other_workloads"));
     const auto powers = json::parse(boards.out).at("static_power");
     REQUIRE(powers.size() == 2);
     CHECK(powers[1].at("device") == "u280");
