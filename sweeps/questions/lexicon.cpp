@@ -2,7 +2,9 @@
 #include "sweeps/questions/lexicon.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,9 +31,8 @@ const std::vector<KnownFigure>& known_figures() {
         {"/latency_s", Role::latency, {"latency", "time"}},
         {"/power_w", Role::none, {"power"}},
         {"/bound/binds", Role::none, {"bound by", "bottleneck", "binds", "limits"}},
-        {"/busiest/engine",
-         Role::none,
-         {"busiest", "busiest engine", "bottleneck"}},  // sooner than an ideal one
+        // Behind the bound, so that a bottleneck is that of the simulation where a study shows both.
+        {"/busiest/engine", Role::none, {"busiest", "busiest engine", "bottleneck"}},
         {"/bound/simulated_over_bound", Role::none, {"over bound"}},
         {"/numerics/block_sqnr_db", Role::none, {"sqnr"}},
     };
@@ -124,18 +125,18 @@ void Lexicon::add_value(const std::string& phrase, std::size_t index, const std:
 // tiles" those of "out_proj on AI Engines, 32x32". Words that are a whole label mean that.
 void Lexicon::add_labels_that_say_so() {
     const auto padded = [](const std::string& words) { return " " + words + " "; };
-    for (auto& [phrase, term] : phrases_) {
-        for (auto& [index, values] : term.values) {
-            const auto& labels = columns_[index].values;
-            const auto is_phrase = [&, words = phrase](const auto& label) {
-                return plain_words(label) == words;
-            };
+    for (auto& entry : phrases_) {
+        const auto& phrase = entry.first;
+        for (auto& of_column : entry.second.values) {
+            const auto& labels = columns_[of_column.first].values;
+            const auto is_phrase = [&](const auto& label) { return plain_words(label) == phrase; };
             if (std::any_of(labels.begin(), labels.end(), is_phrase)) continue;
-            const auto parts = std::exchange(values, {});
-            std::copy_if(labels.begin(), labels.end(), std::back_inserter(values), [&](const auto& label) {
+            const auto parts = std::exchange(of_column.second, {});
+            const auto says_so = [&](const auto& label) {
                 return std::find(parts.begin(), parts.end(), label) != parts.end() ||
                        padded(plain_words(label)).find(padded(phrase)) != std::string::npos;
-            });
+            };
+            std::copy_if(labels.begin(), labels.end(), std::back_inserter(of_column.second), says_so);
         }
     }
 }
