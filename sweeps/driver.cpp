@@ -104,8 +104,7 @@ void take_rows(const Study& study, std::map<std::size_t, SweepRow>& rows, SweepO
     if (study.fidelity == "bound") {
         outcome.warnings.push_back(
             "these are lower bounds: nothing was simulated, and without a schedule its buffers are not "
-            "counted, "
-            "so whether a design fits is not known");
+            "counted, so whether a design fits is not known");
     }
 }
 

@@ -72,7 +72,7 @@ std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, 
                               aie_product_cycles(design.device.aie, mapping, {m, k, n}, design.clock_hz));
 }
 
-AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
+MatmulPace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k) {
     const auto& mapping = design.aie.value();
     const auto iteration = aie_iteration(design.device.aie, mapping, design.clock_hz);
     const auto iterations = aie_iterations(mapping, {m, k, n});

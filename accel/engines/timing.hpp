@@ -32,14 +32,14 @@ std::int64_t matmul_segment(const Design& design);
 std::int64_t aie_matmul_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,
                                std::int64_t n, std::int64_t k);
 
-// Of these, the cycles of its iterations: kernels compute in those, and in the others wait for the slowest
-// stream between fabric and array (AieIteration::limit()).
-struct AiePace {
+// Of a product's cycles those without filling and emptying. On the array kernels compute in its iterations,
+// and wait in the others for the slowest stream between fabric and array (AieIteration::limit()).
+struct MatmulPace {
     std::int64_t computing = 0;
     std::int64_t padding = 0;  // of `computing`: its share of MACs that the product does not have
     std::int64_t moving = 0;
 };
-AiePace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
+MatmulPace aie_matmul_pace(const Design& design, std::int64_t m, std::int64_t n, std::int64_t k);
 
 // Vector cycles in which all tiles multiply for it, padding included, or unpack its weights.
 std::int64_t aie_vector_cycles(const Design& design, const AieMapping& mapping, std::int64_t m,

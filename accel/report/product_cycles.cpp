@@ -19,7 +19,7 @@ std::int64_t useful_steps(const MatrixEngine& engine, std::int64_t m, std::int64
     return std::min(steps, memory::divide_up(m * n * k, engine.macs_per_cycle()));
 }
 
-AiePace fabric_pace(const Design& design, const Instruction& work) {
+MatmulPace fabric_pace(const Design& design, const Instruction& work) {
     const auto steps = matmul_steps(design.matrix, work.m, work.n, work.k, matmul_segment(design));
     return {steps, steps - useful_steps(design.matrix, work.m, work.n, work.k, steps), 0};
 }

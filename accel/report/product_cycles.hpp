@@ -13,9 +13,8 @@ namespace tilewright::accel {
 // Cycles of all products of the linear layers on one engine, by what they go to.
 struct ProductCycles {
     std::int64_t multiplying = 0;
-    std::int64_t padding =
-        0;  // steps beyond those that all multipliers would need, each busy with its own work
-    std::int64_t moving = 0;  // operands or sums of the AI Engines, for longer than they multiply
+    std::int64_t padding = 0;  // multipliers without work of their own, as whole steps
+    std::int64_t moving = 0;   // operands or sums of the AI Engines, for longer than they multiply
     std::int64_t weight_registers = 0;
     std::int64_t rescaling = 0;
     std::int64_t around = 0;  // fill and drain

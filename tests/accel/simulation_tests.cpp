@@ -167,3 +167,18 @@ TEST_CASE("a weight port beside a state port moves the same bytes") {
     }
     CHECK(two.latency_s() >= two.bound.latency_s);
 }
+
+TEST_CASE("an account tells multipliers without work") {
+    const auto account = [](int outputs) {
+        const auto document = small_document({{"/engines/matrix/outputs", outputs}});
+        const auto evaluation = evaluate(document, Fidelity::timing);
+        return make_report(document, evaluation).at("account_cycles");
+    };
+    const auto narrow = account(8);
+    const auto wide = account(64);  // for tiles of eight outputs
+    const auto cycles = [](const auto& one, const char* name) { return one.value(name, std::int64_t{0}); };
+    CHECK(cycles(wide, "multiplying") + cycles(wide, "padding") ==
+          cycles(narrow, "multiplying") + cycles(narrow, "padding"));
+    CHECK(cycles(wide, "padding") > 6 * cycles(wide, "multiplying"));
+    CHECK(cycles(narrow, "padding") < cycles(narrow, "multiplying") / 10);
+}

@@ -77,21 +77,6 @@ TEST_CASE("an account tells padding from products") {
     CHECK(report.at("utilization").contains(busiest.at("engine").get<std::string>()));
 }
 
-TEST_CASE("an account tells multipliers without work") {
-    const auto account = [](int outputs) {
-        const auto document = small_document({{"/engines/matrix/outputs", outputs}});
-        const auto evaluation = evaluate(document, Fidelity::timing);
-        return make_report(document, evaluation).at("account_cycles");
-    };
-    const auto narrow = account(8);
-    const auto wide = account(64);  // for tiles of eight outputs
-    const auto cycles = [](const auto& one, const char* name) { return one.value(name, std::int64_t{0}); };
-    CHECK(cycles(wide, "multiplying") + cycles(wide, "padding") ==
-          cycles(narrow, "multiplying") + cycles(narrow, "padding"));
-    CHECK(cycles(wide, "padding") > 6 * cycles(wide, "multiplying"));
-    CHECK(cycles(narrow, "padding") < cycles(narrow, "multiplying") / 10);
-}
-
 TEST_CASE("vector cycles that unpack int4 weights are those of every call, and cost energy") {
     // 16 x 32 x 32 multiplies in 128 vector cycles; 1024 weights in 32 vectors take three each to unpack.
     const auto run = [](const std::string& precision) {
