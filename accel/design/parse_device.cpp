@@ -92,6 +92,8 @@ class DramCheck {
         least("timing/ras", t.ras, "rcd, the activate's own column", t.rcd);
         least("timing/rc", t.rc, "ras + rp", t.ras + t.rp);
         least("timing/rp_all", t.rp_all, "rp", t.rp);
+        least("timing/cl", t.cl, "cwl, as in every standard of these tables", t.cwl);
+        least("timing/ccd_s", t.ccd_s, "burst_length / 2, the data of a column", t.data_clocks());
         least("timing/ccd_l", t.ccd_l, "ccd_s", t.ccd_s);
         least("timing/rrd_l", t.rrd_l, "rrd_s", t.rrd_s);
         least("timing/wtr_l", t.wtr_l, "wtr_s", t.wtr_s);

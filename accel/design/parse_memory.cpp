@@ -42,7 +42,16 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.outstanding_bursts = from.value("outstanding_bursts", port.outstanding_bursts);
     port.qos_weight = from.value("qos_weight", port.qos_weight);
     port.gmio = from.value("gmio", 0);
-    if (from.contains("hops")) port.hops = from.at("hops").get<int>();
+    if (from.contains("hops")) {
+        port.hops = from.at("hops").get<int>();
+        if (device.interconnect.switch_latency_cycles == 0) {
+            throw ConfigError(file, pointer + "/hops",
+                              from.at("hops").dump() +
+                                  " switches take no time on a device whose "
+                                  "interconnect has no switch_latency_cycles",
+                              "allowed: no hops here");
+        }
+    }
     port.first_channel = from.value("first_channel", 0);
     port.channels = from.value("channels", 1);
     if (port.gmio % port.channels != 0) {

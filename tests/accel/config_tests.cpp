@@ -133,6 +133,15 @@ TEST_CASE("a stream is carried once by a port, which has a width or GMIO") {
                Catch::Contains("#/memory_ports/1: the key \"width_bits\" is missing"));
 }
 
+TEST_CASE("a port has hops where the interconnect has switches") {
+    auto noc = design_document("lightmamba-vck190-w4a4");
+    noc.set("/memory_ports/0/hops", 9);
+    CHECK(tilewright::test::refusal(noc).empty());
+    auto axi = design_document("lightmamba-u280-w4a4");
+    axi.set("/memory_ports/0/hops", 9);
+    CHECK_THAT(tilewright::test::refusal(axi), Catch::Contains("#/memory_ports/0/hops: 9 switches"));
+}
+
 TEST_CASE("a reference set anew is read anew") {
     auto document = design_document("lightmamba-vck190-w4a4");
     document.assign("/network=mamba2-130m");
