@@ -14,6 +14,8 @@ std::vector<Figure> main_figures(const nlohmann::ordered_json& report) {
         {item + "s per J above idle", "/energy/items_per_j_above_idle", "1/J"},
         {"busiest engine", "/busiest/engine", ""},
         {"busy", "/busiest/busy", ""},
+        {"bottleneck", "/bottleneck/engine", ""},
+        {"on critical path", "/bottleneck/critical_path", ""},
         {"LUT", "/resources/lut/used", ""},
         {"FF", "/resources/ff/used", ""},
         {"DSP", "/resources/dsp/used", ""},

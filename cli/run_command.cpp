@@ -50,8 +50,8 @@ sweeps::ResultTable figure_table(const ordered_json& report) {
 
 sweeps::ResultTable engine_table(const ordered_json& report) {
     sweeps::ResultTable table;
-    table.columns = {
-        {"engine", ""}, {"busy", ""}, {"largest stall", ""}, {"stalled", ""}, {"instructions", ""}};
+    table.columns = {{"engine", ""},        {"busy", ""},    {"critical path", ""},
+                     {"largest stall", ""}, {"stalled", ""}, {"instructions", ""}};
     for (const auto& [name, engine] : report.at("utilization").items()) {
         nlohmann::json cause;
         double most = 0;
@@ -62,8 +62,8 @@ sweeps::ResultTable engine_table(const ordered_json& report) {
             }
         }
         table.rows.push_back(
-            {{name, engine.at("busy"), cause, cause.is_null() ? nlohmann::json() : nlohmann::json(most),
-              engine.at("instructions")},
+            {{name, engine.at("busy"), engine.at("critical_path"), cause,
+              cause.is_null() ? nlohmann::json() : nlohmann::json(most), engine.at("instructions")},
              false,
              "",
              ""});

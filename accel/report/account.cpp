@@ -45,6 +45,15 @@ ordered_json account_of(const Design& design, const TileProgram& program, const 
     return result;
 }
 
+const EngineActivity& engine_with_most(const Activity& activity, memory::TimeFs EngineActivity::*time) {
+    return *std::max_element(activity.engines.begin(), activity.engines.end(),
+                             [time](const auto& a, const auto& b) { return a.*time < b.*time; });
+}
+
+double part_of_run(const Activity& activity, memory::TimeFs time) {
+    return static_cast<double>(time) / static_cast<double>(activity.duration);
+}
+
 }  // namespace
 
 ordered_json account_json(const Design& design, const TileProgram& program, const Activity& activity,
@@ -57,10 +66,15 @@ ordered_json account_json(const Design& design, const TileProgram& program, cons
 }
 
 ordered_json busiest_json(const Activity& activity) {
-    const auto busiest = std::max_element(activity.engines.begin(), activity.engines.end(),
-                                          [](const auto& a, const auto& b) { return a.busy < b.busy; });
-    return {{"engine", busiest->name},
-            {"busy", static_cast<double>(busiest->busy) / static_cast<double>(activity.duration)}};
+    const auto& busiest = engine_with_most(activity, &EngineActivity::busy);
+    return {{"engine", busiest.name}, {"busy", part_of_run(activity, busiest.busy)}};
+}
+
+ordered_json bottleneck_json(const Activity& activity) {
+    const auto& bottleneck = engine_with_most(activity, &EngineActivity::critical);
+    return {{"engine", bottleneck.name},
+            {"critical_path", part_of_run(activity, bottleneck.critical)},
+            {"posted_writes", part_of_run(activity, activity.settling)}};
 }
 
 }  // namespace tilewright::accel

@@ -15,8 +15,11 @@ namespace tilewright::accel {
 nlohmann::ordered_json account_json(const Design& design, const TileProgram& program,
                                     const Activity& activity, LinearEngine engine);
 
-// The engine that was busy for most of the run, and its part of it: what the simulated design waits for,
-// where the lower bound has what an ideal one would.
+// The engine that was busy for most of the run, and its part of it.
 nlohmann::ordered_json busiest_json(const Activity& activity);
+
+// The engine with most of the critical path, its part of the run, and what of the run comes behind the path:
+// what the simulated design waits for, where the lower bound has what an ideal one would.
+nlohmann::ordered_json bottleneck_json(const Activity& activity);
 
 }  // namespace tilewright::accel

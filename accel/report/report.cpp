@@ -74,6 +74,7 @@ ordered_json utilization_json(const Activity& activity) {
         result[engine.name] = {{"busy", static_cast<double>(engine.busy) / duration},
                                {"stalls", std::move(stalls)},
                                {"idle", static_cast<double>(engine.idle) / duration},
+                               {"critical_path", static_cast<double>(engine.critical) / duration},
                                {"instructions", engine.instructions},
                                {"macs", engine.macs}};
     }
@@ -361,6 +362,7 @@ ordered_json make_report(const DesignDocument& document, const Evaluation& evalu
     if (evaluation.activity) {
         report["utilization"] = utilization_json(*evaluation.activity);
         report["busiest"] = busiest_json(*evaluation.activity);
+        report["bottleneck"] = bottleneck_json(*evaluation.activity);
         report["memory"] = memory_json(evaluation);
         const auto account = [&](LinearEngine engine) {
             return account_json(evaluation.design, *evaluation.program, *evaluation.activity, engine);

@@ -322,6 +322,11 @@ Activity Accelerator::activity(TimeFs end) const {
             if (begin >= 0) result.section_begin[s] = std::min(result.section_begin[s], begin);
         }
     }
+    const auto& last = *std::max_element(engines_.begin(), engines_.end(), [](const auto& a, const auto& b) {
+        return a->idle_since() < b->idle_since();
+    });
+    result.settling = end - last->idle_since();
+    for (std::size_t i = 0; i < engines_.size(); ++i) result.engines[i].critical = last->chain()[i];
     std::map<std::string, std::size_t> next_port;
     for (const auto* dma : dmas_) {
         auto port = dma->port_activity();

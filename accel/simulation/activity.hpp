@@ -40,6 +40,9 @@ struct EngineActivity {
     memory::TimeFs busy = 0;  // for a DMA engine: at least one transfer in flight
     std::array<memory::TimeFs, stall_cause_count> stalled{};
     memory::TimeFs idle = 0;  // nothing left to do
+    // Its work in the chain that ends last: each piece of work began when the one before it in the chain was
+    // done. Without all of this engine's work the run would be shorter by no more than this.
+    memory::TimeFs critical = 0;
 };
 
 // Bytes through one memory port, by what they are; values and scales with the padding of the bus.
@@ -85,6 +88,7 @@ struct OperatorTime {
 
 struct Activity {
     memory::TimeFs duration = 0;
+    memory::TimeFs settling = 0;  // at the end: posted writes, and no engine works any more
     std::vector<EngineActivity> engines;
     std::vector<PortActivity> ports;
     std::vector<std::pair<std::string, memory::DramStatistics>> memories;  // added up over channels

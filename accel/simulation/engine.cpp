@@ -23,6 +23,7 @@ Engine::Engine(sc_core::sc_module_name name, std::uint16_t index, const EngineEn
     activity_.kind = description.kind;
     busy_by_label_.assign(program.labels.size(), 0);
     section_begin_.assign(program.sections.size(), -1);
+    chain_.assign(program.engines.size(), 0);
     std::vector<std::int64_t> base(program.engines.size(), 0);
     for (const auto& section : program.sections) {
         section_bases_.push_back(base);
@@ -165,6 +166,7 @@ void Engine::wake_sleepers() {
         auto* engine = sleepers_[i].engine;
         sleepers_.erase(sleepers_.begin() + static_cast<std::ptrdiff_t>(i));
         engine->asleep_ = false;
+        std::copy(chain_.begin(), chain_.end(), engine->chain_.begin());
         engine->proceed();
         i = 0;
     }
@@ -229,6 +231,7 @@ void ComputeEngine::proceed() {
     const auto time = now();
     start_current(time);
     const auto duration = cycles_[section_][position_] * environment_.clock_period;
+    chain_[index_] += duration;
     occupied_ = true;
     notify(duration);
     if (environment_.observer != nullptr) {
@@ -259,7 +262,10 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
                                                                 port.burst_beats, port.outstanding_bursts));
     }
     set_copies(std::vector<std::int64_t>(channels.size(), 1));
-    for (auto& transfer : in_flight_) transfer.engine = this;
+    for (auto& transfer : in_flight_) {
+        transfer.engine = this;
+        transfer.chain = chain_;
+    }
     port_activity_.name = port.name;
     port_activity_.memory = port.memory;
     for (const auto& section : environment.program->sections) {
@@ -355,6 +361,8 @@ void DmaEngine::proceed() {
         transfer.step = step();
         transfer.section = here_;
         transfer.work = work_;
+        std::copy(chain_.begin(), chain_.end(), transfer.chain.begin());
+        transfer.begin = time;
         transfer.done = 0;
         transfer.unanswered = active_.size();
         issue(transfer);
@@ -365,7 +373,7 @@ void DmaEngine::proceed() {
 void DmaEngine::called() {
     const auto time = now();
     while (in_flight_count_ > 0 && oldest().unanswered == 0 && oldest().done <= time) {
-        const auto& transfer = oldest();
+        auto& transfer = oldest();
         const auto done = transfer.step;
         const auto& section = *transfer.section;
         const auto& work = *transfer.work;
@@ -374,6 +382,8 @@ void DmaEngine::called() {
         activity_.busy += time - busy_since_;
         busy_by_label_[work.label] += time - busy_since_;
         busy_since_ = time;
+        chain_.swap(transfer.chain);
+        chain_[index_] += time - transfer.begin;
         expect_oldest(time);
         complete(done, section, work);
     }

@@ -49,6 +49,9 @@ class Engine : public sc_core::sc_module, protected memory::Agenda::Member {
     std::string waiting_for() const;
     // Figures of a run that has come to its end, where the clock must stand.
     EngineActivity activity(memory::TimeFs end) const;
+    memory::TimeFs idle_since() const { return idle_since_; }
+    // By engine: work in the chain that ends with the last instruction here.
+    const std::vector<memory::TimeFs>& chain() const { return chain_; }
     // Busy time by label.
     const std::vector<memory::TimeFs>& busy_by_label() const { return busy_by_label_; }
     memory::TimeFs section_begin(std::size_t section) const { return section_begin_[section]; }
@@ -86,6 +89,9 @@ class Engine : public sc_core::sc_module, protected memory::Agenda::Member {
     EngineActivity activity_;
     std::vector<memory::TimeFs> busy_by_label_;
     memory::TimeFs idle_since_ = 0;
+    // By engine: work in the chain of which this one goes on with the next piece. All of it together is the
+    // time that has gone by when this engine takes up work, and when it completes some.
+    std::vector<memory::TimeFs> chain_;
 
   private:
     struct Sleeper {
@@ -156,6 +162,8 @@ class DmaEngine : public Engine {
         Step step;
         const Section* section = nullptr;
         const Instruction* work = nullptr;
+        std::vector<memory::TimeFs> chain;  // that it goes on with
+        memory::TimeFs begin = 0;
         memory::TimeFs done = 0;     // known once `unanswered` is 0
         std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
 

@@ -31,8 +31,9 @@ const std::vector<KnownFigure>& known_figures() {
         {"/latency_s", Role::latency, {"latency", "time"}},
         {"/power_w", Role::none, {"power"}},
         {"/bound/binds", Role::none, {"bound by", "bottleneck", "binds", "limits"}},
+        {"/busiest/engine", Role::none, {"busiest", "busiest engine"}},
         // Behind the bound, so that a bottleneck is that of the simulation where a study shows both.
-        {"/busiest/engine", Role::none, {"busiest", "busiest engine", "bottleneck"}},
+        {"/bottleneck/engine", Role::none, {"bottleneck", "critical path"}},
         {"/bound/simulated_over_bound", Role::none, {"over bound"}},
         {"/numerics/block_sqnr_db", Role::none, {"sqnr"}},
     };

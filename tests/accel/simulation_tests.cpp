@@ -36,6 +36,7 @@ TEST_CASE("nothing depends on how far the model runs ahead of the kernel") {
             std::vector<memory::TimeFs> result = {activity.duration};
             for (const auto& engine : activity.engines) {
                 result.push_back(engine.busy);
+                result.push_back(engine.critical);
                 result.insert(result.end(), engine.stalled.begin(), engine.stalled.end());
             }
             for (const auto& [name, memory] : activity.memories) result.push_back(memory.served());
