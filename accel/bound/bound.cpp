@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "accel/bound/super_resolution_bound.hpp"
 #include "accel/bound/transformer_bound.hpp"
@@ -137,7 +138,7 @@ LinearWork least_linear_work(const Design& design, const models::Operator& op, c
 
 void add_memory_limits(const Design& design, const std::vector<double>& port_bytes, Bound& bound) {
     std::map<std::string, double> memory_bytes;
-    std::map<std::string, double> memory_rate;
+    std::map<std::string, std::set<int>> channels;  // that any port goes to
     for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
         const auto& port = design.memory_ports[i];
         const auto specification = design.port_specification(port);
@@ -146,14 +147,14 @@ void add_memory_limits(const Design& design, const std::vector<double>& port_byt
         bound.limits_s.emplace_back("memory port " + port.name + " to " + port.memory, port_bytes[i] / rate);
         bound.energy.busy_s["port " + port.name] = port_bytes[i] / rate;
         bound.limits_s.emplace_back("interconnect link " + port.name, port_bytes[i] / link);
-        const auto& dram = design.device.memories.at(port.memory).dram;
         memory_bytes[port.memory] += port_bytes[i];
-        memory_rate[port.memory] = std::min(
-            memory_rate[port.memory] + dram.channel_bytes_per_s() * port.channels, dram.bytes_per_s());
+        for (int c = 0; c < port.channels; ++c) channels[port.memory].insert(port.first_channel + c);
     }
     for (const auto& [name, bytes] : memory_bytes) {
-        bound.limits_s.emplace_back("memory " + name, bytes / memory_rate[name]);
-        bound.energy.memories[name].bytes = bytes;
+        const auto& dram = design.device.memories.at(name).dram;
+        bound.limits_s.emplace_back("memory " + name, bytes / (dram.channel_bytes_per_s() *
+                                                               static_cast<double>(channels[name].size())));
+        bound.energy.memories[name] = {bytes, bytes, 0};
     }
 }
 

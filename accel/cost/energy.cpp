@@ -60,7 +60,8 @@ EnergyUse energy(const Design& design, const ResourceUse& resources, const Energ
     for (const auto& [name, memory] : input.memories) {
         const auto& model = design.device.memories.at(name).energy;
         add("memory " + name,
-            memory.bytes * 8 * model.access_j_per_bit + memory.row_activations * model.activate_j, true);
+            memory.accessed_bytes * 8 * model.access_j_per_bit + memory.row_activations * model.activate_j,
+            true);
         bytes += memory.bytes;
     }
     add("interconnect", bytes * design.device.interconnect_j_per_byte, true);

@@ -24,9 +24,11 @@ struct EnergyInput {
     double aie_floating_cycles = 0;  // likewise, of attention in fp32
     // Words (as wide as the buffer's word) written to and read from each buffer.
     std::array<double, buffer_count> buffer_words{};
-    // By memory: bytes moved and rows opened.
+    // By memory: bytes that ports asked for, those of whole accesses, which cross its pins, and rows opened.
+    // What posted writes answer counts with the pins.
     struct Memory {
         double bytes = 0;
+        double accessed_bytes = 0;
         double row_activations = 0;
     };
     std::map<std::string, Memory> memories;

@@ -11,16 +11,6 @@ namespace tilewright::accel {
 using memory::divide_up;
 using memory::round_up;
 
-namespace {
-
-double multiplier_lut(const CostConstants& constants, int bits) {
-    if (bits <= 4) return constants.int4_multiplier_lut;
-    if (bits <= 8) return constants.int8_multiplier_lut;
-    return constants.int16_multiplier_lut;
-}
-
-}  // namespace
-
 double multiply_add_dsp(const Design& design, const CostConstants& constants) {
     return design.device.dsp_primitive == "DSP58" ? 1
                                                   : constants.fp32_multiply_dsp48 + constants.fp32_add_dsp48;
@@ -89,12 +79,15 @@ FabricResources matrix_resources(const Design& design, const CostConstants& cons
     const auto& engine = design.matrix;
     const auto& recipe = design.recipe;
     int product_bits = recipe.weights.format.bits + recipe.activations.format.bits;
-    auto table_lut = multiplier_lut(constants, recipe.weights.format.bits);
+    double table_lut = 0;
     if (models::is_floating(recipe.weights) || models::is_floating(recipe.activations)) {
         if (engine.multiplier == MultiplierKind::dsp) return floating_matrix_resources(design, constants);
         const auto table = lut_multiplier_cost(recipe.weights.format, recipe.activations.format, constants);
         product_bits = table.product_bits + 1;
         table_lut = table.lut;
+    } else if (engine.multiplier == MultiplierKind::lut) {
+        table_lut =
+            integer_multiplier_lut(recipe.weights.format.bits, recipe.activations.format.bits, constants);
     }
     const auto products = multipliers(engine, product_bits, table_lut, constants);
     FabricResources use;

@@ -121,6 +121,7 @@ FabricResources vector_resources(const Design& design, const CostConstants& cons
 }
 
 FabricResources port_resources(const MemoryPort& port, const CostConstants& constants) {
+    if (port.gmio > 0) return {};  // between the NoC and the array, past the fabric
     const auto units = static_cast<double>(port.width_bits) / 256 * port.channels;
     return {round_up(units * constants.axi_port_lut), round_up(units * constants.axi_port_ff), 0,
             round_up(units * constants.axi_port_bram), 0};

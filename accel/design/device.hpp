@@ -45,6 +45,7 @@ struct DeviceMemory {
     memory::DramSpecification dram;
     memory::DramControllerPolicy controller;  // a design chooses the page policy
     MemoryEnergy energy;
+    std::optional<int> axi_ports;  // of a memory that masters reach through ports of its own
 };
 
 // Energy of the fabric, in joules for one primitive and one clock cycle or access.

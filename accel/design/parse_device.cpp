@@ -162,6 +162,7 @@ DeviceMemory parse_memory(const std::string& name, const json& from, const std::
                               ": writes would stop draining before they begin",
                           "allowed: at most write_high_watermark");
     }
+    if (from.contains("axi_ports")) result.axi_ports = static_cast<int>(count(from.at("axi_ports")));
     const auto& energy = from.at("energy");
     result.energy = {quantity(energy.at("access_j_per_bit")), quantity(energy.at("activate_j")),
                      quantity(energy.at("standby_w"))};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "accel/design/parse_memory.hpp"
 
+#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -93,6 +94,21 @@ void check_port_names(const Design& design, const std::string& file) {
     }
 }
 
+// Each port takes an AXI port of the memory for every channel that it goes to.
+void check_axi_ports(const Design& design, const std::string& file) {
+    std::map<std::string, int> taken;
+    for (std::size_t i = 0; i < design.memory_ports.size(); ++i) {
+        const auto& port = design.memory_ports[i];
+        const auto& available = design.device.memories.at(port.memory).axi_ports;
+        const auto all = taken[port.memory] += port.channels;
+        if (!available || all <= *available) continue;
+        throw ConfigError(file, "/memory_ports/" + std::to_string(i) + "/channels",
+                          std::to_string(port.channels) + " channels, an AXI port for each, make " +
+                              std::to_string(all) + " ports to \"" + port.memory + "\"",
+                          "allowed: " + std::to_string(*available) + " in all");
+    }
+}
+
 std::set<std::string> names_of_used_memories(const Design& design) {
     std::set<std::string> names;
     for (const auto& port : design.memory_ports) names.insert(port.memory);
@@ -173,6 +189,7 @@ void parse_memories(const json& document, Design& design, const std::string& fil
             parse_port(ports[i], design.device, file, "/memory_ports/" + std::to_string(i)));
     }
     check_port_names(design, file);
+    check_axi_ports(design, file);
     for (const auto& [name, memory] : design.device.memories) {
         const auto usual = usual_model(design, name);
         if (usual != DramModel::automatic) design.memory_controls[name].model = usual;

@@ -274,7 +274,10 @@ EnergyInput energy_input(const Design& design, const models::OperatorGraph& grap
                          : design.super_resolution ? super_resolution_buffer_words(design, program, activity)
                                                    : buffer_words(design, graph, activity);
     for (const auto& [name, statistics] : activity.memories) {
+        const auto accesses = statistics.row_hits + statistics.row_misses;
+        const auto crossed = accesses * design.device.memories.at(name).dram.access_bytes();
         input.memories[name] = {static_cast<double>(statistics.read_bytes + statistics.write_bytes),
+                                static_cast<double>(crossed + statistics.forwarded_bytes),
                                 static_cast<double>(statistics.row_activations)};
     }
     return input;

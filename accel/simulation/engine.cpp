@@ -308,10 +308,11 @@ void DmaEngine::moved(Transfer& transfer, TimeFs done) {
 
 // The oldest transfer is reported at its end, if that is known by now, and not before those in front of it.
 inline void DmaEngine::expect_oldest(TimeFs time) {
-    if (in_flight_count_ == 0 || oldest().unanswered > 0) return;
+    if (in_flight_count_ == 0) return;
+    show_oldest(time);
+    if (oldest().unanswered > 0) return;
     cancel();  // of one that was the oldest; a later notification would not replace an earlier one
     notify(std::max(oldest().done, time) - time);
-    show_oldest(time);
 }
 
 void DmaEngine::count(const Instruction& work, std::int64_t times) {
@@ -332,7 +333,14 @@ void DmaEngine::count(const Instruction& work, std::int64_t times) {
 
 void DmaEngine::show_oldest(TimeFs time) {
     if (environment_.observer == nullptr) return;
-    environment_.observer->work(time, std::max(oldest().done, time), index_, *oldest().work);
+    const bool known = oldest().unanswered == 0;
+    const auto end = known ? std::max(oldest().done, time) : Observer::not_known;
+    if (!shown_) {
+        environment_.observer->work(busy_since_, end, index_, *oldest().work);
+    } else if (known) {
+        environment_.observer->worked(end, index_);
+    }
+    shown_ = true;
 }
 
 void DmaEngine::proceed() {
@@ -355,7 +363,8 @@ void DmaEngine::proceed() {
         ready_since_ = std::min(ready_since_, time);
         if (in_flight_count_ == in_flight_.size()) return;
         start_current(time);
-        if (in_flight_count_ == 0) busy_since_ = time;
+        const bool first = in_flight_count_ == 0;
+        if (first) busy_since_ = time;
         const auto newest = oldest_ + in_flight_count_++;
         auto& transfer = in_flight_[newest < in_flight_.size() ? newest : newest - in_flight_.size()];
         transfer.step = step();
@@ -365,7 +374,9 @@ void DmaEngine::proceed() {
         transfer.begin = time;
         transfer.done = 0;
         transfer.unanswered = active_.size();
+        if (first) shown_ = false;
         issue(transfer);
+        if (first && transfer.unanswered > 0) show_oldest(time);
         advance();
     }
 }
@@ -378,6 +389,7 @@ void DmaEngine::called() {
         const auto& section = *transfer.section;
         const auto& work = *transfer.work;
         if (++oldest_ == in_flight_.size()) oldest_ = 0;
+        shown_ = false;
         --in_flight_count_;
         activity_.busy += time - busy_since_;
         busy_by_label_[work.label] += time - busy_since_;

@@ -178,6 +178,7 @@ class DmaEngine : public Engine {
     void expect_oldest(memory::TimeFs time);
     void count(const Instruction& work, std::int64_t times);
     void show_oldest(memory::TimeFs time);
+    bool shown_ = false;  // whether the observer has been told of the oldest
 
     const MemoryPort port_;
     const TransferLayout layout_;

@@ -19,6 +19,9 @@ class Observer {
     // Calls come in the order of their `time`, except that `work` is told when the work starts, with its end.
     virtual void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine,
                       const Instruction& instruction) = 0;
+    // The `end` of work that nobody knows yet: worked() tells it as soon as it is known.
+    static constexpr memory::TimeFs not_known = -1;
+    virtual void worked(memory::TimeFs /*end*/, std::size_t /*engine*/) {}
     // An engine begins to wait; it ends with the engine's next work().
     virtual void stall(memory::TimeFs time, std::size_t engine, StallCause cause) = 0;
     // An engine has no instruction left, or none in flight.

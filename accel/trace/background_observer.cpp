@@ -67,6 +67,9 @@ void BackgroundObserver::tell(const Block& block) {
             case Call::work:
                 observer_->work(time, value, index, *instruction);
                 break;
+            case Call::worked:
+                observer_->worked(time, index);
+                break;
             case Call::stall:
                 observer_->stall(time, index, static_cast<StallCause>(value));
                 break;

@@ -37,6 +37,9 @@ class BackgroundObserver : public Observer {
               const Instruction& instruction) override {
         note({begin, end, &instruction, static_cast<std::uint32_t>(engine), Call::work});
     }
+    void worked(memory::TimeFs end, std::size_t engine) override {
+        note({end, 0, nullptr, static_cast<std::uint32_t>(engine), Call::worked});
+    }
     void stall(memory::TimeFs time, std::size_t engine, StallCause cause) override {
         note({time, static_cast<std::int64_t>(cause), nullptr, static_cast<std::uint32_t>(engine),
               Call::stall});
@@ -58,7 +61,7 @@ class BackgroundObserver : public Observer {
     static constexpr std::size_t block_count = 8;
 
   private:
-    enum class Call : std::uint32_t { work, stall, idle, buffer_fill, section };
+    enum class Call : std::uint32_t { work, worked, stall, idle, buffer_fill, section };
     struct Record {
         memory::TimeFs time;
         std::int64_t value;  // end of the work, cause, bytes or repetition

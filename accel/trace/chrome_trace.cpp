@@ -114,6 +114,11 @@ void ChromeTrace::end_stall(Row& row, std::uint64_t time_ns) {
 
 void ChromeTrace::work(TimeFs begin, TimeFs end, std::size_t engine, const Instruction& instruction) {
     auto& row = rows_[engine];
+    if (end == not_known) {
+        row.begun = begin;
+        row.unfinished = &instruction;
+        return;
+    }
     const auto begin_ns = to_ns(begin);
     const auto end_ns = to_ns(end);
     const bool entered = position_.advance(engine, instruction);
@@ -148,6 +153,10 @@ void ChromeTrace::work(TimeFs begin, TimeFs end, std::size_t engine, const Instr
         row.merged_end_ns = end_ns;
     }
     row.worked_until_ns = end_ns;
+}
+
+void ChromeTrace::worked(TimeFs end, std::size_t engine) {
+    work(rows_[engine].begun, end, engine, *rows_[engine].unfinished);
 }
 
 void ChromeTrace::write_merged(Row& row) {
@@ -195,6 +204,7 @@ void ChromeTrace::finish(TimeFs time) {
         close(row.section, row.worked_until_ns);
     }
     for (auto& counter : counters_) {
+        counter.due = std::min(counter.due, time);
         if (counter.due >= 0) write_counter(counter);
     }
     file_.append("\n]}\n");

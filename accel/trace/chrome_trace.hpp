@@ -39,6 +39,7 @@ class ChromeTrace : public Observer {
 
     void work(memory::TimeFs begin, memory::TimeFs end, std::size_t engine,
               const Instruction& instruction) override;
+    void worked(memory::TimeFs end, std::size_t engine) override;
     void stall(memory::TimeFs time, std::size_t engine, StallCause cause) override;
     void idle(memory::TimeFs time, std::size_t engine) override;
     void buffer_fill(memory::TimeFs time, Buffer buffer, std::int64_t bytes) override;
@@ -77,6 +78,9 @@ class ChromeTrace : public Observer {
         std::uint64_t merged_begin_ns = 0;
         std::uint64_t merged_end_ns = 0;
         std::uint64_t worked_until_ns = 0;
+        // Work whose end is not known yet.
+        memory::TimeFs begun = 0;
+        const Instruction* unfinished = nullptr;
         bool stalled = false;
         StallCause cause = StallCause::waits_for_dma;
         std::uint64_t stalled_since_ns = 0;

@@ -18,6 +18,9 @@ class TeeObserver : public Observer {
               const Instruction& instruction) override {
         for (auto* observer : observers_) observer->work(begin, end, engine, instruction);
     }
+    void worked(memory::TimeFs end, std::size_t engine) override {
+        for (auto* observer : observers_) observer->worked(end, engine);
+    }
     void stall(memory::TimeFs time, std::size_t engine, StallCause cause) override {
         for (auto* observer : observers_) observer->stall(time, engine, cause);
     }

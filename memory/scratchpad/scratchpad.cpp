@@ -28,6 +28,9 @@ std::int64_t smallest(std::span<const Shape> shapes, std::int64_t word_bits, std
 // AMD UG1273 (Versal design guide): simple dual port forms.
 constexpr std::array<Shape, 5> bram_shapes = {{{72, 512}, {36, 1024}, {18, 2048}, {9, 4096}, {4, 8192}}};
 constexpr std::array<Shape, 4> uram_shapes = {{{72, 4096}, {36, 8192}, {18, 16384}, {9, 32768}}};
+// AMD UG574 (UltraScale CLB), simple dual port: eight LUTs are a RAM32M16 or a RAM64M8.
+constexpr std::array<Shape, 2> lutram_shapes = {{{14, 32}, {7, 64}}};
+constexpr std::int64_t luts_per_lutram = 8;
 
 }  // namespace
 
@@ -50,7 +53,8 @@ std::int64_t primitives(const ScratchpadSpecification& specification, bool narro
                    smallest(std::span(uram_shapes).first(narrow_uram ? uram_shapes.size() : 1),
                             specification.word_bits, words);
         case RamKind::lutram:
-            return specification.banks * divide_up(bank_bits, 64);
+            return specification.banks * luts_per_lutram *
+                   smallest(lutram_shapes, specification.word_bits, words);
     }
     return 0;
 }

@@ -26,8 +26,9 @@ std::int64_t access_cycles(const ScratchpadSpecification& specification, std::in
 
 // Primitives of a buffer. A RAMB36 is 36 bits x 1,024 (72 x 512 in simple dual port), a URAM288 72 bits x
 // 4,096 (AMD UG1273); a bank takes enough of them for its word and for its depth, whichever arrangement is
-// the smallest. LUT RAM is counted in LUTs of 64 bits, in units of 1 LUT. `narrow_uram`: Versal's URAM288E5
-// is also 36, 18 and 9 bits wide and so much deeper (UG1273), UltraScale+'s URAM288 is not (UG573).
+// the smallest. LUT RAM is counted in LUTs, eight of which are 14 bits x 32 or 7 bits x 64. `narrow_uram`:
+// Versal's URAM288E5 is also 36, 18 and 9 bits wide and so much deeper (UG1273), UltraScale+'s URAM288 is not
+// (UG573).
 std::int64_t primitives(const ScratchpadSpecification& specification, bool narrow_uram = true);
 
 // The fill of one buffer over simulated time. Overfilling is counted, not refused: a checked program cannot

@@ -37,6 +37,25 @@ TEST_CASE("the limits of the main design are those worked out by hand") {
     CHECK(bound.binds == "memory port axi0 to ddr4");
 }
 
+TEST_CASE("a channel that two ports share counts once") {
+    auto document = design_document("lightmamba-u280-w4a4");
+    nlohmann::json state = document.document().at("memory_ports").at(0);
+    auto weights = state;
+    weights["carries"] = {"weights"};
+    state["carries"] = {"state", "convolution"};
+    state["name"] = "hbm1";
+    weights["channels"] = state["channels"] = 2;
+    const auto of_memory = [&](int first) {
+        state["first_channel"] = first;
+        document.set("/memory_ports", nlohmann::json::array({weights, state}));
+        const auto design = document.parse();
+        return limit(lower_bound(design, models::build_mamba_graph(design.network, design.step())),
+                     "memory hbm");
+    };
+    CHECK(of_memory(0) == Approx(2 * of_memory(2)));
+    CHECK(of_memory(1) == Approx(4.0 / 3 * of_memory(2)));
+}
+
 TEST_CASE("designs at the edges stay at or above their bounds") {
     const tilewright::test::Settings edges[] = {
         {},

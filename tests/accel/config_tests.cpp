@@ -142,6 +142,24 @@ TEST_CASE("a port has hops where the interconnect has switches") {
     CHECK_THAT(tilewright::test::refusal(axi), Catch::Contains("#/memory_ports/0/hops: 9 switches"));
 }
 
+TEST_CASE("ports take no more AXI ports of a memory than it has") {
+    auto document = design_document("lightmamba-u280-w4a4");
+    nlohmann::json state = document.document().at("memory_ports").at(0);
+    auto weights = state;
+    weights["carries"] = {"weights"};
+    state["carries"] = {"state", "convolution"};
+    state["name"] = "hbm1";
+    const auto refused = [&](int of_weights, int of_state) {
+        weights["channels"] = of_weights;
+        state["channels"] = of_state;
+        document.set("/memory_ports", nlohmann::json::array({weights, state}));
+        return tilewright::test::refusal(document);
+    };
+    CHECK(refused(16, 16).empty());
+    CHECK_THAT(refused(32, 4), Catch::Contains("#/memory_ports/1/channels: 4 channels") &&
+                                   Catch::Contains("make 36 ports to \"hbm\"; allowed: 32 in all"));
+}
+
 TEST_CASE("a reference set anew is read anew") {
     auto document = design_document("lightmamba-vck190-w4a4");
     document.assign("/network=mamba2-130m");

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "accel/cost/energy.hpp"
+#include "accel/cost/lut_multiplier.hpp"
 #include "accel/cost/resources.hpp"
 #include "accel/report/energy_input.hpp"
 #include "accel/report/evaluate.hpp"
@@ -181,6 +182,45 @@ TEST_CASE("a matrix unit of LUTs has its multipliers, trees, accumulators and sh
     CHECK(use.lut == 64 * 20 + 8 * (60 + 34) + 8 * 60);
 }
 
+TEST_CASE("a multiplier of two widths costs as much either way, between the squares of both") {
+    const auto c = default_cost_constants();
+    CHECK(integer_multiplier_lut(4, 4, c) == 20);
+    CHECK(integer_multiplier_lut(6, 6, c) == 69);
+    CHECK(integer_multiplier_lut(8, 8, c) == 116);
+    CHECK(integer_multiplier_lut(16, 16, c) == 464);
+    CHECK(integer_multiplier_lut(4, 8, c) == 58);
+    for (int a = 2; a <= 16; ++a) {
+        for (int b = 2; b <= a; ++b) {
+            CAPTURE(a, b);
+            CHECK(integer_multiplier_lut(a, b, c) == integer_multiplier_lut(b, a, c));
+            CHECK(integer_multiplier_lut(a, b, c) <= integer_multiplier_lut(a, a, c));
+            CHECK(integer_multiplier_lut(a, b, c) >= integer_multiplier_lut(b, b, c));
+        }
+    }
+    // In both families of networks: 1,024 multipliers of four bits by eight.
+    const auto lut = [](const char* weights, const char* activations) {
+        auto document =
+            design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/inputs", 32},
+                                                       {"/engines/matrix/outputs", 32},
+                                                       {"/engines/matrix/multiplier", "lut"},
+                                                       {"/recipe/weights/format", weights},
+                                                       {"/recipe/activations/format", activations}});
+        return matrix_resources(document.parse(), default_cost_constants()).lut;
+    };
+    CHECK(lut("int4", "int8") == lut("int8", "int4"));
+    CHECK(lut("int4", "int8") - lut("int4", "int4") > 1024 * 38);  // and wider trees
+}
+
+TEST_CASE("a port through GMIO is none of the fabric's") {
+    MemoryPort port;
+    port.width_bits = 128;
+    const auto axi = port_resources(port, default_cost_constants());
+    CHECK(axi.lut > 0);
+    port.gmio = 4;
+    const auto gmio = port_resources(port, default_cost_constants());
+    CHECK(gmio.lut + gmio.ff + gmio.bram == 0);
+}
+
 TEST_CASE(
     "without unrolling there is neither SSM nor Hadamard unit, fully unrolled there is one of each a block") {
     auto document = design_document("lightmamba-vck190-w4a4");
@@ -220,10 +260,10 @@ TEST_CASE("energy adds up primitives, accesses, bytes and time") {
     EnergyInput input;
     input.duration_s = 2;
     input.busy_s["matrix"] = 1;
-    input.memories["ddr4"] = {1e9, 1e6};
+    input.memories["ddr4"] = {1e9, 1.5e9, 1e6};
     const auto use = energy(design, resources, input);
     const double matrix = (100 * 7e-12 + 1000 * 50e-15) * 400e6 * (1 + 0.25 * 1);
-    const double dram = 1e9 * 8 * 15e-12 + 1e6 * 2e-9;
+    const double dram = 1.5e9 * 8 * 15e-12 + 1e6 * 2e-9;
     const double network = 1e9 * 3e-12;
     CHECK(use.above_idle_j == Approx(matrix + dram + network));
     // More LUTs than flip-flops: they count in their place.
@@ -231,6 +271,26 @@ TEST_CASE("energy adds up primitives, accesses, bytes and time") {
     const double in_luts = (100 * 7e-12 + 3000 * 50e-15) * 400e6 * (1 + 0.25 * 1);
     CHECK(energy(design, resources, input).above_idle_j == Approx(in_luts + dram + network));
     CHECK(use.total_j == Approx(matrix + dram + network + 2 * 0.5 + 2 * 3.0));
+}
+
+TEST_CASE("what crosses the pins of a memory costs energy, asked for or not") {
+    // Bursts of 8 bytes, of which each takes an access of 64.
+    for (const auto* model : {"bursts", "commands"}) {
+        CAPTURE(model);
+        const auto evaluation = evaluate(small_document({{"/memory_ports/0/width_bits", 32},
+                                                         {"/memory_ports/0/burst_beats", 2},
+                                                         {"/memories/ddr4/model", model}}),
+                                         Fidelity::timing);
+        const auto& memory = evaluation.activity->memories.front().second;
+        const auto crossed = static_cast<double>(64 * (memory.row_hits + memory.row_misses));
+        CHECK(crossed > 4.0 * static_cast<double>(memory.read_bytes + memory.write_bytes));
+        const auto& cost = evaluation.design.device.memories.at("ddr4").energy;
+        for (const auto& [name, joules] : evaluation.energy.components_j) {
+            if (name != "memory ddr4") continue;
+            CHECK(joules == Approx(8 * crossed * cost.access_j_per_bit +
+                                   static_cast<double>(memory.row_activations) * cost.activate_j));
+        }
+    }
 }
 
 TEST_CASE("the matrix unit reads its weights from their buffer for every token") {

@@ -23,6 +23,10 @@ TEST_CASE("primitives cover width and depth") {
     CHECK(primitives({"g", RamKind::uram, 786432, 8, 1, 2}) == 24);
     CHECK(primitives({"g", RamKind::uram, 786432, 8, 1, 2}, false) == 192);
     CHECK(primitives({"h", RamKind::bram, 4608, 36, 1, 2}, false) == 1);
+    // Eight LUTs are 14 bits x 32 or 7 bits x 64: a shallow buffer pays for its width here, too.
+    CHECK(primitives({"l", RamKind::lutram, 4 * 2048, 16384, 1, 2}) == 8 * 1171);
+    CHECK(primitives({"l", RamKind::lutram, 64 * 7, 7 * 8, 1, 2}) == 8 * 8);
+    CHECK(primitives({"l", RamKind::lutram, 64, 14, 2, 2}) == 2 * 8);
 }
 
 TEST_CASE("one port makes reads and writes alternate") {
