@@ -100,9 +100,14 @@ ordered_json static_power(const std::vector<Side>& sides) {
     return powers.size() > 1 ? powers : ordered_json::array();
 }
 
-// Members of the workload in which the sides differ.
+// The network, if not all have the same, and members of the workload in which the sides differ.
 std::vector<std::string> other_workloads(const std::vector<Side>& sides) {
     std::vector<std::string> names;
+    if (std::any_of(sides.begin(), sides.end(), [&](const Side& side) {
+            return metric(side.design, "/network") != metric(sides.front().design, "/network");
+        })) {
+        names.emplace_back("network");
+    }
     nlohmann::json all = nlohmann::json::object();
     for (const auto& side : sides) {
         const auto workload = metric(side.design, "/workload");
@@ -192,7 +197,8 @@ int compare_command(const std::vector<std::string>& arguments) {
     std::erase_if(differences.rows, [&](const sweeps::ResultRow& row) {
         return told_by_name(sides, row.cells.front().get<std::string>());
     });
-    std::cout << "\n" << sweeps::format_table(figures) << "\n" << sweeps::format_table(differences);
+    std::cout << "\n" << sweeps::format_table(figures) << "\n";
+    std::cout << (differences.rows.empty() ? "No setting differs.\n" : sweeps::format_table(differences));
     if (const auto other = other_workloads(sides); !other.empty()) {
         std::cout << fmt::format("\nThese designs do not do the same work: {} differ{}.\n",
                                  fmt::join(other, ", "), other.size() == 1 ? "s" : "");

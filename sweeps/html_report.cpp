@@ -233,7 +233,11 @@ RenderedHtml render_html_report(const HtmlReport& report, const std::filesystem:
     html += counts_html(report.table);
     for (const std::string& sentence : report.warnings)
         html += fmt::format("<section><p class=\"notice\">{}</p></section>\n", escape_html(sentence));
-    if (wants_chart(report)) html += chart_html(report, warning);
+    if (report.objectives.size() < 2) {
+        html += chart_html(report, "one objective has no trade-off");
+    } else if (wants_chart(report)) {
+        html += chart_html(report, warning);
+    }
     html +=
         "<section><div class=\"bar\"><h2>Results</h2><span id=\"shown\" class=\"hint\"></span>"
         "<label id=\"filter-label\" hidden>filter <input id=\"filter\" type=\"search\" "

@@ -16,6 +16,7 @@
 #include "accel/design/parse_super_resolution.hpp"
 #include "accel/design/parse_var.hpp"
 #include "memory/integer_math.hpp"
+#include "models/kernels/lut_multiplier.hpp"
 
 namespace tilewright::accel {
 
@@ -163,22 +164,29 @@ void check_streams(const Design& design, const std::string& file) {
 void check_packing(const Design& design, const std::string& file) {
     const auto& recipe = design.recipe;
     const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
+    const bool floating = models::is_floating(recipe.weights) || models::is_floating(recipe.activations);
+    if (!floating && !dsp) return;
     for (const auto& [operand, name] :
          {std::pair{recipe.weights, "weights"}, std::pair{recipe.activations, "activations"}}) {
-        if (!models::is_floating(operand) || !design.multiplies_on(LinearEngine::pl)) continue;
+        if (!design.multiplies_on(LinearEngine::pl)) continue;
         const auto& format = operand.format;
-        if (!dsp && format.bits > 8) {
+        if (!dsp && format.bits > models::LutMultiplier::widest_format) {
             throw ConfigError(file, std::string("/recipe/") + name + "/format",
                               std::string(format.name) + " is too wide for lookup tables",
-                              "allowed: multiplier \"dsp\", integers, or formats of at most 8 bits");
+                              "allowed: multiplier \"dsp\", two integers, or formats of at most 8 bits");
         }
-        if (dsp && design.matrix.products_per_dsp > 1) {
+        if (dsp && models::is_floating(operand) && design.matrix.products_per_dsp > 1) {
             throw ConfigError(file, "/engines/matrix/products_per_dsp",
                               "a DSP block makes one product of " + std::string(format.name),
                               "allowed: 1, or integers");
         }
     }
-    if (!dsp) return;
+    if (!dsp) {
+        if (design.multiplies_on(LinearEngine::pl)) {
+            check_table(recipe.weights.format, recipe.activations.format, file, "/recipe/weights/format");
+        }
+        return;
+    }
     check_products_per_dsp(design, std::max(recipe.weights.format.bits, recipe.activations.format.bits), true,
                            file);
 }

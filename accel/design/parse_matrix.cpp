@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "accel/design/config_error.hpp"
 #include "accel/design/json_choice.hpp"
+#include "models/kernels/exact_dot.hpp"
+#include "models/kernels/lut_multiplier.hpp"
 
 namespace tilewright::accel {
 
@@ -59,12 +63,25 @@ void check_multipliers(const Design& design, const std::string& file) {
         check(layer.weights.format, "weights");
         check(layer.activations.format, "activations");
         if (layer.dual && dsp) check(layer.dual->negative, "activations");
+        if (!dsp)
+            check_table(layer.weights.format, layer.activations.format, file, at(layer.name) + "weights");
     }
     if (!dsp) return;
     const bool dual = std::any_of(layers.begin(), layers.end(),
                                   [](const LinearOperands& layer) { return layer.dual.has_value(); });
     check_products_per_dsp(design, widest, !dual, file);
     check_rows_in_pairs(design, file);
+}
+
+void check_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
+                 const std::string& file, const std::string& pointer) {
+    const auto bits = models::product_format(weights, activations).magnitude_bits;
+    if (bits <= models::LutMultiplier::widest_product) return;
+    throw ConfigError(file, pointer,
+                      fmt::format("products of {} and {} have {} bits, too many for lookup tables",
+                                  weights.name, activations.name, bits),
+                      fmt::format("allowed: formats whose products have at most {}",
+                                  models::LutMultiplier::widest_product));
 }
 
 void check_products_per_dsp(const Design& design, int bits, bool summed_together, const std::string& file) {

@@ -21,6 +21,10 @@ void check_multipliers(const Design& design, const std::string& file);
 // up to 8 bits two by packing (AMD WP486), or three in the dot-product mode of a DSP58 (AMD AM004), which
 // adds them up, so not where some are summed apart. Throws ConfigError for a design that wants another
 // number.
+// That a multiplier of lookup tables can be made of two formats of at most 8 bits; throws ConfigError at
+// `pointer`.
+void check_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
+                 const std::string& file, const std::string& pointer);
 void check_products_per_dsp(const Design& design, int bits, bool summed_together, const std::string& file);
 
 // Four products of 4 bits in one DSP block are two rows' inputs by two weights (AMD WP521): of a single row

@@ -84,7 +84,11 @@ void VarExecutor::place_ends() {
     vectors(layout_.word_bias, ends.word_bias);
     vectors(layout_.head_bias, ends.head_bias);
     vectors(layout_.start, ends.start);
-    vectors(layout_.positions, instance_.places);
+    const std::span<const float> places(instance_.places);
+    for (std::size_t scale = 0; scale < var_.network.scales.size(); ++scale) {
+        vectors(layout_.positions[scale], places.subspan(index(var_.network.tokens_until(scale) * c),
+                                                         index(var_.network.scale_tokens(scale) * c)));
+    }
 }
 
 // Loaded outside the blocks.
@@ -110,8 +114,7 @@ void VarExecutor::take_end_numbers(const Step& step, std::span<const double> num
         if (var_.ends) return take(ends_.maps);
         return TransformerExecutor::take_numbers(step, numbers);
     }
-    const auto before = var_.network.tokens_until(step_of(step));
-    if (address != layout_.positions + 4 * before * block_.width) {
+    if (address != layout_.positions[step_of(step)]) {
         throw FunctionalError("a transfer of nothing that lies around the blocks");
     }
     take(ends_.places);

@@ -71,7 +71,9 @@ VarLayout lay_out_var(const Design& design) {
     layout.head_bias = place_state(binary32(network.codebook));
     layout.classes = place_state(binary32(batch * c));
     layout.start = place_state(binary32(network.scale_tokens(0) * c));
-    layout.positions = place_state(binary32(network.tokens() * c));
+    for (std::size_t scale = 0; scale < network.scales.size(); ++scale) {
+        layout.positions.push_back(place_state(binary32(network.scale_tokens(scale) * c)));
+    }
     const auto rows = batch * network.scale_tokens(network.scales.size() - 1);
     layout.inputs = place_state(binary32(rows * std::max(c, network.codebook_width)));
     layout.outputs = place_state(binary32(rows * std::max(c, network.codebook)));

@@ -32,11 +32,11 @@ struct VarLayout : LinearLayout {
     std::int64_t head_adaln_bias = 0;
     std::int64_t word_bias = 0;
     std::int64_t head_bias = 0;
-    std::int64_t classes = 0;    // embeddings of every image's class
-    std::int64_t start = 0;      // of the tokens of the first scale
-    std::int64_t positions = 0;  // position and level embeddings of all tokens
-    std::int64_t inputs = 0;     // of a scale: token maps, or the residual stream
-    std::int64_t outputs = 0;    // of a scale: logits, or the residual stream
+    std::int64_t classes = 0;             // embeddings of every image's class
+    std::int64_t start = 0;               // of the tokens of the first scale
+    std::vector<std::int64_t> positions;  // by scale: position and level embeddings of its tokens
+    std::int64_t inputs = 0;              // of a scale: token maps, or the residual stream
+    std::int64_t outputs = 0;             // of a scale: logits, or the residual stream
 };
 
 // Throws MappingError where a port does not reach all of it.

@@ -166,9 +166,8 @@ void VarProgram::input(std::size_t scale, const std::string& name) {
         made = products.second;
         positions = 2;
     }
-    const auto offset = 4 * var_.network.tokens_until(scale) * width;
     const auto embeddings =
-        transfer(Opcode::load, layout_.positions + offset, 0, tokens * width, "positions", {made});
+        transfer(Opcode::load, layout_.positions[scale], 0, tokens * width, "positions", {made});
     const auto added =
         whole(engines_.vector, Opcode::residual_add, positions, 1, "positions", {made, embeddings});
     builder_.hold(Buffer::activations, 4 * tokens * width, embeddings, added);

@@ -75,15 +75,40 @@ double GroupQuantizer::scale_of(std::span<const double> group) const {
         absmax = std::max(absmax, std::abs(value));
     }
     if (quantization_.scale_kind == ScaleKind::floating_point) {
-        const auto scale = absmax / largest_;
-        if (scale_codec_.empty()) return static_cast<double>(static_cast<float>(scale));
-        return scale_codec_[0].decode(*scale_codec_[0].encode(scale));
+        return nearest_scale(absmax / largest_);
     }
     const auto least = quantization_.scale_exponent_min;
     const auto most = least + (1 << quantization_.scale_bits) - 1;
     if (absmax < std::numeric_limits<double>::min()) return power_of_two(least);
     if (std::isinf(absmax)) return power_of_two(most);
     return power_of_two(std::clamp(covering_exponent(absmax, largest_), least, most));
+}
+
+double GroupQuantizer::nearest_scale(double scale) const {
+    if (scale_codec_.empty()) return static_cast<double>(static_cast<float>(scale));
+    return scale_codec_[0].decode(*scale_codec_[0].encode(scale));
+}
+
+bool GroupQuantizer::holds(double scale, std::span<const double> rounded) const {
+    const auto number_of = [&](double value) { return round_unscaled(value / scale) * scale; };
+    return std::all_of(rounded.begin(), rounded.end(),
+                       [&](double value) { return number_of(value) == value; });
+}
+
+// A scale that was rounded up leaves the largest code unused, so that the one of the rounded values may be
+// another: the largest of them is some code times the scale.
+double GroupQuantizer::scale_that_holds(std::span<const double> rounded) const {
+    double absmax = 0;
+    for (const auto value : rounded) absmax = std::max(absmax, std::abs(value));
+    if (absmax == 0) return scale_of(rounded);
+    for (int code = (1 << (quantization_.format.bits - 1)) - 1; code > 0; --code) {
+        const auto largest = integer_ ? std::ldexp(code, format_exponent_)
+                                      : codec_[0].decode(static_cast<std::uint16_t>(code));
+        if (!std::isfinite(largest)) continue;
+        const auto scale = nearest_scale(absmax / largest);
+        if (scale > 0 && std::isfinite(scale) && holds(scale, rounded)) return scale;
+    }
+    return scale_of(rounded);
 }
 
 double GroupQuantizer::round_unscaled(double number) const {
@@ -183,12 +208,14 @@ std::vector<std::byte> GroupQuantizer::pack(std::span<const double> values,
     }
     std::vector<std::uint16_t> codes(values.size());
     std::vector<double> scales(groups(values.size()));
-    if (unit_exponents.empty() || quantization_.scale_kind != ScaleKind::power_of_two) {
-        encode(values, codes, scales);
+    const bool scaled = quantization_.group_size > 0;
+    const bool shifts = quantization_.scale_kind == ScaleKind::power_of_two;
+    if (!scaled || (shifts && unit_exponents.empty())) {
+        encode(values, codes, scales);  // with powers of two nothing is lost the second time
     } else {
         for (std::size_t i = 0; i < scales.size(); ++i) {
-            scales[i] = power_of_two(unit_exponents[i] - format_exponent_);
             const auto part = values.subspan(i * group_, std::min(group_, values.size() - i * group_));
+            scales[i] = shifts ? power_of_two(unit_exponents[i] - format_exponent_) : scale_that_holds(part);
             encode_group(part, scales[i], codes.data() + i * group_);
         }
     }

@@ -56,7 +56,7 @@ class GroupQuantizer {
     // Rounded values as bytes: codes packed from the lowest bit up, then, from the next whole byte on, the
     // scales' fields. The sizes are value_bits and scale_bits of the recipe, in whole bytes. `values` are
     // results of round() with the same grouping; with their unit exponents the scales are those of round(),
-    // without them the smallest that hold the values.
+    // without them such that unpack() returns the values, every one.
     std::vector<std::byte> pack(std::span<const double> values,
                                 std::span<const int> unit_exponents = {}) const;
     // Throws std::invalid_argument for fewer bytes than pack() makes of so many elements.
@@ -70,6 +70,9 @@ class GroupQuantizer {
     double scale_of_field(std::uint32_t field) const;
     void encode_group(std::span<const double> values, double scale, std::uint16_t* codes) const;
     double scale_of(std::span<const double> group) const;
+    double nearest_scale(double scale) const;
+    double scale_that_holds(std::span<const double> rounded) const;
+    bool holds(double scale, std::span<const double> rounded) const;
     double round_unscaled(double number) const;
 
     Quantization quantization_;

@@ -14,13 +14,11 @@ namespace tilewright::models {
 
 namespace {
 
-constexpr int widest_format = 8;
-constexpr int widest_product = 62;
 constexpr unsigned lut_inputs = 6;
 constexpr int shared_inputs = 5;  // of a LUT6 with two outputs
 
 const NumberFormat& checked_operand(const NumberFormat& format) {
-    if (format.bits > widest_format) {
+    if (format.bits > LutMultiplier::widest_format) {
         throw std::invalid_argument("the format " + std::string(format.name) + " has " +
                                     std::to_string(format.bits) +
                                     " bits; allowed: up to 8 for a LUT multiplier");
@@ -30,7 +28,8 @@ const NumberFormat& checked_operand(const NumberFormat& format) {
 
 // The first of two formats whose products the table can hold.
 const NumberFormat& checked_pair(const NumberFormat& a, const NumberFormat& b) {
-    if (product_format(checked_operand(a), checked_operand(b)).magnitude_bits > widest_product) {
+    if (product_format(checked_operand(a), checked_operand(b)).magnitude_bits >
+        LutMultiplier::widest_product) {
         throw std::invalid_argument("products of " + std::string(a.name) + " and " + std::string(b.name) +
                                     " have more than 62 bits");
     }

@@ -18,6 +18,8 @@ namespace tilewright::models {
 class LutMultiplier {
   public:
     // Throws std::invalid_argument for formats of more than 8 bits, or when a product has more than 62 bits.
+    static constexpr int widest_format = 8;
+    static constexpr int widest_product = 62;
     LutMultiplier(const NumberFormat& a, const NumberFormat& b);
 
     // Exactly the product of the two codes, whose bits beyond their formats must be zero. Infinity and NaN

@@ -45,6 +45,11 @@
     const css = (name) => style.getPropertyValue(name).trim();
     const labels = [...new Set(data.rows.map((row) => String(row[color])))];
     const palette = css("--series").split(" ");
+    // Beside the plot if there is room for both, else below it, in as many columns as fit.
+    const width = container.clientWidth, longest = Math.max(...labels.map((label) => label.length)) * 7 + 40;
+    const below = width < 760 || longest > 240;
+    const columns = below ? Math.max(1, Math.floor(width / longest)) : Math.ceil(labels.length / 20);
+    const legendHeight = below ? 18 * Math.ceil(labels.length / columns) + 40 : 0;
     const axis = { labelColor: css("--muted"), titleColor: css("--text"), domainColor: css("--line"),
                    tickColor: css("--line"), gridColor: css("--line"), grid: true, gridOpacity: 0.7, labelFontSize: 12,
                    titleFontSize: 13, titleFontWeight: 600, titlePadding: 10, labelFlush: true, labelOverlap: true };
@@ -58,7 +63,7 @@
       return { name, type, range, domain, nice: type === "linear", zero: false, padding: 14 };
     };
     return {
-      width: container.clientWidth, height: 430, padding: 4, autosize: { type: "fit", contains: "padding" },
+      width, height: 430 + legendHeight, padding: 4, autosize: { type: "fit", contains: "padding" },
       background: "transparent", config: { axis: { labelFont: "inherit" }, text: { font: "sans-serif" } },
       data: [{ name: "points", values: points }, { name: "fronts", values: fronts(points, x, y) }],
       scales: [
@@ -69,8 +74,8 @@
       axes: [{ ...axis, orient: "bottom", scale: "x", tickCount: 8, title: heading(x) + direction(x) },
              { ...axis, orient: "left", scale: "y", tickCount: 7, title: heading(y) + direction(y) }],
       legends: [{ fill: "color", title: data.columns[color].name, labelColor: css("--text"), titleColor: css("--text"),
-                  labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle", orient: "right",
-                  labelLimit: 300, columns: Math.ceil(labels.length / 20) }],
+                  labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle",
+                  orient: below ? "bottom" : "right", labelLimit: Math.min(width - 60, 600), columns }],
       marks: [
         { type: "group", from: { facet: { name: "front", data: "fronts", groupby: "competition" } }, marks: [
           { type: "line", from: { data: "front" }, encode: { update: {

@@ -4,7 +4,9 @@
   "use strict";
   const body = document.querySelector("#results tbody");
   const rows = Array.from(body.rows);
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  // As shown, each cell by itself; statuses also as they stand in CSV.
+  const texts = rows.map((row) => Array.from(row.cells, (cell) => cell.textContent.toLowerCase()).join("\n"))
+      .map((text) => text + (text.includes("does not fit") ? "\ndoes_not_fit" : ""));
   const filter = document.getElementById("filter");
   const shown = document.getElementById("shown");
   document.getElementById("filter-label").hidden = false;

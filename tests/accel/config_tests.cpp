@@ -133,6 +133,21 @@ TEST_CASE("a stream is carried once by a port, which has a width or GMIO") {
                Catch::Contains("#/memory_ports/1: the key \"width_bits\" is missing"));
 }
 
+TEST_CASE("lookup tables multiply what they can, and say so") {
+    const auto refused = [](const char* weights, const char* activations) {
+        return tilewright::test::refusal(
+            design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/multiplier", "lut"},
+                                                       {"/recipe/weights/format", weights},
+                                                       {"/recipe/activations/format", activations}}));
+    };
+    CHECK(refused("e4m3", "e2m1").empty());
+    CHECK(refused("int16", "int4").empty());
+    CHECK_THAT(refused("int12", "e2m1"), Catch::Contains("#/recipe/weights/format: int12 is too wide"));
+    CHECK_THAT(refused("e2m1", "int12"), Catch::Contains("#/recipe/activations/format: int12 is too wide"));
+    CHECK_THAT(refused("e5m2", "e5m2"),
+               Catch::Contains("#/recipe/weights/format: products of e5m2 and e5m2"));
+}
+
 TEST_CASE("a port has hops where the interconnect has switches") {
     auto noc = design_document("lightmamba-vck190-w4a4");
     noc.set("/memory_ports/0/hops", 9);

@@ -98,10 +98,11 @@ TEST_CASE("without Vega there is a table and a reason", "[sweeps]") {
     CHECK_THROWS_AS(write_html_report(folder / "missing/x.html", example(), vega), FileError);
 }
 
-TEST_CASE("with one objective there is no chart and no complaint", "[sweeps]") {
+TEST_CASE("with one objective there is no chart and no complaint, and the page says why", "[sweeps]") {
     HtmlReport report = example();
     report.objectives.pop_back();
     const RenderedHtml rendered = render_html_report(report, "/nonexistent/vega");
     CHECK_FALSE(rendered.warning);
     CHECK(rendered.html.find("id=\"chart\"") == std::string::npos);
+    CHECK(rendered.html.find("No chart: one objective has no trade-off.") != std::string::npos);
 }

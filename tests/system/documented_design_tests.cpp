@@ -26,6 +26,10 @@ TEST_CASE("the smallest design of the documentation runs, and needs all that it 
         return workspace.run("run design.json --fidelity bound");
     };
     CHECK(run(design).code == 0);
+    auto for_an_editor = design;
+    for_an_editor["$schema"] = "../configs/schemas/design.schema.json";
+    CHECK(run(for_an_editor).code == 0);
+    CHECK(run(for_an_editor).out == run(design).out);
 
     std::vector<json::json_pointer> members;
     const std::function<void(const json&, const json::json_pointer&)> collect =

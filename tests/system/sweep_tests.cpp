@@ -272,6 +272,12 @@ TEST_CASE("compare shows figures, ratios and what differs") {
     CHECK(compared.at("other_workloads") == json{"lm_head"});
     CHECK_THAT(workspace.run("compare " + a + " " + b).out,
                Contains("do not do the same work: lm_head differs."));
+    auto smaller = json::parse(read_file(source_path("configs/designs/lightmamba-vck190-w4a4.json")));
+    smaller["network"] = "mamba2-130m";
+    workspace.write("smaller.json", smaller.dump());
+    const auto networks = workspace.run("compare " + a + " smaller.json");
+    CHECK_THAT(networks.out, Contains("do not do the same work: network differs."));
+    CHECK_THAT(workspace.run("compare " + a + " " + a).out, Contains("No setting differs."));
     const auto boards = workspace.run("compare " + a + " " + design("lightmamba-u280-w4a4") + " --json");
     REQUIRE(boards.code == 0);
     CHECK_FALSE(json::parse(boards.out).contains("other_workloads"));

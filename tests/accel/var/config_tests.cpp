@@ -36,6 +36,10 @@ TEST_CASE("mistakes in designs for VAR are explained") {
     expect("/mapping/tile/feed_forward_rows", 100, {"/mapping/tile/feed_forward_rows", "multiples of 64"});
     expect("/mapping/pipeline/opertors", true, {"unknown key", "did you mean \"operators\""});
     expect("/engines/matrix/multiplier", "dsp", {"e2m1", "DSP blocks", "multiplier \"lut\""});
+    expect("/recipe/linears/fc1",
+           {{"weights", {{"format", "e5m2"}, {"scale_per", "channel"}, {"scale_bits", 16}}},
+            {"activations", {{"format", "e5m2"}, {"scale_per", "token"}, {"scale_bits", 32}}}},
+           {"/recipe/linears/fc1/weights", "products of e5m2 and e5m2 have 64 bits", "at most 62"});
     expect("/recipe", "lightmamba-w4a4", {"/recipe", "no recipe for this kind", "transformer"});
     expect("/network", "mamba2-130m", {"/network/family", "mamba2", "allowed: \"var\""});
     expect("/network/heads", 3, {"/network/heads", "do not divide 256", "a divisor"});

@@ -92,6 +92,12 @@ TEST_CASE("a VAR's ends and its AdaLN make the kernels' bits each without the ot
           small_values_with_ends);
 }
 
+TEST_CASE("a VAR whose tables are striped over channels makes the kernels' bits") {
+    const Settings on_two = {{"/memory_ports/1/memory", "lpddr4"}, {"/memory_ports/1/channels", 2}};
+    check(small_var_document(joined(on_two, with_ends())), small_values_with_ends);
+    check(small_var_document(joined(on_two, with_ends(false))), small_values_with_ends);
+}
+
 TEST_CASE("transfers around VAR's blocks that go elsewhere are found") {
     // A first scale, one between, and a last one.
     Prepared prepared(small_var_document(

@@ -4,6 +4,7 @@
 #include <random>
 
 #include <catch2/catch.hpp>
+#include <rapidcheck.h>
 
 #include "models/kernels/group_quantizer.hpp"
 #include "quantizations.hpp"
@@ -116,6 +117,25 @@ TEST_CASE("packed bytes hold what was rounded, in the recipe's size") {
         quantizer.round(again);
         CHECK(again == values);
     }
+}
+
+TEST_CASE("whatever was rounded is what packed bytes hold, however few bits its scale has") {
+    const std::vector<std::string> formats = {"int4", "int8", "int12", "e2m1", "e4m3", "bf16"};
+    CHECK(rc::check("round, pack, unpack", [&] {
+        const auto format = *rc::gen::elementOf(formats);
+        const auto scale_bits = *rc::gen::element(16, 32);
+        const auto group = *rc::gen::element(4, 16, 64);
+        // Down to where scales of fp16 are subnormal or nothing.
+        const auto size = std::ldexp(1.0, *rc::gen::inRange(-40, 10));
+        const auto q = quantization(format.c_str(), group, ScaleKind::floating_point, scale_bits);
+        const GroupQuantizer quantizer(q, TieRule::to_even);
+        std::mt19937_64 random(*rc::gen::arbitrary<std::uint64_t>());
+        std::normal_distribution<double> normal;
+        std::vector<double> values(100);
+        for (auto& value : values) value = size * normal(random);
+        quantizer.round(values);
+        RC_ASSERT(quantizer.unpack(quantizer.pack(values), values.size()) == values);
+    }));
 }
 
 TEST_CASE("fixed point rounds by rule and saturates") {
