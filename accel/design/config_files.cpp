@@ -345,7 +345,12 @@ nlohmann::json DesignDocument::canonical() const {
     auto result = document_;
     result.erase("description");
     result.erase("fitted");
-    for (const auto& [key, folder] : reference_folders) result.at(key).erase("description");
+    for (const auto& [key, folder] : reference_folders) {
+        auto& part = result.at(key);
+        part.erase("description");
+        schema_for(schema_of(key, part)).complete(part);
+    }
+    schema_for(schema_of("design", result)).complete(result);
     return result;
 }
 

@@ -36,7 +36,8 @@ class DesignDocument {
     // The same, and turns it into typed values.
     Design parse() const;
 
-    // The resolved document without descriptions: what the result depends on, keys sorted.
+    // The resolved document without descriptions and with the defaults of what it leaves out: what the result
+    // depends on, keys sorted.
     nlohmann::json canonical() const;
 
     const nlohmann::json& document() const { return document_; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <numeric>
 #include <optional>
 #include <vector>
@@ -265,6 +266,23 @@ void include_references(json& schema, const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+void Schema::complete(json& document) const {
+    const Explainer explainer(schema_);
+    const std::function<void(const std::vector<const json*>&, json&)> fill = [&](const auto& schemas, json& value) {
+        for (const auto* schema : schemas) {
+            if (!value.is_object() || !schema->contains("properties")) continue;
+            for (const auto& [name, rule] : schema->at("properties").items()) {
+                if (rule.contains("default") && !value.contains(name)) value[name] = rule.at("default");
+            }
+        }
+        if (!value.is_structured()) return;
+        for (const auto& [name, member] : value.items()) {
+            if (const auto inside = explainer.inside(schemas, name); !inside.empty()) fill(inside, member);
+        }
+    };
+    fill({&schema_}, document);
+}
 
 std::string pointer_token(const std::string& name) {
     std::string token;

@@ -20,6 +20,9 @@ class Schema {
     void validate(const nlohmann::json& document, const std::string& file,
                   const std::string& pointer = "") const;
 
+    // What a valid document leaves out and the schema has a `default` for, in objects that stand there.
+    void complete(nlohmann::json& document) const;
+
     // A place, a JSON pointer, that somebody names for reports of this schema: at `pointer` of `file`. Throws
     // ConfigError when none of them has anything there, or more than one figure, or, where a number is
     // wanted, no number.
