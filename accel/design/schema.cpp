@@ -269,7 +269,8 @@ void include_references(json& schema, const std::filesystem::path& folder) {
 
 void Schema::complete(json& document) const {
     const Explainer explainer(schema_);
-    const std::function<void(const std::vector<const json*>&, json&)> fill = [&](const auto& schemas, json& value) {
+    const std::function<void(const std::vector<const json*>&, json&)> fill = [&](const auto& schemas,
+                                                                                 json& value) {
         for (const auto* schema : schemas) {
             if (!value.is_object() || !schema->contains("properties")) continue;
             for (const auto& [name, rule] : schema->at("properties").items()) {
