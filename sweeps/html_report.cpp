@@ -132,11 +132,14 @@ std::string notes_html(const HtmlReport& report, const std::string& status, cons
     return html + "</ul></details></section>\n";
 }
 
-std::string chart_html(const HtmlReport& report, const std::optional<std::string>& warning) {
+std::string no_chart_html(std::string_view style, std::string_view why) {
+    return fmt::format(
+        "<section><div class=\"bar\"><h2>Trade-off</h2></div><p class=\"{}\">No chart: {}.</p></section>\n",
+        style, escape_html(why));
+}
+
+std::string chart_html(const HtmlReport& report) {
     std::string html = "<section><div class=\"bar\"><h2>Trade-off</h2>";
-    if (warning)
-        return html +
-               fmt::format("</div><p class=\"notice\">No chart: {}.</p></section>\n", escape_html(*warning));
     html +=
         "<label>horizontal <select id=\"axis-x\"></select></label>"
         "<label>vertical <select id=\"axis-y\"></select></label>";
@@ -234,9 +237,9 @@ RenderedHtml render_html_report(const HtmlReport& report, const std::filesystem:
     for (const std::string& sentence : report.warnings)
         html += fmt::format("<section><p class=\"notice\">{}</p></section>\n", escape_html(sentence));
     if (report.objectives.size() < 2) {
-        html += chart_html(report, "one objective has no trade-off");
+        html += no_chart_html("hint", "one objective has no trade-off");
     } else if (wants_chart(report)) {
-        html += chart_html(report, warning);
+        html += warning ? no_chart_html("notice", *warning) : chart_html(report);
     }
     html +=
         "<section><div class=\"bar\"><h2>Results</h2><span id=\"shown\" class=\"hint\"></span>"

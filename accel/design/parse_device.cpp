@@ -162,7 +162,15 @@ DeviceMemory parse_memory(const std::string& name, const json& from, const std::
                               ": writes would stop draining before they begin",
                           "allowed: at most write_high_watermark");
     }
-    if (from.contains("axi_ports")) result.axi_ports = static_cast<int>(count(from.at("axi_ports")));
+    if (from.contains("axi_ports")) {
+        const auto ports = quantity(from.at("axi_ports"));
+        if (ports < 1 || ports > 1024 || ports != std::floor(ports)) {
+            throw ConfigError(file, pointer + "/axi_ports/value",
+                              from.at("axi_ports").at("value").dump() + " is no number of ports",
+                              "allowed: whole numbers from 1 to 1024");
+        }
+        result.axi_ports = static_cast<int>(ports);
+    }
     const auto& energy = from.at("energy");
     result.energy = {quantity(energy.at("access_j_per_bit")), quantity(energy.at("activate_j")),
                      quantity(energy.at("standby_w"))};

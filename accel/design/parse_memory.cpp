@@ -45,12 +45,12 @@ MemoryPort parse_port(const json& from, const Device& device, const std::string&
     port.gmio = from.value("gmio", 0);
     if (from.contains("hops")) {
         port.hops = from.at("hops").get<int>();
-        if (device.interconnect.switch_latency_cycles == 0) {
+        if (port.hops != 0 && device.interconnect.switch_latency_cycles == 0) {
             throw ConfigError(file, pointer + "/hops",
                               from.at("hops").dump() +
                                   " switches take no time on a device whose "
                                   "interconnect has no switch_latency_cycles",
-                              "allowed: no hops here");
+                              "allowed: 0, or no hops");
         }
     }
     port.first_channel = from.value("first_channel", 0);

@@ -6,7 +6,6 @@
 #include "accel/design/json_choice.hpp"
 #include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
-#include "models/kernels/quantized_matrix.hpp"
 
 namespace tilewright::accel {
 
@@ -16,8 +15,6 @@ using models::ScaleSharing;
 using nlohmann::json;
 
 namespace {
-
-constexpr int widest_dual = 8;  // wider formats have no tables of steps that fit
 
 void parse_format(OperandRecipe& operand, const json& from, const std::string& file,
                   const std::string& pointer) {
@@ -42,13 +39,6 @@ void parse_format(OperandRecipe& operand, const json& from, const std::string& f
                           std::string(operand.dual->negative.name) + " and " +
                               std::string(operand.dual->positive.name) + " are not of the same width",
                           "allowed: two formats of the same width, whose top bit is the sign");
-    }
-    for (const auto* key : {"negative", "positive"}) {
-        const auto sign = format(key);
-        if (sign.bits <= widest_dual && models::UnitTable(sign).narrow()) continue;
-        throw ConfigError(file, pointer + "/" + key,
-                          std::string(sign.name) + " has too many steps for a dual format",
-                          "allowed: formats of at most 127 steps");
     }
 }
 

@@ -41,7 +41,8 @@ struct EngineActivity {
     std::array<memory::TimeFs, stall_cause_count> stalled{};
     memory::TimeFs idle = 0;  // nothing left to do
     // Its work in the chain that ends last: each piece of work began when the one before it in the chain was
-    // done. Without all of this engine's work the run would be shorter by no more than this.
+    // done; of transfers, went on when the one in front was. Among engines that compute the run would be
+    // shorter by no more than this without all of the engine's work.
     memory::TimeFs critical = 0;
 };
 

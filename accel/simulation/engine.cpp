@@ -262,6 +262,7 @@ DmaEngine::DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const En
                                                                 port.burst_beats, port.outstanding_bursts));
     }
     set_copies(std::vector<std::int64_t>(channels.size(), 1));
+    completed_chain_ = chain_;
     for (auto& transfer : in_flight_) {
         transfer.engine = this;
         transfer.chain = chain_;
@@ -391,11 +392,13 @@ void DmaEngine::called() {
         if (++oldest_ == in_flight_.size()) oldest_ = 0;
         shown_ = false;
         --in_flight_count_;
+        // One that was behind another goes on with the chain of that.
+        if (transfer.begin >= busy_since_) completed_chain_.swap(transfer.chain);
+        completed_chain_[index_] += time - busy_since_;
+        std::copy(completed_chain_.begin(), completed_chain_.end(), chain_.begin());
         activity_.busy += time - busy_since_;
         busy_by_label_[work.label] += time - busy_since_;
         busy_since_ = time;
-        chain_.swap(transfer.chain);
-        chain_[index_] += time - transfer.begin;
         expect_oldest(time);
         complete(done, section, work);
     }

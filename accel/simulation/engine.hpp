@@ -189,6 +189,7 @@ class DmaEngine : public Engine {
     std::size_t oldest_ = 0;
     std::size_t in_flight_count_ = 0;
     memory::TimeFs busy_since_ = 0;
+    std::vector<memory::TimeFs> completed_chain_;  // that ends with the last transfer that is done
     static constexpr memory::TimeFs not_ready = std::numeric_limits<memory::TimeFs>::max();
     memory::TimeFs ready_since_ = not_ready;  // of the next transfer, which waits for those in flight alone
     PortActivity port_activity_;

@@ -75,7 +75,7 @@
              { ...axis, orient: "left", scale: "y", tickCount: 7, title: heading(y) + direction(y) }],
       legends: [{ fill: "color", title: data.columns[color].name, labelColor: css("--text"), titleColor: css("--text"),
                   labelFontSize: 12, titleFontSize: 12, symbolSize: 90, symbolType: "circle",
-                  orient: below ? "bottom" : "right", labelLimit: Math.min(width - 60, 600), columns }],
+                  orient: below ? "bottom" : "right", labelLimit: Math.min(width - 110, 600), columns }],
       marks: [
         { type: "group", from: { facet: { name: "front", data: "fronts", groupby: "competition" } }, marks: [
           { type: "line", from: { data: "front" }, encode: { update: {

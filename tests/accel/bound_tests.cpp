@@ -4,6 +4,7 @@
 #include "accel/bound/bound.hpp"
 #include "accel/report/evaluate.hpp"
 #include "small_design.hpp"
+#include "two_ports.hpp"
 
 using namespace tilewright;
 using namespace tilewright::accel;
@@ -39,11 +40,9 @@ TEST_CASE("the limits of the main design are those worked out by hand") {
 
 TEST_CASE("a channel that two ports share counts once") {
     auto document = design_document("lightmamba-u280-w4a4");
-    nlohmann::json state = document.document().at("memory_ports").at(0);
-    auto weights = state;
-    weights["carries"] = {"weights"};
-    state["carries"] = {"state", "convolution"};
-    state["name"] = "hbm1";
+    auto ports = tilewright::test::split_port(document);
+    auto& weights = ports.first;
+    auto& state = ports.second;
     weights["channels"] = state["channels"] = 2;
     const auto of_memory = [&](int first) {
         state["first_channel"] = first;

@@ -5,6 +5,7 @@
 #include "accel/design/json_file.hpp"
 #include "accel/design/schema.hpp"
 #include "small_design.hpp"
+#include "two_ports.hpp"
 
 using namespace tilewright::accel;
 using tilewright::test::design_document;
@@ -159,11 +160,9 @@ TEST_CASE("a port has hops where the interconnect has switches") {
 
 TEST_CASE("ports take no more AXI ports of a memory than it has") {
     auto document = design_document("lightmamba-u280-w4a4");
-    nlohmann::json state = document.document().at("memory_ports").at(0);
-    auto weights = state;
-    weights["carries"] = {"weights"};
-    state["carries"] = {"state", "convolution"};
-    state["name"] = "hbm1";
+    auto ports = tilewright::test::split_port(document);
+    auto& weights = ports.first;
+    auto& state = ports.second;
     const auto refused = [&](int of_weights, int of_state) {
         weights["channels"] = of_weights;
         state["channels"] = of_state;

@@ -137,6 +137,22 @@ TEST_CASE("a transfer is on the critical path from its issue to its end") {
     CHECK(activity.engines[SmallProgram::dma].busy > activity.engines[SmallProgram::dma].critical);
 }
 
+TEST_CASE("a transfer behind another one goes on with the chain of that") {
+    // The second one is issued a little later, while the first moves, and is needed last.
+    SmallProgram program;
+    const auto first = program.gate(SmallProgram::first, 640);
+    const auto second = program.gate(SmallProgram::second, 704);
+    program.transfer(Opcode::load, {first});
+    const auto behind = program.transfer(Opcode::load, {second});
+    program.gate(SmallProgram::third, 64, {behind});
+    const auto activity = program.run();
+    const auto period = program.period();
+    CHECK(activity.engines[SmallProgram::first].critical == program.duration(640) * period);
+    CHECK(activity.engines[SmallProgram::second].critical == 0);
+    CHECK(activity.engines[SmallProgram::third].critical == program.duration(64) * period);
+    CHECK(activity.engines[SmallProgram::dma].critical == activity.engines[SmallProgram::dma].busy);
+}
+
 TEST_CASE("the parts of the critical path are the whole run") {
     const std::pair<const char*, Settings> designs[] = {
         {"lightmamba-vck190-w4a4", {{"/network/layers", 2}}},
