@@ -343,11 +343,10 @@ Design DesignDocument::parse() const {
 
 nlohmann::json DesignDocument::canonical() const {
     auto result = document_;
-    result.erase("description");
-    result.erase("fitted");
+    for (const auto* told : {"description", "fitted", "$schema"}) result.erase(told);
     for (const auto& [key, folder] : reference_folders) {
         auto& part = result.at(key);
-        part.erase("description");
+        for (const auto* told : {"description", "$schema"}) part.erase(told);
         schema_for(schema_of(key, part)).complete(part);
     }
     schema_for(schema_of("design", result)).complete(result);

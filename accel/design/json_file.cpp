@@ -89,12 +89,7 @@ json read_json_file(const fs::path& path) {
         throw ConfigError(path.string(), "", "the file cannot be read", "allowed: a readable JSON file");
     std::stringstream buffer;
     buffer << stream.rdbuf();
-    auto document = parse_json_text(buffer.str(), path.string());
-    // For editors, and nothing of the design.
-    if (document.is_object() && document.contains("$schema") && document.at("$schema").is_string()) {
-        document.erase("$schema");
-    }
-    return document;
+    return parse_json_text(buffer.str(), path.string());
 }
 
 json parse_json_text(const std::string& text, const std::string& file) {

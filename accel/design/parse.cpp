@@ -160,32 +160,37 @@ void check_streams(const Design& design, const std::string& file) {
     }
 }
 
-// Numbers of at most 8 bits from tables; one product a DSP block, or several of integers.
-void check_packing(const Design& design, const std::string& file) {
+// Floating point from tables: numbers of at most 8 bits. Integers: as wide as those whose cost is known.
+void check_lookup_tables(const Design& design, const std::string& file) {
+    constexpr int widest_integer = 16;
     const auto& recipe = design.recipe;
-    const bool dsp = design.matrix.multiplier == MultiplierKind::dsp;
     const bool floating = models::is_floating(recipe.weights) || models::is_floating(recipe.activations);
-    if (!floating && !dsp) return;
+    const int widest = floating ? models::LutMultiplier::widest_format : widest_integer;
     for (const auto& [operand, name] :
          {std::pair{recipe.weights, "weights"}, std::pair{recipe.activations, "activations"}}) {
-        if (!design.multiplies_on(LinearEngine::pl)) continue;
-        const auto& format = operand.format;
-        if (!dsp && format.bits > models::LutMultiplier::widest_format) {
-            throw ConfigError(file, std::string("/recipe/") + name + "/format",
-                              std::string(format.name) + " is too wide for lookup tables",
-                              "allowed: multiplier \"dsp\", two integers, or formats of at most 8 bits");
-        }
-        if (dsp && models::is_floating(operand) && design.matrix.products_per_dsp > 1) {
-            throw ConfigError(file, "/engines/matrix/products_per_dsp",
-                              "a DSP block makes one product of " + std::string(format.name),
-                              "allowed: 1, or integers");
-        }
+        if (operand.format.bits <= widest) continue;
+        throw ConfigError(
+            file, std::string("/recipe/") + name + "/format",
+            std::string(operand.format.name) + " is too wide for lookup tables",
+            "allowed: multiplier \"dsp\", two integers of at most 16 bits, or formats of at most 8");
     }
-    if (!dsp) {
-        if (design.multiplies_on(LinearEngine::pl)) {
-            check_table(recipe.weights.format, recipe.activations.format, file, "/recipe/weights/format");
-        }
+    if (floating)
+        check_lookup_table(recipe.weights.format, recipe.activations.format, file, "/recipe/weights/format");
+}
+
+// One product a DSP block, or several of integers; whatever a table holds.
+void check_packing(const Design& design, const std::string& file) {
+    const auto& recipe = design.recipe;
+    const bool multiplies = design.multiplies_on(LinearEngine::pl);
+    if (design.matrix.multiplier == MultiplierKind::lut) {
+        if (multiplies) check_lookup_tables(design, file);
         return;
+    }
+    for (const auto& operand : {recipe.weights, recipe.activations}) {
+        if (!multiplies || !models::is_floating(operand) || design.matrix.products_per_dsp == 1) continue;
+        throw ConfigError(file, "/engines/matrix/products_per_dsp",
+                          "a DSP block makes one product of " + std::string(operand.format.name),
+                          "allowed: 1, or integers");
     }
     check_products_per_dsp(design, std::max(recipe.weights.format.bits, recipe.activations.format.bits), true,
                            file);

@@ -64,7 +64,8 @@ void check_multipliers(const Design& design, const std::string& file) {
         check(layer.activations.format, "activations");
         if (layer.dual && dsp) check(layer.dual->negative, "activations");
         if (!dsp)
-            check_table(layer.weights.format, layer.activations.format, file, at(layer.name) + "weights");
+            check_lookup_table(layer.weights.format, layer.activations.format, file,
+                               at(layer.name) + "weights");
     }
     if (!dsp) return;
     const bool dual = std::any_of(layers.begin(), layers.end(),
@@ -73,8 +74,8 @@ void check_multipliers(const Design& design, const std::string& file) {
     check_rows_in_pairs(design, file);
 }
 
-void check_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
-                 const std::string& file, const std::string& pointer) {
+void check_lookup_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
+                        const std::string& file, const std::string& pointer) {
     const auto bits = models::product_format(weights, activations).magnitude_bits;
     if (bits <= models::LutMultiplier::widest_product) return;
     throw ConfigError(file, pointer,

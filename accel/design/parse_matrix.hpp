@@ -23,8 +23,8 @@ void check_multipliers(const Design& design, const std::string& file);
 // number.
 // That a multiplier of lookup tables can be made of two formats of at most 8 bits; throws ConfigError at
 // `pointer`.
-void check_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
-                 const std::string& file, const std::string& pointer);
+void check_lookup_table(const models::NumberFormat& weights, const models::NumberFormat& activations,
+                        const std::string& file, const std::string& pointer);
 void check_products_per_dsp(const Design& design, int bits, bool summed_together, const std::string& file);
 
 // Four products of 4 bits in one DSP block are two rows' inputs by two weights (AMD WP521): of a single row

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "accel/engines/timing.hpp"
-#include "accel/simulation/engine.hpp"
+#include "accel/simulation/dma_engine.hpp"
 #include "accel/simulation/like_channels.hpp"
 #include "accel/simulation/simulation_context.hpp"
 #include "memory/dram/burst_controller.hpp"

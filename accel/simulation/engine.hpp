@@ -4,9 +4,9 @@
 // its duration.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
 #include <systemc>
 #include <vector>
@@ -15,10 +15,7 @@
 #include "accel/simulation/activity.hpp"
 #include "accel/simulation/executor.hpp"
 #include "accel/simulation/observer.hpp"
-#include "accel/simulation/transfer_layout.hpp"
 #include "memory/agenda.hpp"
-#include "memory/dma/dma_channel.hpp"
-#include "memory/integer_math.hpp"
 #include "memory/scratchpad/scratchpad.hpp"
 
 namespace tilewright::accel {
@@ -126,6 +123,64 @@ class Engine : public sc_core::sc_module, protected memory::Agenda::Member {
     memory::TimeFs stalled_since_ = 0;
 };
 
+inline bool Engine::waits_satisfied() {
+    if (asleep_) return false;
+    const auto& work = *work_;
+    const auto* waits = here_->waits.data() + work.wait_begin;
+    for (; next_wait_ < work.wait_count; ++next_wait_) {
+        const auto& wait = waits[next_wait_];
+        const auto target = base_[wait.engine] + wait.index;
+        if (completed_[wait.engine] > target) continue;
+        auto* other = engines_[wait.engine];
+        other->sleepers_.push_back({this, target});
+        other->first_awaited_ = std::min(other->first_awaited_, target);
+        asleep_ = true;
+        wait_cause_ = wait.data ? waits_for(environment_.program->engines[wait.engine].kind)
+                                : StallCause::waits_for_space;
+        return false;
+    }
+    return true;
+}
+
+inline void Engine::acquire(const Section& section, const Instruction& work) {
+    const auto* effect = section.effects.data() + work.effect_begin;
+    for (const auto* end = effect + work.acquire_count; effect != end; ++effect) {
+        buffers_[static_cast<std::size_t>(effect->buffer)].acquire(effect->bytes);
+        if (environment_.observer != nullptr) tell_fill(effect->buffer);
+    }
+}
+
+inline void Engine::release(const Section& section, const Instruction& work) {
+    const auto* effect = section.effects.data() + work.effect_begin + work.acquire_count;
+    for (const auto* end = effect + work.release_count; effect != end; ++effect) {
+        buffers_[static_cast<std::size_t>(effect->buffer)].release(effect->bytes);
+        if (environment_.observer != nullptr) tell_fill(effect->buffer);
+    }
+}
+
+inline void Engine::start_current(memory::TimeFs time) {
+    if (stalled_) {
+        activity_.stalled[static_cast<std::size_t>(stall_cause_)] += time - stalled_since_;
+        stalled_ = false;
+    }
+    next_wait_ = 0;
+    const auto& work = current();
+    if (position_ == 0) {
+        if (repetition_ == 0) section_begin_[section_] = time;
+        if (environment_.observer != nullptr) {
+            environment_.observer->section(time, section_, step().repetition);
+        }
+    }
+    if (work.acquire_count > 0) acquire(*here_, work);
+    if (environment_.executor != nullptr) environment_.executor->start(step());
+}
+
+inline void Engine::complete(const Step& step, const Section& section, const Instruction& work) {
+    if (environment_.executor != nullptr) environment_.executor->complete(step);
+    if (work.release_count > 0) release(section, work);
+    count_completed();
+}
+
 // An engine that computes: one instruction at a time.
 class ComputeEngine : public Engine {
   public:
@@ -139,60 +194,6 @@ class ComputeEngine : public Engine {
 
     std::vector<std::vector<std::int64_t>> cycles_;
     bool occupied_ = false;
-};
-
-// An engine that moves data: several transfers in flight, completed in order.
-class DmaEngine : public Engine {
-  public:
-    std::vector<std::unique_ptr<memory::DmaChannel>> channels;
-
-    DmaEngine(sc_core::sc_module_name name, std::uint16_t index, const EngineEnvironment& environment,
-              const MemoryPort& port, const TransferLayout& layout);
-
-    // By channel: for how many of them it stands, itself included; 0: another one does, and it is idle.
-    // Before the run; without, each stands for itself.
-    void set_copies(const std::vector<std::int64_t>& copies);
-    std::int64_t copies(std::size_t channel) const { return copies_[channel]; }
-
-    PortActivity port_activity() const;
-
-  private:
-    struct Transfer : memory::TransferWatcher {
-        DmaEngine* engine = nullptr;
-        Step step;
-        const Section* section = nullptr;
-        const Instruction* work = nullptr;
-        std::vector<memory::TimeFs> chain;  // that it goes on with
-        memory::TimeFs begin = 0;
-        memory::TimeFs done = 0;     // known once `unanswered` is 0
-        std::size_t unanswered = 0;  // channels whose bursts wait for their turn or for the memory
-
-        void transferred(memory::TimeFs end) override { engine->moved(*this, end); }
-    };
-
-    void called() override;  // when the oldest transfer is done
-    void proceed() override;
-    Transfer& oldest() { return in_flight_[oldest_]; }
-    void issue(Transfer& transfer);
-    void moved(Transfer& transfer, memory::TimeFs done);
-    void expect_oldest(memory::TimeFs time);
-    void count(const Instruction& work, std::int64_t times);
-    void show_oldest(memory::TimeFs time);
-    bool shown_ = false;  // whether the observer has been told of the oldest
-
-    const MemoryPort port_;
-    const TransferLayout layout_;
-    const memory::Divisor beat_bytes_;  // of a beat of all channels
-    std::vector<std::int64_t> copies_;
-    std::vector<std::size_t> active_;  // channels that are not idle
-    std::vector<Transfer> in_flight_;  // a ring
-    std::size_t oldest_ = 0;
-    std::size_t in_flight_count_ = 0;
-    memory::TimeFs busy_since_ = 0;
-    std::vector<memory::TimeFs> completed_chain_;  // that ends with the last transfer that is done
-    static constexpr memory::TimeFs not_ready = std::numeric_limits<memory::TimeFs>::max();
-    memory::TimeFs ready_since_ = not_ready;  // of the next transfer, which waits for those in flight alone
-    PortActivity port_activity_;
 };
 
 }  // namespace tilewright::accel

@@ -90,9 +90,8 @@ double GroupQuantizer::nearest_scale(double scale) const {
 }
 
 bool GroupQuantizer::holds(double scale, std::span<const double> rounded) const {
-    const auto number_of = [&](double value) { return round_unscaled(value / scale) * scale; };
     return std::all_of(rounded.begin(), rounded.end(),
-                       [&](double value) { return number_of(value) == value; });
+                       [&](double value) { return round_unscaled(value / scale) * scale == value; });
 }
 
 // A scale that was rounded up leaves the largest code unused, so that the one of the rounded values may be

@@ -145,6 +145,11 @@ TEST_CASE("lookup tables multiply what they can, and say so") {
     CHECK(refused("int16", "int4").empty());
     CHECK_THAT(refused("int12", "e2m1"), Catch::Contains("#/recipe/weights/format: int12 is too wide"));
     CHECK_THAT(refused("e2m1", "int12"), Catch::Contains("#/recipe/activations/format: int12 is too wide"));
+    CHECK_THAT(refused("int8", "fp16"), Catch::Contains("#/recipe/activations/format: fp16 is too wide"));
+    auto wide = design_document("lightmamba-vck190-w4a4", {{"/engines/matrix/multiplier", "lut"}});
+    wide.set("/recipe/weights", nlohmann::json{{"format", "int32"}});
+    CHECK_THAT(tilewright::test::refusal(wide),
+               Catch::Contains("#/recipe/weights/format: int32 is too wide"));
     CHECK_THAT(refused("e5m2", "e5m2"),
                Catch::Contains("#/recipe/weights/format: products of e5m2 and e5m2"));
 }
